@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Finds complaints in a kernel's log: a splat fails the test that passed beside it.
+
+Pure text; `find` returns the first lines of each complaint.
+"""
+
+import re
+
+SPLATS = re.compile(
+    r"""BUG:|kernel\ BUG\ at|WARNING:|INFO:\ (?:task|rcu|trying|suspicious)|KASAN:|KCSAN:|UBSAN:|
+        Oops|general\ protection\ fault|unable\ to\ handle|Kernel\ panic|
+        Bad\ page|bad\ page|bad_page|
+        possible\ (?:circular|recursive|irq)|inconsistent\ lock\ state|lock\ held\ when\ returning|
+        blocked\ for\ more\ than|soft\ lockup|hard\ LOCKUP|self-detected\ stall|
+        kmemleak:\ \d+\ new\ suspected|unreferenced\ object|
+        ODEBUG:|list_(?:add|del)\ corruption|refcount_t:|Call\ Trace:|
+        sleeping\ function\ called|scheduling\ while\ atomic|
+        Out\ of\ memory:|invoked\ oom-killer|page\ allocation\ failure""",
+    re.VERBOSE,
+)
+
+# The kernel's own habits under TCG, nothing to do with a balloon.
+HARMLESS = re.compile(
+    r"""WARNING:\ Support\ for|Spectre|Speculative|unsafe\ parameter|
+        clocksource:|TSC\ unstable|tainting\ kernel|taints\ kernel""",
+    re.VERBOSE,
+)
+
+
+def find(text, allow=()):
+    """Offending lines, oldest first, without repeats. allow: regular
+    expressions of lines that this test expects (an OOM kill, say)."""
+    allowed = [re.compile(pattern) for pattern in allow]
+    found = []
+    for line in text.splitlines():
+        if not SPLATS.search(line) or HARMLESS.search(line):
+            continue
+        if any(pattern.search(line) for pattern in allowed):
+            continue
+        words = re.sub(r"^(<\d+>)?\[[^\]]*\]\s*", "", line.strip())
+        if words not in found:
+            found.append(words)
+    return found

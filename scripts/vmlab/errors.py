@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one exception of the lab: a line for the person at the terminal."""
+
+
+class LabError(Exception):
+    """Says in one line what is missing or what did not happen, and what to do."""
+
+    def __str__(self):
+        return " ".join(super().__str__().split())
+
+
+class GuestDied(LabError):
+    """The guest, or the QEMU that runs it, is gone."""

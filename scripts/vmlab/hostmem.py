@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host's memory behind a guest, from /proc alone: the judge of every claim.
+
+Reads status, smaps, pagemap and fd of a QEMU process. Bytes everywhere.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+
+from .errors import GuestDied, LabError
+
+PAGE = 4096
+BLOCK = 2 << 20
+PRESENT = bytes(1 if top & 0xC0 else 0 for top in range(256))  # present or swapped
+
+
+def rss_bytes(pid):
+    """Resident memory of the whole process: anonymous, file and shared."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
+            found = re.search(r"^VmRSS:\s+(\d+) kB", status.read(), re.M)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise GuestDied(f"process {pid} of the guest is gone") from error
+    if not found:
+        raise GuestDied(f"process {pid} of the guest has ended")
+    return int(found.group(1)) << 10
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Guest RAM as one stretch of QEMU's addresses: offset 0 is guest address 0
+    (up to the hole below 4 GiB)."""
+
+    pid: int
+    start: int
+    size: int
+    name: str
+
+    def rss_bytes(self):
+        """Resident (of hugetlb: mapped huge pages), as smaps has it."""
+        values = _smaps_values(self.pid, self.start)
+        huge = values.get("Private_Hugetlb", 0) + values.get("Shared_Hugetlb", 0)
+        return (values.get("Rss", 0) + huge) << 10
+
+    def present(self):
+        """One byte per 4 KiB page in guest order: 1 where the host backs it."""
+        with open(f"/proc/{self.pid}/pagemap", "rb") as pagemap:
+            pagemap.seek(self.start // PAGE * 8)
+            data = pagemap.read(self.size // PAGE * 8)
+        if len(data) != self.size // PAGE * 8:
+            raise LabError(f"pagemap of process {self.pid} is not readable (root?)")
+        return data[7::8].translate(PRESENT)
+
+    def present_pages(self):
+        return self.present().count(1)
+
+    def absent_blocks(self):
+        """2 MiB blocks of guest address space of which no page is present."""
+        present = self.present()
+        step = BLOCK // PAGE
+        whole = range(0, len(present) - step + 1, step)
+        return sum(1 for at in whole if 1 not in present[at : at + step])
+
+    def backing_bytes(self):
+        """For memfd and hugetlb: what the file holds, mapped or not."""
+        if not self.name.startswith("/memfd:"):
+            raise LabError("guest RAM is not a file")
+        for entry in os.scandir(f"/proc/{self.pid}/fd"):
+            try:
+                if os.readlink(entry.path) != self.name:
+                    continue
+                info = os.stat(entry.path)
+            except OSError:
+                continue
+            if info.st_size == self.size:
+                return info.st_blocks * 512
+        raise LabError(f"process {self.pid} has no open file {self.name}")
+
+
+def find_ram(pid, size):
+    """The mapping that holds guest RAM of that many bytes: the one that fits best
+    among those large enough."""
+    best = None
+    for start, end, name in _maps(pid):
+        length = end - start
+        if size <= length <= size + (64 << 20) and (best is None or length < best[0]):
+            best = (length, start, name)
+    if best is None:
+        raise LabError(f"process {pid} has no mapping of {size >> 20} MiB")
+    return Mapping(pid, best[1], size, best[2])
+
+
+def _maps(pid):
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
+            lines = maps.readlines()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise GuestDied(f"process {pid} of the guest is gone") from error
+    for line in lines:
+        fields = line.split(None, 5)
+        start, end = (int(text, 16) for text in fields[0].split("-"))
+        yield start, end, fields[5].strip() if len(fields) > 5 else ""
+
+
+def _smaps_values(pid, address):
+    """The KiB values of the mapping that begins at this address."""
+    values, inside = {}, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as smaps:
+        for line in smaps:
+            head = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
+            if head:
+                if inside:
+                    break
+                inside = int(head.group(1), 16) == address
+            elif inside and line.endswith("kB\n"):
+                key, value = line.split(":")
+                values[key] = int(value.split()[0])
+    if not values:
+        raise LabError(f"process {pid} has no mapping at {address:#x} any more")
+    return values
+
+
+class HugePages:
+    """with HugePages(512): reserves that many 2 MiB pages more, and undoes it."""
+
+    FILE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+    def __init__(self, count):
+        self._count = count
+        self._before = 0
+
+    def __enter__(self):
+        try:
+            self._before = self._get()
+            self._set(self._before + self._count)
+        except OSError as error:
+            raise LabError(f"cannot reserve huge pages: {error.strerror}") from error
+        if self._get() < self._before + self._count:
+            self.__exit__()
+            raise LabError(f"the host has no room for {self._count} huge pages of 2 MiB")
+        return self
+
+    def __exit__(self, *_):
+        self._set(self._before)
+        return False
+
+    def _get(self):
+        with open(self.FILE, encoding="ascii") as file:
+            return int(file.read())
+
+    def _set(self, count):
+        with open(self.FILE, "w", encoding="ascii") as file:
+            file.write(str(count))

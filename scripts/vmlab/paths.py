@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What to boot: the emulator, the kernel, its modules and the two drivers.
+
+The answer comes from scripts/paths.sh. VMLAB_PATHS may name a file with lines
+of the same shape instead, to put parts together by hand.
+"""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import LabError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def cache_dir():
+    """The cache that every checkout of this user shares."""
+    named = os.environ.get("BALLONET_CACHE")
+    if named:
+        return Path(named)
+    if os.geteuid() == 0:
+        return Path("/var/cache/ballonet")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "ballonet"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Absolute paths; driver and qemu are ours, the stock ones stand beside."""
+
+    guest: str
+    kernel: Path
+    modules: Path
+    release: str
+    cache: Path
+    qemu: Path = None
+    driver: Path = None
+    stock_qemu: Path = None
+    stock_driver: Path = None
+
+    @classmethod
+    def load(cls, guest=None):
+        """guest: a name as in `make paths GUEST=...`; default from $GUEST, else 6.1."""
+        guest = guest or os.environ.get("GUEST") or "6.1"
+        values = _parse(_text(guest))
+        for key in ("KERNEL", "MODULES", "RELEASE"):
+            if not values.get(key):
+                raise LabError(f"make paths GUEST={guest} does not name {key}; run `make` first")
+
+        def path(key):
+            return Path(values[key]) if values.get(key) else None
+
+        return cls(
+            guest=guest,
+            kernel=path("KERNEL"),
+            modules=path("MODULES"),
+            release=values["RELEASE"],
+            cache=path("CACHE") or cache_dir(),
+            qemu=path("QEMU"),
+            driver=path("DRIVER"),
+            stock_qemu=path("STOCK_QEMU") or Path("/usr/bin/qemu-system-x86_64"),
+            stock_driver=path("STOCK_DRIVER"),
+        )
+
+    def emulator(self, which):
+        """which: "ours", "stock" or a path of any other emulator."""
+        path = {"ours": self.qemu, "stock": self.stock_qemu}.get(which, which)
+        if path is None:
+            raise LabError("our QEMU is not built: run `make`")
+        if not os.access(path, os.X_OK):
+            hint = "apt-get install qemu-system-x86" if which == "stock" else "run `make`"
+            raise LabError(f"no emulator at {path}: {hint}")
+        return Path(path)
+
+
+def _text(guest):
+    named = os.environ.get("VMLAB_PATHS")
+    if named:
+        return Path(named).read_text()
+    script = ROOT / "scripts" / "paths.sh"
+    done = subprocess.run(
+        ["bash", script, "--all"],
+        env=dict(os.environ, GUEST=guest),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or ["scripts/paths.sh failed"]
+        raise LabError(words[-1])
+    return done.stdout
+
+
+def _parse(text):
+    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, value in pairs}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Processes of the host: start one that dies with us, look at one, end one.
+
+Only ever by pid, and only pids the lab started.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+
+from .errors import LabError
+from .waits import wait_for
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
+
+def spawn(args, log):
+    """Starts a program in a session of its own (the terminal's Ctrl-C does not
+    reach it). The kernel kills it when the calling thread ends, however that is."""
+
+    def die_with_parent():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            [str(arg) for arg in args],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
+
+def alive(pid):
+    """False for a zombie too."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def program(pid):
+    """The file this process runs, or None."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+    except OSError:
+        return None
+
+
+def end(pid, timeout=10):
+    """SIGTERM, then SIGKILL; returns when the process is gone."""
+    for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10)):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+        try:
+            wait_for(lambda: not alive(pid), patience, f"end of process {pid}")
+            return
+        except LabError:
+            continue
+    raise LabError(f"process {pid} does not end")
+
+
+def run(args, timeout, what, env=None):
+    """A short program to its end, bounded: (status, stdout, stderr)."""
+    try:
+        done = subprocess.run(
+            [str(arg) for arg in args],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+            env=env,
+        )
+    except FileNotFoundError as error:
+        raise LabError(f"{what}: program {args[0]} is missing") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{what}: no answer within {timeout:g} s") from error
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Everything a run must undo: a private folder, and a stack of clean-ups.
+
+Clean-ups run in reverse, each once, on every way out: the end of the `with`
+block, an exception, Ctrl-C, SIGTERM, SIGHUP. A failing clean-up does not stop
+the others. One thread: the one that entered the block.
+"""
+
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+
+class Session:
+    """with Session() as session: session.dir, session.later(callable, ...)"""
+
+    def __init__(self, signals=False):
+        """signals: also turn SIGTERM and SIGHUP into KeyboardInterrupt."""
+        self._stack = []
+        self._signals = signals
+        self._old = {}
+        self.dir = None
+
+    def __enter__(self):
+        if self._signals:
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                self._old[number] = signal.signal(number, _interrupt)
+        self.dir = Path(tempfile.mkdtemp(prefix="ballonet-"))
+        self.dir.chmod(0o755)  # libvirt's user must pass through
+        self.later(shutil.rmtree, self.dir, ignore_errors=True)
+        return self
+
+    def later(self, call, *args, **kwargs):
+        self._stack.append((call, args, kwargs))
+
+    def __exit__(self, *_):
+        held = _hold_signals()
+        try:
+            while self._stack:
+                call, args, kwargs = self._stack.pop()
+                try:
+                    call(*args, **kwargs)
+                except Exception as error:  # the rest must still be undone
+                    print(f"vmlab: while cleaning up: {error}", file=sys.stderr)
+        finally:
+            for number, handler in {**held, **self._old}.items():
+                signal.signal(number, handler)
+        return False
+
+
+def _interrupt(number, _frame):
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _hold_signals():
+    """A second Ctrl-C must not leave half of the clean-up undone."""
+    held = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        try:
+            held[number] = signal.signal(number, signal.SIG_IGN)
+        except ValueError:  # not the main thread: signals do not come here
+            return {}
+    return held

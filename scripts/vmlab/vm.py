@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest run by QEMU directly: QMP, the command channel, the console's log.
+
+The guest boots without a balloon driver unless `driver` names one. Every socket
+and log lies in a private folder that goes with the guest. Not thread-safe: one
+test, one thread (which must outlive the guest, see procs.spawn).
+"""
+
+from pathlib import Path
+
+from . import accel, dmesg, hostmem, initramfs, procs
+from .errors import GuestDied, LabError
+from .guest import Guest
+from .qmp import Qmp, QmpError
+from .session import Session
+from .waits import wait_for
+
+BALLOON_ID = "balloon0"
+BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
+KERNEL_ARGS = "console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on"
+
+
+def backing_args(backing, memory_mib):
+    """QEMU arguments for guest RAM: "anon", "memfd" (shared) or "hugetlb" (2 MiB)."""
+    if backing == "anon":
+        return []
+    if backing not in ("memfd", "hugetlb"):
+        raise LabError(f"unknown backing {backing!r}")
+    extra = ",hugetlb=on,hugetlbsize=2M" if backing == "hugetlb" else ""
+    memory = f"memory-backend-memfd,id=ram0,size={memory_mib}M,share=on{extra}"
+    return ["-object", memory, "-machine", "memory-backend=ram0"]
+
+
+class VM:
+    """with VM(Paths.load(), memory_mib=512) as vm: vm.guest.run("true")"""
+
+    def __init__(
+        self,
+        paths,
+        qemu="ours",
+        driver="ours",
+        driver_params=None,
+        memory_mib=1024,
+        vcpus=2,
+        balloon="virtio-balloon-pci",
+        backing="anon",
+        machine="q35",
+        cpu=None,
+        kernel_args="",
+        reboot=False,
+        qemu_args=(),
+        modules=(),
+        files=None,
+        incoming=None,
+    ):
+        """qemu: "ours", "stock" or a path. driver: "ours", "stock" or None.
+        balloon: the -device text without its id; None for no device.
+        reboot: let the guest reset the machine instead of ending QEMU.
+        incoming: a migration URI; then nothing is booted."""
+        self.paths = paths
+        self.memory_mib = memory_mib
+        self.qmp = None
+        self.guest = None
+        self._driver, self._driver_params = driver, driver_params or {}
+        self._options = dict(locals())
+        self._session = Session()
+        self._process = None
+
+    def __enter__(self):
+        self._session.__enter__()
+        try:
+            self.start()
+        except BaseException:
+            self._session.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        return self._session.__exit__()
+
+    # -- life ---------------------------------------------------------------
+
+    @property
+    def dir(self):
+        return self._session.dir
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def alive(self):
+        return self._process is not None and self._process.poll() is None
+
+    def start(self):
+        self._process = procs.spawn(self.command_line(), self.dir / "qemu.log")
+        self._session.later(self._stop)
+        try:
+            self.guest = Guest(self.dir / "agent", alive=self.alive)
+            self._session.later(self.guest.close)
+            self.qmp = Qmp(self.dir / "qmp", alive=self.alive)
+            self._session.later(self.qmp.close)
+            if self._options["incoming"] is None:
+                self.wait_boot()
+        except GuestDied as error:
+            raise GuestDied(f"{error}: {self.last_words()}") from error
+
+    def wait_boot(self, count=1, timeout=90):
+        """Until the agent of the count-th boot answers and the driver is loaded."""
+        self.guest.wait_boot(count, timeout, alive=self.alive)
+        if self._driver:
+            self.guest.load_driver(self._driver, **self._driver_params)
+
+    def _stop(self):
+        if self.alive():
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except Exception:
+                self._process.kill()
+        self._process.wait(10)
+
+    def wait_exit(self, timeout=30):
+        """QEMU's exit status once it has ended by itself."""
+        wait_for(lambda: not self.alive(), timeout, "end of QEMU")
+        return self._process.returncode
+
+    # -- how it is started ----------------------------------------------------
+
+    def command_line(self):
+        o = self._options
+        kind, _ = accel.choose()
+        archive = initramfs.build(self.paths, o["modules"], o["files"])
+        args = [self.paths.emulator(o["qemu"]), "-nodefaults", "-no-user-config"]
+        args += ["-name", "ballonet-lab", "-display", "none", "-machine", o["machine"]]
+        args += ["-accel", "kvm" if kind == "kvm" else "tcg,thread=multi,tb-size=128"]
+        args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else "max")]
+        args += ["-m", f"{self.memory_mib}M", "-smp", o["vcpus"]]
+        args += backing_args(o["backing"], self.memory_mib)
+        args += ["-chardev", f"file,id=console,path={self.console},append=on"]
+        args += ["-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off"]
+        args += ["-chardev", f"socket,id=qmp,path={self.dir}/qmp,server=on,wait=off"]
+        args += ["-serial", "chardev:console", "-serial", "chardev:agent"]
+        args += ["-mon", "chardev=qmp,mode=control"]
+        args += ["-kernel", self.paths.kernel, "-initrd", archive]
+        args += ["-append", f"{KERNEL_ARGS} {o['kernel_args']}".strip()]
+        if o["balloon"]:
+            args += ["-device", f"{o['balloon']},id={BALLOON_ID}"]
+        if not o["reboot"]:
+            args += ["-no-reboot"]
+        if o["incoming"]:
+            args += ["-incoming", o["incoming"]]
+        return [*args, *o["qemu_args"]]
+
+    # -- what it says ---------------------------------------------------------
+
+    @property
+    def console(self):
+        return self.dir / "console.log"
+
+    def console_text(self):
+        return _text(self.console)
+
+    def qemu_log(self):
+        return _text(self.dir / "qemu.log")
+
+    def last_words(self):
+        lines = (self.qemu_log() or self.console_text()).strip().splitlines()
+        return lines[-1] if lines else "QEMU said nothing"
+
+    def splats(self):
+        """Complaints of the guest's kernel so far, see dmesg.find."""
+        text = self.console_text()
+        if self.alive() and self.guest.boots:
+            text += self.guest.dmesg()
+        return dmesg.find(text)
+
+    # -- the balloon ----------------------------------------------------------
+
+    def set_balloon(self, mib):
+        """Asks for a guest of that size; does not wait."""
+        self.qmp.cmd("balloon", value=mib << 20)
+
+    def actual_mib(self):
+        return self.qmp.cmd("query-balloon")["actual"] / (1 << 20)
+
+    def resize(self, mib, timeout=60, tick=None):
+        """Asks and waits until query-balloon answers that size."""
+        self.set_balloon(mib)
+        what = f"balloon at {mib} MiB (it stays at {self.actual_mib():.0f})"
+        try:
+            wait_for(lambda: self.actual_mib() == mib, timeout, what, tick=tick)
+        except QmpError as error:
+            raise LabError(f"{what}: {error}") from error
+
+    # -- the host's view --------------------------------------------------------
+
+    def ram(self):
+        """hostmem.Mapping of the guest's memory inside QEMU."""
+        return hostmem.find_ram(self.pid, self.memory_mib << 20)
+
+    def rss_mib(self):
+        return hostmem.rss_bytes(self.pid) / (1 << 20)
+
+
+def _text(path):
+    path = Path(path)
+    return path.read_text(errors="replace") if path.exists() else ""
