@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Makes the supported kernels look like one.  The only file that may ask for
+ * the kernel's version; everything else asks for a HAVE_* of Kbuild.include.
+ * Forced into each object by Kbuild, so it includes as little as it can.
+ */
+#ifndef BALLONET_COMPAT_H
+#define BALLONET_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "virtio_balloon: kernels before 6.1 are not supported"
+#endif
+
+#ifndef __ASSEMBLY__
+/* Before any header that would settle it. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mmzone.h>
+#include <linux/virtio_config.h>
+
+/**
+ * compat_find_vqs() - set up the virtqueues whose name is not NULL
+ * @vdev: the device
+ * @nvqs: length of the three arrays
+ * @vqs: filled in; NULL where the name is NULL
+ * @callbacks: called in interrupt context; may be NULL each
+ * @names: NULL leaves a queue out, later ones move up
+ *
+ * Context: may sleep.  Return: 0 or a negative errno of the transport.
+ */
+static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+				  struct virtqueue *vqs[],
+				  vq_callback_t *callbacks[],
+				  const char *const names[])
+{
+#ifdef HAVE_VIRTQUEUE_INFO
+	struct virtqueue_info info[8] = {};
+	unsigned int i;
+
+	if (nvqs > ARRAY_SIZE(info))
+		return -EINVAL;
+	for (i = 0; i < nvqs; i++) {
+		info[i].name = names[i];
+		info[i].callback = callbacks[i];
+	}
+	return virtio_find_vqs(vdev, nvqs, vqs, info, NULL);
+#else
+	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, NULL);
+#endif
+}
+/* Largest order of the page allocator; up to 6.3 MAX_ORDER was one more. */
+#if defined(MAX_PAGE_ORDER)
+#define BALLOON_MAX_ORDER	MAX_PAGE_ORDER
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define BALLOON_MAX_ORDER	MAX_ORDER
+#else
+#define BALLOON_MAX_ORDER	(MAX_ORDER - 1)
+#endif
+#endif /* __ASSEMBLY__ */
+#endif

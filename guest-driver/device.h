@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device as the driver sees it: one struct virtio_balloon each, made of
+ * the parts that the other headers describe.
+ *
+ * Lock order, outermost first:
+ *	page lock		(the kernel's; only trylock below another lock)
+ *	relocate.lock
+ *	balloon_pages.lock
+ *	resize.lock		(taken in interrupts)
+ *	hostcomm.lock
+ * The last two are never held together; no lock is held over an allocation,
+ * a wait or a done() callback.
+ */
+#ifndef BALLONET_DEVICE_H
+#define BALLONET_DEVICE_H
+
+#include <linux/notifier.h>
+#include <linux/types.h>
+
+#include "hostcomm.h"
+#include "oom.h"
+#include "pages.h"
+#include "relocate.h"
+#include "resize.h"
+#include "stats.h"
+#include "virtio_balloon.h"
+
+struct dentry;
+struct virtio_device;
+
+/* The wire counts in 4 KiB units whatever the guest's page size. */
+#define BALLOON_UNITS_PER_PAGE	(PAGE_SIZE >> VIRTIO_BALLOON_PFN_SHIFT)
+
+/**
+ * struct virtio_balloon - a balloon device
+ * @vdev: probe-time only
+ * @managed: ballooned pages are taken off the guest's MemTotal; probe-time only
+ * @hostcomm: requests to the host
+ * @pages: which pages are ballooned
+ * @relocate: moves asked for by compaction
+ * @resize: the way to the target size
+ * @stats: what the host is told of the guest's memory
+ * @oom: what happens when the guest runs dry
+ * @debugfs: this device's folder
+ */
+struct virtio_balloon {
+	struct virtio_device *vdev;
+	bool managed;
+	struct hostcomm hostcomm;
+	struct balloon_pages pages;
+	struct relocate relocate;
+	struct resize resize;
+	struct balloon_stats stats;
+	struct balloon_oom oom;
+	struct dentry *debugfs;
+};
+
+/* main.c */
+extern struct virtio_driver virtio_balloon_driver;
+
+/* probe.c */
+int balloon_probe(struct virtio_device *vdev);
+void balloon_remove(struct virtio_device *vdev);
+void balloon_config_changed(struct virtio_device *vdev);
+int balloon_start(struct virtio_balloon *vb);
+void balloon_stop(struct virtio_balloon *vb);
+
+/* pm.c */
+int balloon_freeze(struct virtio_device *vdev);
+int balloon_restore(struct virtio_device *vdev);
+
+#endif

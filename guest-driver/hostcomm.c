@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life of a request: begin, add, submit, answered (interrupt), done.  Owns the
+ * order of posting, the wait for room in a ring, the wait for an answer and
+ * the end of every wait when the host is silent or gone (I6).
+ *
+ * Locks: hostcomm.lock, innermost, taken in process context only; interrupts
+ * merely count and wake.  Must not know what the pages of a request are for.
+ */
+#include <linux/slab.h>
+#include <linux/virtio.h>
+
+#include "device.h"
+#include "hostcomm.h"
+#include "trace.h"
+
+/* Silence that is worth a line in the log, and how often it is looked for. */
+#define HOSTCOMM_SILENCE	(10 * HZ)
+
+static void hostcomm_reap_work(struct work_struct *work)
+{
+	hostcomm_reap(container_of(work, struct hostcomm, reap_work));
+}
+
+static void hostcomm_watchdog(struct work_struct *work)
+{
+	struct hostcomm *hc = container_of(work, struct hostcomm, watchdog.work);
+	unsigned int inflight;
+	bool report;
+
+	spin_lock(&hc->lock);
+	inflight = hc->inflight;
+	report = inflight && !hc->stalled &&
+		 time_after(jiffies, hc->last_answer + HOSTCOMM_SILENCE);
+	if (report)
+		hc->stalled = true;
+	spin_unlock(&hc->lock);
+
+	if (report)
+		dev_warn(&hc->vdev->dev,
+			 "the host has not answered %u requests for %u s; the balloon waits\n",
+			 inflight, HOSTCOMM_SILENCE / HZ);
+	if (inflight)
+		queue_delayed_work(hc->wq, &hc->watchdog, HOSTCOMM_SILENCE);
+}
+
+/**
+ * hostcomm_init() - prepare, without queues yet
+ * @hc: zeroed
+ * @vdev: the device
+ * @ops: how to talk
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM.
+ */
+int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
+		  const struct hostcomm_ops *ops)
+{
+	hc->vdev = vdev;
+	hc->ops = ops;
+	spin_lock_init(&hc->lock);
+	INIT_LIST_HEAD(&hc->waiting);
+	init_waitqueue_head(&hc->acked);
+	INIT_WORK(&hc->reap_work, hostcomm_reap_work);
+	INIT_DELAYED_WORK(&hc->watchdog, hostcomm_watchdog);
+	/* Answers free memory: they must be read when memory is short. */
+	hc->wq = alloc_workqueue("virtio_balloon_ack",
+				 WQ_MEM_RECLAIM | WQ_HIGHPRI | WQ_UNBOUND, 0);
+	return hc->wq ? 0 : -ENOMEM;
+}
+
+/**
+ * hostcomm_exit() - undo hostcomm_init(); after hostcomm_stop()
+ * @hc: may be one whose init failed
+ */
+void hostcomm_exit(struct hostcomm *hc)
+{
+	if (hc->wq)
+		destroy_workqueue(hc->wq);
+	hc->wq = NULL;
+}
+
+/* Posts what waits, as far as the rings take it; lock held. */
+static void hostcomm_post_waiting(struct hostcomm *hc)
+{
+	struct hostcomm_request *rq, *next;
+
+	lockdep_assert_held(&hc->lock);
+	if (!hc->posting)
+		return;
+	list_for_each_entry_safe(rq, next, &hc->waiting, node) {
+		list_del_init(&rq->node);
+		if (hc->ops->post(rq)) {
+			list_add(&rq->node, &hc->waiting);
+			return;
+		}
+		hc->stats.requests[rq->op]++;
+		hc->stats.pages[rq->op] += rq->pages;
+		trace_virtio_balloon_post(rq->op, rq->pages);
+	}
+}
+
+/**
+ * hostcomm_start() - the queues are there and the device is ready
+ * @hc: initialised
+ */
+void hostcomm_start(struct hostcomm *hc)
+{
+	spin_lock(&hc->lock);
+	hc->posting = true;
+	hc->last_answer = jiffies;
+	hostcomm_post_waiting(hc);
+	spin_unlock(&hc->lock);
+}
+
+/**
+ * hostcomm_stop() - end every request that is still out
+ * @hc: started or not
+ *
+ * Call after the device was reset, so that the host can no longer act on what
+ * it was sent.  done() gets -ENODEV for each request that was not answered.
+ *
+ * Context: may sleep; no submit may run beside it or after it.
+ */
+void hostcomm_stop(struct hostcomm *hc)
+{
+	struct hostcomm_request *rq, *next;
+	LIST_HEAD(dead);
+
+	spin_lock(&hc->lock);
+	hc->posting = false;
+	while ((rq = hc->ops->detach(hc)))
+		list_add_tail(&rq->node, &dead);
+	list_splice_init(&hc->waiting, &dead);
+	spin_unlock(&hc->lock);
+
+	cancel_work_sync(&hc->reap_work);
+	cancel_delayed_work_sync(&hc->watchdog);
+
+	list_for_each_entry_safe(rq, next, &dead, node) {
+		list_del_init(&rq->node);
+		spin_lock(&hc->lock);
+		hc->inflight--;
+		spin_unlock(&hc->lock);
+		rq->done(rq, -ENODEV);
+	}
+	memset(hc->vqs, 0, sizeof(hc->vqs));
+}
+
+/**
+ * hostcomm_answered() - virtqueue callback of the page queues
+ * @vq: which
+ *
+ * Context: interrupt.
+ */
+void hostcomm_answered(struct virtqueue *vq)
+{
+	struct virtio_balloon *vb = vq->vdev->priv;
+	struct hostcomm *hc = &vb->hostcomm;
+
+	atomic_inc(&hc->answers);
+	wake_up_all(&hc->acked);
+	queue_work(hc->wq, &hc->reap_work);
+}
+
+/**
+ * hostcomm_request_init() - allocate a request's wire buffer
+ * @hc: where it will be sent
+ * @rq: zeroed
+ * @max_pages: guest pages it must have room for
+ * @done: see hostcomm_submit()
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM.
+ */
+int hostcomm_request_init(struct hostcomm *hc, struct hostcomm_request *rq,
+			  u32 max_pages,
+			  void (*done)(struct hostcomm_request *rq, int err))
+{
+	rq->hc = hc;
+	rq->max_pages = max_pages;
+	rq->done = done;
+	INIT_LIST_HEAD(&rq->node);
+	INIT_LIST_HEAD(&rq->page_list);
+	rq->wire = kzalloc(hc->ops->wire_size(max_pages), GFP_KERNEL);
+	return rq->wire ? 0 : -ENOMEM;
+}
+
+/**
+ * hostcomm_request_exit() - free what hostcomm_request_init() allocated
+ * @rq: not submitted; may be one whose init failed or never ran
+ */
+void hostcomm_request_exit(struct hostcomm_request *rq)
+{
+	kfree(rq->wire);
+	rq->wire = NULL;
+}
+
+/**
+ * hostcomm_begin() - empty a request for a new trip
+ * @rq: not submitted
+ * @op: what it will say of its pages
+ */
+void hostcomm_begin(struct hostcomm_request *rq, enum hostcomm_op op)
+{
+	rq->op = op;
+	rq->pages = 0;
+}
+
+/**
+ * hostcomm_add() - name consecutive guest pages in a request
+ * @rq: begun, not submitted
+ * @page: the first of them
+ * @nr: how many, at most hostcomm_room()
+ *
+ * Context: any.
+ */
+void hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr)
+{
+	if (WARN_ON_ONCE(nr > hostcomm_room(rq)))
+		return;
+	rq->hc->ops->add(rq, page, nr);
+	rq->pages += nr;
+}
+
+/**
+ * hostcomm_submit() - send a request
+ * @rq: begun, with at least one page
+ *
+ * It may wait for room in the ring, but never fails: rq->done() is called
+ * exactly once, with 0 when the host acknowledged it or with -ENODEV when the
+ * device was reset first.  done() runs in process context, maybe before this
+ * returns, maybe beside other done()s; it must not sleep.
+ *
+ * Context: process; does not sleep, does not allocate.
+ */
+void hostcomm_submit(struct hostcomm_request *rq)
+{
+	struct hostcomm *hc = rq->hc;
+
+	spin_lock(&hc->lock);
+	if (!hc->inflight++) {
+		hc->last_answer = jiffies;
+		queue_delayed_work(hc->wq, &hc->watchdog, HOSTCOMM_SILENCE);
+	}
+	list_add_tail(&rq->node, &hc->waiting);
+	hostcomm_post_waiting(hc);
+	spin_unlock(&hc->lock);
+}
+
+/* Takes the next answer off a ring and lets what waited use the room. */
+static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc)
+{
+	struct hostcomm_request *rq = NULL;
+	bool was_stalled = false;
+
+	spin_lock(&hc->lock);
+	if (hc->posting)
+		rq = hc->ops->reap(hc);
+	if (rq) {
+		hc->last_answer = jiffies;
+		was_stalled = hc->stalled;
+		hc->stalled = false;
+		hostcomm_post_waiting(hc);
+	}
+	spin_unlock(&hc->lock);
+
+	if (was_stalled)
+		dev_info(&hc->vdev->dev, "the host answers again\n");
+	return rq;
+}
+
+/**
+ * hostcomm_reap() - run done() for all that was answered
+ * @hc: any state
+ *
+ * Context: process; does not sleep.
+ */
+void hostcomm_reap(struct hostcomm *hc)
+{
+	struct hostcomm_request *rq;
+
+	while ((rq = hostcomm_next_answer(hc))) {
+		trace_virtio_balloon_done(rq->op, rq->pages);
+		rq->done(rq, 0);
+		/* After done(): a drain must not end while pages are in it. */
+		spin_lock(&hc->lock);
+		hc->inflight--;
+		spin_unlock(&hc->lock);
+		wake_up_all(&hc->acked);
+	}
+}
+
+/**
+ * hostcomm_wait() - sleep until a condition that answers bring about
+ * @hc: started
+ * @cond: looked at after each answer; must not sleep
+ * @arg: for @cond
+ * @timeout: jiffies without success after which to give up
+ *
+ * The waiter reaps for itself: it depends on no other thread.
+ *
+ * Context: may sleep, at most @timeout.  Return: whether @cond came true;
+ * false also when the device broke.
+ */
+bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
+		   unsigned long timeout)
+{
+	unsigned long left = timeout;
+	bool slept = false;
+
+	for (;;) {
+		int seen = atomic_read(&hc->answers);
+
+		hostcomm_reap(hc);
+		if (cond(arg))
+			return true;
+		if (!left || hostcomm_broken(hc))
+			return false;
+		if (!slept) {
+			slept = true;
+			spin_lock(&hc->lock);
+			hc->stats.waits++;
+			spin_unlock(&hc->lock);
+		}
+		left = wait_event_timeout(hc->acked, cond(arg) ||
+					  atomic_read(&hc->answers) != seen,
+					  left);
+	}
+}
+
+static bool hostcomm_idle(void *arg)
+{
+	struct hostcomm *hc = arg;
+
+	return !READ_ONCE(hc->inflight);
+}
+
+/**
+ * hostcomm_drain() - wait until nothing is out
+ * @hc: started
+ * @timeout: jiffies, for all together
+ *
+ * Context: may sleep, at most @timeout.  Return: whether all was answered.
+ */
+bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout)
+{
+	return hostcomm_wait(hc, hostcomm_idle, hc, timeout);
+}
+
+/**
+ * hostcomm_broken() - the device is dead or was pulled
+ * @hc: any state
+ *
+ * Context: any.
+ */
+bool hostcomm_broken(struct hostcomm *hc)
+{
+	return !READ_ONCE(hc->posting) || hc->ops->broken(hc);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests to the host: fill, submit, reap, drain.  Owns every virtqueue that
+ * carries page numbers; nothing else touches those.  How a request looks on
+ * the wire is an implementation's matter (hostcomm_ops; PFN queues today).
+ *
+ * Requests are preallocated by who uses them: submitting allocates nothing,
+ * so reclaim, OOM and migrate paths may submit.
+ *
+ * Locks: hostcomm.lock is the innermost lock of the driver; it is never held
+ * over a done() callback.
+ */
+#ifndef BALLONET_HOSTCOMM_H
+#define BALLONET_HOSTCOMM_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct virtio_device;
+struct virtqueue;
+struct page;
+struct hostcomm;
+
+enum hostcomm_op {
+	HOSTCOMM_INFLATE,	/* the pages enter the balloon */
+	HOSTCOMM_DEFLATE,	/* the pages leave it */
+	HOSTCOMM_NR_OPS
+};
+
+/**
+ * struct hostcomm_request - one trip to the host
+ * @node: on hostcomm.waiting while the ring is full; else the submitter's
+ * @hc: where it is sent; set at init
+ * @op: what it says of its pages
+ * @pages: guest pages added so far
+ * @max_pages: guest pages it has room for; set at init
+ * @wire: what the implementation sends; set at init
+ * @page_list: pages the submitter hangs here (by page->lru); untouched below
+ * @done: called once per submit, see hostcomm_submit()
+ */
+struct hostcomm_request {
+	struct list_head node;
+	struct hostcomm *hc;
+	enum hostcomm_op op;
+	u32 pages;
+	u32 max_pages;
+	void *wire;
+	struct list_head page_list;
+	void (*done)(struct hostcomm_request *rq, int err);
+};
+
+/**
+ * struct hostcomm_ops - one way to talk to the host
+ * @name: for messages
+ * @pfn_limit: the first guest PFN it cannot name
+ * @wire_size: bytes of @wire for so many guest pages
+ * @add: append @nr guest pages from @page on; there is room for them
+ * @post: hand the request to the device; hostcomm.lock held; -ENOSPC means
+ *	wait for room
+ * @reap: the next answered request or NULL; hostcomm.lock held
+ * @detach: after a reset: the next request the device never answered, or NULL
+ * @broken: the device will not answer any more
+ */
+struct hostcomm_ops {
+	const char *name;
+	u64 pfn_limit;
+	size_t (*wire_size)(u32 pages);
+	void (*add)(struct hostcomm_request *rq, struct page *page, u32 nr);
+	int (*post)(struct hostcomm_request *rq);
+	struct hostcomm_request *(*reap)(struct hostcomm *hc);
+	struct hostcomm_request *(*detach)(struct hostcomm *hc);
+	bool (*broken)(struct hostcomm *hc);
+};
+
+/**
+ * struct hostcomm_stats - what went over the queues; under hostcomm.lock
+ * @requests: requests posted, by op
+ * @pages: guest pages in them, by op
+ * @waits: times a caller slept for an answer
+ */
+struct hostcomm_stats {
+	u64 requests[HOSTCOMM_NR_OPS];
+	u64 pages[HOSTCOMM_NR_OPS];
+	u64 waits;
+};
+
+/**
+ * struct hostcomm - the balloon's side of the conversation
+ * @vdev: probe-time only
+ * @ops: probe-time only
+ * @vqs: the PFN queues by op; set while the queues exist
+ * @lock: protects the rings, @waiting, @inflight, @posting, @stats, @stalled
+ * @waiting: submitted, not yet in a ring that was full
+ * @inflight: submitted and not yet done
+ * @posting: false before start and after stop: submits wait
+ * @answers: counts interrupts, so that a waiter misses none
+ * @acked: woken by each answer and after each done()
+ * @reap_work: runs done() for answers nobody waits for
+ * @watchdog: says so when the host keeps silent
+ * @last_answer: jiffies
+ * @stalled: the silence was reported
+ */
+struct hostcomm {
+	struct virtio_device *vdev;
+	const struct hostcomm_ops *ops;
+	struct virtqueue *vqs[HOSTCOMM_NR_OPS];
+	spinlock_t lock;
+	struct list_head waiting;
+	unsigned int inflight;
+	bool posting;
+	struct hostcomm_stats stats;
+	atomic_t answers;
+	wait_queue_head_t acked;
+	struct workqueue_struct *wq;
+	struct work_struct reap_work;
+	struct delayed_work watchdog;
+	unsigned long last_answer;
+	bool stalled;
+};
+
+extern const struct hostcomm_ops hostcomm_pfn_ops;
+
+int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
+		  const struct hostcomm_ops *ops);
+void hostcomm_exit(struct hostcomm *hc);
+void hostcomm_start(struct hostcomm *hc);
+void hostcomm_stop(struct hostcomm *hc);
+void hostcomm_answered(struct virtqueue *vq);
+
+int hostcomm_request_init(struct hostcomm *hc, struct hostcomm_request *rq,
+			  u32 max_pages,
+			  void (*done)(struct hostcomm_request *rq, int err));
+void hostcomm_request_exit(struct hostcomm_request *rq);
+void hostcomm_begin(struct hostcomm_request *rq, enum hostcomm_op op);
+void hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr);
+void hostcomm_submit(struct hostcomm_request *rq);
+
+void hostcomm_reap(struct hostcomm *hc);
+bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
+		   unsigned long timeout);
+bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
+bool hostcomm_broken(struct hostcomm *hc);
+
+/* Whether the host can be told of the page at all. */
+static inline bool hostcomm_can_name(const struct hostcomm *hc, u64 pfn)
+{
+	return pfn < hc->ops->pfn_limit;
+}
+
+static inline u32 hostcomm_room(const struct hostcomm_request *rq)
+{
+	return rq->max_pages - rq->pages;
+}
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module: which devices it drives and what it negotiates.  Nothing else.
+ */
+#include <linux/module.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_ring.h>
+
+#include "debugfs.h"
+#include "device.h"
+
+static const struct virtio_device_id balloon_ids[] = {
+	{ VIRTIO_BALLOON_DEVICE_ID, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, balloon_ids);
+
+/*
+ * Queues of features that are not negotiated move later ones up, and devices
+ * do not agree on how: take REPORTING only together with STATS_VQ and
+ * FREE_PAGE_HINT where they are offered.
+ */
+static const unsigned int balloon_features[] = {
+	VIRTIO_BALLOON_F_MUST_TELL_HOST,
+	VIRTIO_BALLOON_F_STATS_VQ,
+	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+};
+
+/*
+ * Indirect descriptors are allocated when a buffer is added, which must not
+ * happen in reclaim; and the addresses the balloon speaks of are physical
+ * ones, whatever a platform's IOMMU does (5.5.6: PFNs are not translated).
+ */
+static int balloon_validate(struct virtio_device *vdev)
+{
+	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
+	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
+	return 0;
+}
+
+struct virtio_driver virtio_balloon_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.driver.owner = THIS_MODULE,
+	.id_table = balloon_ids,
+	.feature_table = balloon_features,
+	.feature_table_size = ARRAY_SIZE(balloon_features),
+	.validate = balloon_validate,
+	.probe = balloon_probe,
+	.remove = balloon_remove,
+	.config_changed = balloon_config_changed,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = balloon_freeze,
+	.restore = balloon_restore,
+#endif
+};
+
+static int __init balloon_init(void)
+{
+	int err;
+
+	balloon_debugfs_init();
+	err = register_virtio_driver(&virtio_balloon_driver);
+	if (err)
+		balloon_debugfs_exit();
+	return err;
+}
+module_init(balloon_init);
+
+static void __exit balloon_exit(void)
+{
+	unregister_virtio_driver(&virtio_balloon_driver);
+	balloon_debugfs_exit();
+}
+module_exit(balloon_exit);
+
+MODULE_DESCRIPTION("Ballonet: virtio memory balloon with movable pages");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a kernel must offer so that ballooned pages can be moved: the contract
+ * between pages/relocate and exactly one mobility_*.c, chosen by Kbuild.
+ * struct mobility is embedded in struct balloon_pages, so a backend gets from
+ * a page to its device without a global.
+ *
+ * A backend calls pages_isolate(), pages_putback() and relocate_page() from
+ * the kernel's callbacks, each with the page locked.
+ */
+#ifndef BALLONET_MOBILITY_H
+#define BALLONET_MOBILITY_H
+
+#include <linux/gfp.h>
+#include <linux/migrate.h>
+
+struct page;
+
+/**
+ * struct mobility - a device's own mapping object
+ * @mops: what page->mapping of its pages leads to
+ */
+struct mobility {
+	struct movable_operations mops;
+};
+
+/* Allocation flags of pages that can move: the kernel groups them together. */
+#define MOBILITY_GFP	GFP_HIGHUSER_MOVABLE
+
+void mobility_init(struct mobility *mob);
+
+/*
+ * Both with the page locked.  After mobility_unmark() and unlock_page() no
+ * callback reaches @mob through this page any more.
+ */
+void mobility_mark(struct mobility *mob, struct page *page);
+void mobility_unmark(struct page *page);
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gives ballooned pages back before the kernel kills a process for want of
+ * memory, if the device allows that.  Allocates nothing; waits for the host,
+ * but not for ever.
+ *
+ * Locks: none of its own; the kernel's oom_lock is held around the notifier,
+ * so that it runs once at a time.
+ */
+#include <linux/mm.h>
+#include <linux/oom.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "device.h"
+#include "oom.h"
+#include "supply.h"
+#include "trace.h"
+
+/* The stock driver's place among those who can give memory back. */
+#define OOM_PRIORITY	80
+/* A silent host must not keep the OOM killer from its work. */
+#define OOM_PATIENCE	HZ
+
+static void oom_done(struct hostcomm_request *rq, int err)
+{
+	struct virtio_balloon *vb = container_of(rq, struct virtio_balloon,
+						 oom.rq);
+
+	vb->oom.released += rq->pages;
+	supply_release(vb, &rq->page_list);
+	/* Pairs with oom_is_done(): who sees it may use @rq again. */
+	smp_store_release(&vb->oom.busy, false);
+}
+
+static bool oom_is_done(void *arg)
+{
+	struct balloon_oom *oom = arg;
+
+	/* Pairs with oom_done(). */
+	return !smp_load_acquire(&oom->busy);
+}
+
+static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg)
+{
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
+						 oom.nb);
+	struct balloon_oom *oom = &vb->oom;
+	unsigned long *freed = arg;
+	struct page *page;
+	u32 pages;
+
+	/* From last time, when the host was silent: nothing new before that. */
+	if (!oom_is_done(oom) &&
+	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
+		return NOTIFY_OK;
+
+	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
+	pages = pages_take(&vb->pages, OOM_BATCH, &oom->rq.page_list);
+	if (!pages)
+		return NOTIFY_OK;
+	list_for_each_entry(page, &oom->rq.page_list, lru)
+		hostcomm_add(&oom->rq, page, 1);
+	oom->busy = true;
+	hostcomm_submit(&oom->rq);
+	if (hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
+		*freed += pages;
+	trace_virtio_balloon_oom(pages, *freed);
+	resize_ran_dry(&vb->resize);
+	return NOTIFY_OK;
+}
+
+/**
+ * oom_init() - allocate what the emergency will need
+ * @vb: hostcomm is initialised
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM.
+ */
+int oom_init(struct virtio_balloon *vb)
+{
+	vb->oom.nb.notifier_call = oom_notify;
+	vb->oom.nb.priority = OOM_PRIORITY;
+	return hostcomm_request_init(&vb->hostcomm, &vb->oom.rq, OOM_BATCH,
+				     oom_done);
+}
+
+/**
+ * oom_exit() - undo oom_init()
+ * @vb: may be one whose init failed; nothing is with the host
+ */
+void oom_exit(struct virtio_balloon *vb)
+{
+	hostcomm_request_exit(&vb->oom.rq);
+}
+
+/**
+ * oom_start() - be called in an emergency, if the device allows it
+ * @vb: started
+ *
+ * Context: may sleep.  Return: 0 or a negative errno.
+ */
+int oom_start(struct virtio_balloon *vb)
+{
+	if (!virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		return 0;
+	return register_oom_notifier(&vb->oom.nb);
+}
+
+/**
+ * oom_stop() - be called no more
+ * @vb: started
+ *
+ * Context: may sleep, until a call that runs has ended.
+ */
+void oom_stop(struct virtio_balloon *vb)
+{
+	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM))
+		unregister_oom_notifier(&vb->oom.nb);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Beginning and end of a device: what is set up in which order, and undone in
+ * exactly the reverse one.  balloon_start() and balloon_stop() serve suspend
+ * as well.
+ *
+ * Locks: none; the driver core runs these one at a time for each device.
+ */
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "debugfs.h"
+#include "device.h"
+
+static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
+{
+	static vq_callback_t *callbacks[VIRTIO_BALLOON_VQ_MAX] = {
+		[VIRTIO_BALLOON_VQ_INFLATE] = hostcomm_answered,
+		[VIRTIO_BALLOON_VQ_DEFLATE] = hostcomm_answered,
+		[VIRTIO_BALLOON_VQ_STATS] = stats_asked,
+	};
+	struct virtqueue *vqs[VIRTIO_BALLOON_VQ_MAX] = {};
+	const char *names[VIRTIO_BALLOON_VQ_MAX] = {
+		[VIRTIO_BALLOON_VQ_INFLATE] = "inflate",
+		[VIRTIO_BALLOON_VQ_DEFLATE] = "deflate",
+	};
+	int err;
+
+	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
+		names[VIRTIO_BALLOON_VQ_STATS] = "stats";
+
+	err = compat_find_vqs(vb->vdev, VIRTIO_BALLOON_VQ_MAX, vqs, callbacks,
+			      names);
+	if (err)
+		return err;
+	vb->hostcomm.vqs[HOSTCOMM_INFLATE] = vqs[VIRTIO_BALLOON_VQ_INFLATE];
+	vb->hostcomm.vqs[HOSTCOMM_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
+	*stats = vqs[VIRTIO_BALLOON_VQ_STATS];
+	return 0;
+}
+
+/**
+ * balloon_start() - queues up, device ready, everything runs
+ * @vb: initialised, or stopped
+ *
+ * Context: may sleep.  Return: 0 or a negative errno, with nothing started.
+ */
+int balloon_start(struct virtio_balloon *vb)
+{
+	struct virtqueue *stats;
+	int err;
+
+	err = balloon_find_vqs(vb, &stats);
+	if (err)
+		return err;
+	err = oom_start(vb);
+	if (err) {
+		vb->vdev->config->del_vqs(vb->vdev);
+		return err;
+	}
+	virtio_device_ready(vb->vdev);
+	pages_open(&vb->pages);
+	hostcomm_start(&vb->hostcomm);
+	stats_start(&vb->stats, stats);
+	resize_start(&vb->resize);
+	return 0;
+}
+
+/**
+ * balloon_stop() - give every page back, reset the device, queues down
+ * @vb: started
+ *
+ * The host is told of each page as long as it answers; pages are freed without
+ * its knowing only after the reset, which ends its right to them.
+ *
+ * Context: may sleep; bounded also with a dead device (I6).
+ */
+void balloon_stop(struct virtio_balloon *vb)
+{
+	resize_stop(&vb->resize);
+	stats_stop(&vb->stats);
+	oom_stop(vb);
+	pages_close(&vb->pages);
+	relocate_stop(&vb->relocate);
+	resize_give_back(&vb->resize);
+	virtio_reset_device(vb->vdev);
+	hostcomm_stop(&vb->hostcomm);
+	resize_free_rest(&vb->resize);
+	vb->vdev->config->del_vqs(vb->vdev);
+}
+
+static void balloon_free(struct virtio_balloon *vb)
+{
+	oom_exit(vb);
+	resize_exit(&vb->resize);
+	relocate_exit(&vb->relocate);
+	hostcomm_exit(&vb->hostcomm);
+	vb->vdev->priv = NULL;
+	kfree(vb);
+}
+
+static int balloon_alloc(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb;
+	int err;
+
+	vb = kzalloc(sizeof(*vb), GFP_KERNEL);
+	if (!vb)
+		return -ENOMEM;
+	vdev->priv = vb;
+	vb->vdev = vdev;
+	vb->managed = !virtio_has_feature(vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+	pages_init(&vb->pages);
+	stats_init(&vb->stats, vdev);
+	err = hostcomm_init(&vb->hostcomm, vdev, &hostcomm_pfn_ops);
+	if (!err)
+		err = relocate_init(&vb->relocate, &vb->pages, &vb->hostcomm,
+				    vb->managed);
+	if (!err)
+		err = resize_init(&vb->resize, vb);
+	if (!err)
+		err = oom_init(vb);
+	if (err)
+		balloon_free(vb);
+	return err;
+}
+
+/**
+ * balloon_probe() - a device appeared
+ * @vdev: features are negotiated
+ *
+ * Return: 0, -EINVAL for a device whose config space cannot be read, or
+ * another negative errno.
+ */
+int balloon_probe(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb;
+	int err;
+
+	if (!vdev->config->get) {
+		dev_err(&vdev->dev, "the device's configuration cannot be read\n");
+		return -EINVAL;
+	}
+	err = balloon_alloc(vdev);
+	if (err)
+		return err;
+	vb = vdev->priv;
+	err = balloon_start(vb);
+	if (err) {
+		balloon_free(vb);
+		return err;
+	}
+	balloon_debugfs_add(vb);
+	return 0;
+}
+
+/**
+ * balloon_remove() - the device or the driver goes
+ * @vdev: probed
+ */
+void balloon_remove(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+
+	balloon_debugfs_remove(vb);
+	balloon_stop(vb);
+	balloon_free(vb);
+}
+
+/**
+ * balloon_config_changed() - the device changed its configuration
+ * @vdev: probed
+ *
+ * Context: interrupt.
+ */
+void balloon_config_changed(struct virtio_device *vdev)
+{
+	struct virtio_balloon *vb = vdev->priv;
+
+	resize_retarget(&vb->resize);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The steps of a move: the old page is isolated and locked by the kernel, its
+ * place is taken by the new one (pages_replace), both go into a batch; the
+ * host is told of the batch's new pages, then, once it has acknowledged those,
+ * of the old ones; only when it has acknowledged these too are the old pages
+ * freed.  So no frame is ever free while the host may still take it for
+ * ballooned, and none is used as ballooned before the host knows (I1, I2).
+ *
+ * Who waits: nobody in MIGRATE_ASYNC and MIGRATE_SYNC_LIGHT.  In MIGRATE_SYNC
+ * the callback that moves the last isolated page waits for its batch, because
+ * such callers (memory offlining, alloc_contig_range()) look for the freed
+ * frames right afterwards.  A host that does not answer ends that wait, not
+ * the move.
+ *
+ * Locks: page lock -> relocate.lock -> balloon_pages.lock.
+ */
+#include <linux/mm.h>
+#include <linux/migrate.h>
+#include <linux/slab.h>
+
+#include "device.h"
+#include "pages.h"
+#include "relocate.h"
+#include "trace.h"
+
+/* How long moves may stay untold for want of company. */
+#define RELOCATE_LINGER		1 /* jiffies */
+/* How long a synchronous caller is kept waiting by a silent host. */
+#define RELOCATE_PATIENCE	(HZ / 2)
+
+static void relocate_inflated(struct hostcomm_request *rq, int err)
+{
+	struct relocate_batch *b = container_of(rq, struct relocate_batch,
+						inflate);
+	unsigned int i;
+
+	/*
+	 * A dead device gets here with @err: it can discard nothing any more,
+	 * and the pages are the balloon's either way.
+	 */
+	for (i = 0; i < b->nr; i++)
+		pages_arrived(b->rl->bp, b->new[i]);
+
+	b->state = RELOCATE_DEFLATING;
+	hostcomm_begin(&b->deflate, HOSTCOMM_DEFLATE);
+	for (i = 0; i < b->nr; i++)
+		hostcomm_add(&b->deflate, b->old[i], 1);
+	if (err)
+		b->deflate.done(&b->deflate, err);
+	else
+		hostcomm_submit(&b->deflate);
+}
+
+static void relocate_deflated(struct hostcomm_request *rq, int err)
+{
+	struct relocate_batch *b = container_of(rq, struct relocate_batch,
+						deflate);
+	struct relocate *rl = b->rl;
+	unsigned int i;
+
+	for (i = 0; i < b->nr; i++)
+		put_page(b->old[i]);
+
+	spin_lock(&rl->lock);
+	b->nr = 0;
+	b->serial++;
+	b->state = RELOCATE_IDLE;
+	spin_unlock(&rl->lock);
+}
+
+/* Sends a batch that left FILLING; no lock held. */
+static void relocate_send(struct relocate_batch *b)
+{
+	unsigned int i;
+
+	hostcomm_begin(&b->inflate, HOSTCOMM_INFLATE);
+	for (i = 0; i < b->nr; i++)
+		hostcomm_add(&b->inflate, b->new[i], 1);
+	hostcomm_submit(&b->inflate);
+}
+
+/* Takes the batch off @filling for its trip; relocate.lock held. */
+static struct relocate_batch *relocate_seal(struct relocate *rl)
+{
+	struct relocate_batch *b = rl->filling;
+
+	lockdep_assert_held(&rl->lock);
+	if (!b || !b->nr)
+		return NULL;
+	b->state = RELOCATE_INFLATING;
+	rl->filling = NULL;
+	rl->stats.batches++;
+	return b;
+}
+
+/**
+ * relocate_flush() - tell the host of all moves made so far
+ * @rl: initialised
+ *
+ * Context: process; does not sleep.
+ */
+void relocate_flush(struct relocate *rl)
+{
+	struct relocate_batch *b;
+
+	spin_lock(&rl->lock);
+	b = relocate_seal(rl);
+	spin_unlock(&rl->lock);
+	if (b)
+		relocate_send(b);
+}
+
+static void relocate_flush_work(struct work_struct *work)
+{
+	relocate_flush(container_of(work, struct relocate, flush_work.work));
+}
+
+/* A batch with room, or NULL while the host has them all; lock held. */
+static struct relocate_batch *relocate_open(struct relocate *rl)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&rl->lock);
+	for (i = 0; !rl->filling && i < RELOCATE_BATCHES; i++) {
+		if (rl->batch[i].state != RELOCATE_IDLE)
+			continue;
+		rl->filling = &rl->batch[i];
+		rl->filling->state = RELOCATE_FILLING;
+	}
+	return rl->filling;
+}
+
+static bool relocate_has_room(void *arg)
+{
+	struct relocate *rl = arg;
+	bool ok;
+
+	spin_lock(&rl->lock);
+	ok = relocate_open(rl);
+	spin_unlock(&rl->lock);
+	return ok;
+}
+
+struct relocate_ticket {
+	struct relocate_batch *batch;
+	unsigned int serial;
+};
+
+static bool relocate_is_told(void *arg)
+{
+	struct relocate_ticket *t = arg;
+
+	return READ_ONCE(t->batch->serial) != t->serial;
+}
+
+static void relocate_count(struct relocate *rl, u64 *counter)
+{
+	spin_lock(&rl->lock);
+	(*counter)++;
+	spin_unlock(&rl->lock);
+}
+
+/*
+ * Makes the move and enters it into a batch; lock held, so that the batch is
+ * not sent without it.  Return: 0, -EBUSY when every batch is with the host,
+ * -EAGAIN when the balloon is closing.
+ */
+static int relocate_enter(struct relocate *rl, struct page *newpage,
+			  struct page *page, struct relocate_ticket *ticket)
+{
+	struct relocate_batch *b = relocate_open(rl);
+
+	lockdep_assert_held(&rl->lock);
+	if (!b)
+		return -EBUSY;
+	if (!pages_replace(rl->bp, page, newpage))
+		return -EAGAIN;
+
+	b->old[b->nr] = page;
+	b->new[b->nr++] = newpage;
+	rl->stats.moved++;
+	ticket->batch = b;
+	ticket->serial = b->serial;
+	return 0;
+}
+
+/**
+ * relocate_page() - migrate callback: move a ballooned page to another frame
+ * @rl: of the device the page belongs to
+ * @newpage: locked, to be ballooned in its stead
+ * @page: locked, isolated
+ * @mode: what the caller can bear
+ *
+ * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
+ * at most RELOCATE_PATIENCE.
+ * Return: 0; -EBUSY when trying again within microseconds will not help;
+ * -EAGAIN when the balloon is closing, for the page to be put back.
+ */
+int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
+		  enum migrate_mode mode)
+{
+	struct relocate_ticket ticket;
+	struct relocate_batch *full = NULL;
+	bool sync = mode == MIGRATE_SYNC;
+	bool last, first;
+	int err;
+
+	if (hostcomm_broken(rl->hc) ||
+	    !hostcomm_can_name(rl->hc, page_to_pfn(newpage)))
+		return -EBUSY;
+
+	/* The batches may have come back unread. */
+	if (!READ_ONCE(rl->filling))
+		hostcomm_reap(rl->hc);
+	if (sync && !relocate_has_room(rl)) {
+		relocate_count(rl, &rl->stats.waits);
+		hostcomm_wait(rl->hc, relocate_has_room, rl, RELOCATE_PATIENCE);
+	}
+
+	/* Asked before the move: it takes this page off the isolated ones. */
+	last = pages_last_isolated(rl->bp);
+
+	spin_lock(&rl->lock);
+	err = relocate_enter(rl, newpage, page, &ticket);
+	if (err) {
+		rl->stats.busy++;
+		spin_unlock(&rl->lock);
+		trace_virtio_balloon_migrate(page, newpage, mode, err);
+		return err;
+	}
+	first = ticket.batch->nr == 1;
+	if (ticket.batch->nr == RELOCATE_BATCH || (sync && last))
+		full = relocate_seal(rl);
+	spin_unlock(&rl->lock);
+
+	trace_virtio_balloon_migrate(page, newpage, mode, 0);
+	if (rl->managed && page_zone(page) != page_zone(newpage)) {
+		adjust_managed_page_count(page, 1);
+		adjust_managed_page_count(newpage, -1);
+	}
+	if (full)
+		relocate_send(full);
+	else if (first)
+		queue_delayed_work(rl->hc->wq, &rl->flush_work, RELOCATE_LINGER);
+	if (sync && last) {
+		relocate_count(rl, &rl->stats.waits);
+		hostcomm_wait(rl->hc, relocate_is_told, &ticket,
+			      RELOCATE_PATIENCE);
+	}
+	return 0;
+}
+
+/**
+ * relocate_init() - prepare to move pages
+ * @rl: zeroed
+ * @bp: whose pages
+ * @hc: how the host is told; initialised
+ * @managed: ballooned pages are off the zone's managed pages
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM (then call relocate_exit()).
+ */
+int relocate_init(struct relocate *rl, struct balloon_pages *bp,
+		  struct hostcomm *hc, bool managed)
+{
+	unsigned int i;
+	int err;
+
+	rl->bp = bp;
+	rl->hc = hc;
+	rl->managed = managed;
+	spin_lock_init(&rl->lock);
+	INIT_DELAYED_WORK(&rl->flush_work, relocate_flush_work);
+	rl->batch = kcalloc(RELOCATE_BATCHES, sizeof(*rl->batch), GFP_KERNEL);
+	if (!rl->batch)
+		return -ENOMEM;
+	for (i = 0; i < RELOCATE_BATCHES; i++) {
+		struct relocate_batch *b = &rl->batch[i];
+
+		b->rl = rl;
+		err = hostcomm_request_init(hc, &b->inflate, RELOCATE_BATCH,
+					    relocate_inflated);
+		if (!err)
+			err = hostcomm_request_init(hc, &b->deflate,
+						    RELOCATE_BATCH,
+						    relocate_deflated);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * relocate_stop() - tell the host of the last moves; no more will come
+ * @rl: initialised; pages_close() was called
+ *
+ * Context: may sleep.
+ */
+void relocate_stop(struct relocate *rl)
+{
+	cancel_delayed_work_sync(&rl->flush_work);
+	relocate_flush(rl);
+}
+
+/**
+ * relocate_exit() - free what relocate_init() allocated
+ * @rl: stopped, nothing with the host; may be one whose init failed
+ */
+void relocate_exit(struct relocate *rl)
+{
+	unsigned int i;
+
+	for (i = 0; rl->batch && i < RELOCATE_BATCHES; i++) {
+		hostcomm_request_exit(&rl->batch[i].inflate);
+		hostcomm_request_exit(&rl->batch[i].deflate);
+	}
+	kfree(rl->batch);
+	rl->batch = NULL;
+}

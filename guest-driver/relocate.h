@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Moving ballooned pages to other frames when memory compaction asks for it,
+ * and telling the host of each move: in batches, and without making the
+ * compactor wait where its mode forbids that (I5).
+ *
+ * Locks: page lock -> relocate.lock -> balloon_pages.lock.
+ */
+#ifndef BALLONET_RELOCATE_H
+#define BALLONET_RELOCATE_H
+
+#include <linux/migrate_mode.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "hostcomm.h"
+
+struct page;
+struct balloon_pages;
+struct relocate;
+
+/* Moves in one batch, and batches: what may be held twice is 4 MiB at most. */
+#define RELOCATE_BATCH		256
+#define RELOCATE_BATCHES	4
+
+/**
+ * enum relocate_state - where a batch of moves is
+ * @RELOCATE_IDLE: empty, free to fill
+ * @RELOCATE_FILLING: takes moves; the host knows of none of them
+ * @RELOCATE_INFLATING: the host is being told of the new pages
+ * @RELOCATE_DEFLATING: the new pages are the balloon's; the host is being told
+ *	that the old ones are not
+ */
+enum relocate_state {
+	RELOCATE_IDLE,
+	RELOCATE_FILLING,
+	RELOCATE_INFLATING,
+	RELOCATE_DEFLATING,
+};
+
+/**
+ * struct relocate_batch - moves told to the host together
+ * @rl: whose
+ * @state: under relocate.lock while IDLE or FILLING, else the one request's
+ *	that is out
+ * @serial: counts uses, so that a waiter knows when its moves are told
+ * @nr: moves, at most RELOCATE_BATCH
+ * @old: pages that left, each with the balloon's reference
+ * @new: pages that came, ARRIVING until the host acknowledged them
+ * @inflate: names @new
+ * @deflate: names @old
+ */
+struct relocate_batch {
+	struct relocate *rl;
+	enum relocate_state state;
+	unsigned int serial;
+	unsigned int nr;
+	struct page *old[RELOCATE_BATCH];
+	struct page *new[RELOCATE_BATCH];
+	struct hostcomm_request inflate;
+	struct hostcomm_request deflate;
+};
+
+/**
+ * struct relocate_stats - what became of migrate callbacks; under relocate.lock
+ * @moved: pages moved
+ * @busy: moves refused because every batch was with the host
+ * @batches: batches sent
+ * @waits: callbacks that slept for the host (never in MIGRATE_ASYNC)
+ */
+struct relocate_stats {
+	u64 moved;
+	u64 busy;
+	u64 batches;
+	u64 waits;
+};
+
+/**
+ * struct relocate - moves of one device's pages
+ * @bp: probe-time only
+ * @hc: probe-time only
+ * @managed: pages of the balloon are taken off the zone's managed pages;
+ *	probe-time only
+ * @lock: protects @filling, @stats and the batches while IDLE or FILLING
+ * @filling: the batch that takes moves, or NULL
+ * @flush_work: sends a batch that did not fill up soon
+ * @batch: all of them
+ */
+struct relocate {
+	struct balloon_pages *bp;
+	struct hostcomm *hc;
+	bool managed;
+	spinlock_t lock;
+	struct relocate_batch *filling;
+	struct relocate_stats stats;
+	struct delayed_work flush_work;
+	struct relocate_batch *batch;
+};
+
+int relocate_init(struct relocate *rl, struct balloon_pages *bp,
+		  struct hostcomm *hc, bool managed);
+void relocate_exit(struct relocate *rl);
+void relocate_flush(struct relocate *rl);
+void relocate_stop(struct relocate *rl);
+
+int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
+		  enum migrate_mode mode);
+
+#endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker that inflates and deflates: takes pages from the guest, largest
+ * blocks first, keeps several requests on their way, and keeps `actual` true.
+ * Owns the requests it sends; decides nothing itself (resize_policy does).
+ *
+ * Locks: resize.lock; never held over an allocation or over pages_*().
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "device.h"
+#include "resize.h"
+#include "supply.h"
+#include "trace.h"
+
+/* How often `actual` is told while it changes. */
+#define RESIZE_REPORT		(HZ / 10)
+/* When to look again for pages that migration holds. */
+#define RESIZE_RETRY		(HZ / 20)
+
+/* Starts the worker, unless it must not run any more; any context. */
+static void resize_kick(struct resize *rz)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	if (!rz->stopped)
+		mod_delayed_work(rz->wq, &rz->work, 0);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+struct hostcomm_request *resize_get_request(struct resize *rz)
+{
+	struct hostcomm_request *rq;
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rq = list_first_entry_or_null(&rz->idle, struct hostcomm_request, node);
+	if (rq)
+		list_del_init(&rq->node);
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return rq;
+}
+
+void resize_put_request(struct resize *rz, struct hostcomm_request *rq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	list_add(&rq->node, &rz->idle);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+static void resize_add_inflating(struct resize *rz, long pages)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->inflating += pages;
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+void resize_done(struct hostcomm_request *rq, int err)
+{
+	struct virtio_balloon *vb = container_of(rq->hc, struct virtio_balloon,
+						 hostcomm);
+	struct resize *rz = &vb->resize;
+
+	if (rq->op == HOSTCOMM_DEFLATE) {
+		supply_release(vb, &rq->page_list);
+	} else if (err) {
+		/* The device was reset: the pages are the guest's again. */
+		supply_free(&rq->page_list);
+		resize_add_inflating(rz, -(long)rq->pages);
+	} else {
+		supply_charge(vb, &rq->page_list);
+		pages_add(&vb->pages, &rq->page_list);
+		resize_add_inflating(rz, -(long)rq->pages);
+	}
+	resize_put_request(rz, rq);
+	resize_kick(rz);
+}
+
+/* Return: pages sent on their way; 0 if the guest has none. */
+static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 max)
+{
+	u32 pages;
+
+	hostcomm_begin(rq, HOSTCOMM_INFLATE);
+	supply_alloc(rq, min_t(u64, max, RESIZE_BATCH), &rz->order);
+	pages = rq->pages;
+	if (!pages)
+		return 0;
+	resize_add_inflating(rz, pages);
+	hostcomm_submit(rq);
+	return pages;
+}
+
+/* Return: pages sent on their way; 0 if all are isolated just now. */
+u32 resize_deflate(struct hostcomm_request *rq, u64 max)
+{
+	struct virtio_balloon *vb = container_of(rq->hc, struct virtio_balloon,
+						 hostcomm);
+	struct page *page;
+	u32 pages;
+
+	hostcomm_begin(rq, HOSTCOMM_DEFLATE);
+	pages = pages_take(&vb->pages, min_t(u64, max, RESIZE_BATCH),
+			   &rq->page_list);
+	if (!pages)
+		return 0;
+	list_for_each_entry(page, &rq->page_list, lru)
+		hostcomm_add(rq, page, 1);
+	hostcomm_submit(rq);
+	return pages;
+}
+
+static void resize_read_target(struct resize *rz)
+{
+	unsigned long flags;
+	u32 units;
+
+	virtio_cread_le(rz->vb->vdev, struct virtio_balloon_config, num_pages,
+			&units);
+	rz->target = DIV_ROUND_UP(units, BALLOON_UNITS_PER_PAGE);
+	rz->order = BALLOON_MAX_ORDER;
+	rz->grumbled = false;
+	spin_lock_irqsave(&rz->lock, flags);
+	resize_policy_retarget(&rz->policy);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/* Tells the host the size: not for each request, but always when at rest. */
+void resize_report(struct resize *rz, bool quiet)
+{
+	u32 actual = pages_size(&rz->vb->pages) * BALLOON_UNITS_PER_PAGE;
+
+	if (actual == rz->actual)
+		return;
+	if (!quiet && time_before(jiffies, rz->reported + RESIZE_REPORT))
+		return;
+	virtio_cwrite_le(rz->vb->vdev, struct virtio_balloon_config, actual,
+			 &actual);
+	rz->actual = actual;
+	rz->reported = jiffies;
+}
+
+static struct resize_step resize_next(struct resize *rz)
+{
+	long available = si_mem_available();
+	struct resize_view view = {
+		.now_ms = ktime_to_ms(ktime_get()),
+		.target = rz->target,
+		.available = max(available, 0L),
+		.floor = rz->floor,
+	};
+	struct resize_step step;
+	unsigned long flags, listed = pages_size(&rz->vb->pages);
+
+	spin_lock_irqsave(&rz->lock, flags);
+	view.size = listed + rz->inflating;
+	step = resize_policy_next(&rz->policy, &view);
+	spin_unlock_irqrestore(&rz->lock, flags);
+	trace_virtio_balloon_resize(view.target, view.size, step.action,
+				    step.pages, step.wait_ms);
+	return step;
+}
+
+static u32 resize_out_of_pages(struct resize *rz)
+{
+	unsigned long flags;
+	u32 wait_ms;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	wait_ms = resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
+	spin_unlock_irqrestore(&rz->lock, flags);
+	rz->order = BALLOON_MAX_ORDER;
+	return wait_ms;
+}
+
+static void resize_grumble(struct resize *rz)
+{
+	if (rz->grumbled)
+		return;
+	rz->grumbled = true;
+	dev_info(&rz->vb->vdev->dev,
+		 "asked for %lu MiB, gave %lu MiB: the guest needs the rest; still trying\n",
+		 rz->target >> (20 - PAGE_SHIFT),
+		 pages_size(&rz->vb->pages) >> (20 - PAGE_SHIFT));
+}
+
+/* One decision. Return: whether to go on; else look again after *@delay. */
+static bool resize_one(struct resize *rz, unsigned long *delay)
+{
+	struct hostcomm_request *rq;
+	struct resize_step step;
+	unsigned long flags;
+	u32 sent = 0;
+
+	rq = resize_get_request(rz);
+	if (!rq)
+		return false;
+
+	step = resize_next(rz);
+	switch (step.action) {
+	case RESIZE_INFLATE:
+		sent = resize_inflate(rz, rq, step.pages);
+		if (!sent) {
+			step.wait_ms = resize_out_of_pages(rz);
+			break;
+		}
+		spin_lock_irqsave(&rz->lock, flags);
+		resize_policy_gave(&rz->policy);
+		spin_unlock_irqrestore(&rz->lock, flags);
+		break;
+	case RESIZE_DEFLATE:
+		sent = resize_deflate(rq, step.pages);
+		if (!sent)
+			*delay = RESIZE_RETRY;
+		break;
+	default:
+		break;
+	}
+	if (step.wait_ms) {
+		*delay = msecs_to_jiffies(step.wait_ms);
+		resize_grumble(rz);
+	}
+	if (!sent)
+		resize_put_request(rz, rq);
+	return sent;
+}
+
+void resize_work(struct work_struct *work)
+{
+	struct resize *rz = container_of(work, struct resize, work.work);
+	unsigned long flags, delay = 0;
+
+	hostcomm_reap(&rz->vb->hostcomm);
+	if (atomic_xchg(&rz->retarget, 0))
+		resize_read_target(rz);
+
+	while (resize_one(rz, &delay)) {
+		resize_report(rz, false);
+		cond_resched();
+	}
+
+	resize_report(rz, !READ_ONCE(rz->vb->hostcomm.inflight));
+	if (!delay)
+		return;
+	spin_lock_irqsave(&rz->lock, flags);
+	/* A kick that came in meanwhile is sooner: it stays. */
+	if (!rz->stopped)
+		queue_delayed_work(rz->wq, &rz->work, delay);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/**
+ * resize_retarget() - the host may have changed its wish
+ * @rz: initialised
+ *
+ * Context: any, interrupts too.
+ */
+void resize_retarget(struct resize *rz)
+{
+	atomic_set(&rz->retarget, 1);
+	resize_kick(rz);
+}
+
+/**
+ * resize_ran_dry() - pages were given back because the guest had none left
+ * @rz: started
+ *
+ * Holds inflating off for a while, and has `actual` told.
+ */
+void resize_ran_dry(struct resize *rz)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	resize_policy_oom(&rz->policy, ktime_to_ms(ktime_get()));
+	spin_unlock_irqrestore(&rz->lock, flags);
+	resize_kick(rz);
+}

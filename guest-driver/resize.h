@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Driving the balloon to the size the host asks for.  Nothing here waits for
+ * the host: a work item fills requests as long as some are idle and returns;
+ * each answer starts it again.
+ *
+ * Locks: resize.lock, innermost but for hostcomm.lock; taken in interrupts.
+ */
+#ifndef BALLONET_RESIZE_H
+#define BALLONET_RESIZE_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "hostcomm.h"
+#include "resize_policy.h"
+
+struct virtio_balloon;
+
+/*
+ * Guest pages in one request, and requests on their way at once.  What they
+ * name together (32 MiB) is what the host may have to back for a moment, as
+ * kernels with init_on_alloc write to each page they hand out.
+ */
+#define RESIZE_BATCH		2048
+#define RESIZE_REQUESTS		4
+
+/**
+ * struct resize - the way to the target
+ * @vb: probe-time only
+ * @wq: freezable, so that nothing moves during suspend; probe-time only
+ * @work: the worker
+ * @floor: guest pages that must stay available; probe-time only
+ * @lock: protects @idle, @inflating, @policy, @stopped
+ * @idle: requests of @rq that are not on their way
+ * @inflating: guest pages on their way in
+ * @policy: back-off and hold-off
+ * @stopped: the worker must not be started
+ * @retarget: the host changed its wish; atomic
+ * @target: the wish, in guest pages; written by the worker
+ * @actual: what the host was last told, in 4 KiB units; worker only
+ * @reported: when, in jiffies; worker only
+ * @order: largest block worth asking for; worker only
+ * @grumbled: the log knows that this target is out of reach; worker only
+ * @rq: the requests
+ */
+struct resize {
+	struct virtio_balloon *vb;
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	unsigned long floor;
+	spinlock_t lock;
+	struct list_head idle;
+	unsigned long inflating;
+	struct resize_policy policy;
+	bool stopped;
+	atomic_t retarget;
+	unsigned long target;
+	u32 actual;
+	unsigned long reported;
+	unsigned int order;
+	bool grumbled;
+	struct hostcomm_request rq[RESIZE_REQUESTS];
+};
+
+int resize_init(struct resize *rz, struct virtio_balloon *vb);
+void resize_exit(struct resize *rz);
+void resize_start(struct resize *rz);
+void resize_stop(struct resize *rz);
+void resize_give_back(struct resize *rz);
+void resize_free_rest(struct resize *rz);
+void resize_retarget(struct resize *rz);
+void resize_ran_dry(struct resize *rz);
+
+/* Between resize.c and resize_life.c only. */
+void resize_work(struct work_struct *work);
+void resize_done(struct hostcomm_request *rq, int err);
+struct hostcomm_request *resize_get_request(struct resize *rz);
+void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
+u32 resize_deflate(struct hostcomm_request *rq, u64 max);
+void resize_report(struct resize *rz, bool quiet);
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Beginning and end of resizing: what is allocated once, and how the balloon
+ * is given back, with a host that answers and with one that does not.
+ *
+ * Locks: resize.lock.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "device.h"
+#include "resize.h"
+#include "supply.h"
+
+/* How long removal waits for a host that says nothing. */
+#define RESIZE_FAREWELL		(5 * HZ)
+
+static unsigned int floor_mib;
+module_param(floor_mib, uint, 0444);
+MODULE_PARM_DESC(floor_mib,
+		 "MiB of available memory that inflating leaves to the guest (0: 1/64 of it, at least 32, at most 256)");
+
+static unsigned long resize_floor(void)
+{
+	unsigned long total = totalram_pages();
+	unsigned long mib = SZ_1M >> PAGE_SHIFT;
+
+	if (floor_mib)
+		return floor_mib * mib;
+	return min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
+}
+
+/**
+ * resize_init() - allocate all that resizing will need
+ * @rz: zeroed
+ * @vb: the device; hostcomm is initialised
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM (then call resize_exit()).
+ */
+int resize_init(struct resize *rz, struct virtio_balloon *vb)
+{
+	int i, err;
+
+	rz->vb = vb;
+	rz->floor = resize_floor();
+	rz->order = BALLOON_MAX_ORDER;
+	rz->stopped = true;
+	spin_lock_init(&rz->lock);
+	INIT_LIST_HEAD(&rz->idle);
+	INIT_DELAYED_WORK(&rz->work, resize_work);
+	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
+	if (!rz->wq)
+		return -ENOMEM;
+	for (i = 0; i < RESIZE_REQUESTS; i++) {
+		err = hostcomm_request_init(&vb->hostcomm, &rz->rq[i],
+					    RESIZE_BATCH, resize_done);
+		if (err)
+			return err;
+		list_add(&rz->rq[i].node, &rz->idle);
+	}
+	return 0;
+}
+
+/**
+ * resize_exit() - free what resize_init() allocated
+ * @rz: stopped, nothing with the host; may be one whose init failed
+ */
+void resize_exit(struct resize *rz)
+{
+	int i;
+
+	for (i = 0; i < RESIZE_REQUESTS; i++)
+		hostcomm_request_exit(&rz->rq[i]);
+	if (rz->wq)
+		destroy_workqueue(rz->wq);
+	rz->wq = NULL;
+}
+
+/**
+ * resize_start() - the device is ready: go for its target
+ * @rz: initialised or stopped
+ */
+void resize_start(struct resize *rz)
+{
+	unsigned long flags;
+
+	/* The host may know another size, from before a suspend. */
+	virtio_cread_le(rz->vb->vdev, struct virtio_balloon_config, actual,
+			&rz->actual);
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->stopped = false;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	resize_retarget(rz);
+}
+
+/**
+ * resize_stop() - no resizing any more
+ * @rz: initialised
+ *
+ * Context: may sleep.
+ */
+void resize_stop(struct resize *rz)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->stopped = true;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	cancel_delayed_work_sync(&rz->work);
+}
+
+static bool resize_has_request(void *arg)
+{
+	struct resize *rz = arg;
+
+	return !list_empty_careful(&rz->idle);
+}
+
+/**
+ * resize_give_back() - deflate all, as far as the host answers
+ * @rz: stopped; the pages are closed
+ *
+ * Context: may sleep, RESIZE_FAREWELL at most without an answer.
+ */
+void resize_give_back(struct resize *rz)
+{
+	struct virtio_balloon *vb = rz->vb;
+	struct hostcomm_request *rq;
+
+	if (!hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
+		return;
+	while (pages_size(&vb->pages)) {
+		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
+				   RESIZE_FAREWELL))
+			return;
+		rq = resize_get_request(rz);
+		if (!resize_deflate(rq, RESIZE_BATCH)) {
+			resize_put_request(rz, rq);
+			pages_await_lock(&vb->pages);
+		}
+	}
+	if (hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
+		resize_report(rz, true);
+}
+
+/**
+ * resize_free_rest() - free what the host could not be told of
+ * @rz: stopped; the device was reset, nothing is on its way
+ *
+ * Context: may sleep.
+ */
+void resize_free_rest(struct resize *rz)
+{
+	struct virtio_balloon *vb = rz->vb;
+	LIST_HEAD(pages);
+
+	do {
+		pages_take(&vb->pages, ULONG_MAX, &pages);
+		supply_release(vb, &pages);
+	} while (pages_await_lock(&vb->pages));
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the balloon should do next, given where it is and how the guest fares.
+ * Pure: no clock, no lock, no memory of its own; tested in user space.
+ * Units: guest pages and milliseconds.
+ */
+#ifndef BALLONET_RESIZE_POLICY_H
+#define BALLONET_RESIZE_POLICY_H
+
+#include <linux/types.h>
+
+/* Back-off after an inflate that found nothing: doubles between these. */
+#define RESIZE_BACKOFF_MIN_MS	200
+#define RESIZE_BACKOFF_MAX_MS	32000
+/* No inflate for so long after the guest ran dry and was given pages. */
+#define RESIZE_HOLD_OFF_MS	10000
+
+/**
+ * struct resize_policy - what the past teaches
+ * @backoff_ms: last back-off; 0 while inflating goes well
+ * @retry_at_ms: no inflate before this time, for want of pages
+ * @hold_until_ms: no inflate before this time, for the guest ran dry
+ */
+struct resize_policy {
+	u32 backoff_ms;
+	u64 retry_at_ms;
+	u64 hold_until_ms;
+};
+
+/**
+ * struct resize_view - how things are
+ * @now_ms: time, from any origin
+ * @target: what the host asks for
+ * @size: what the balloon has, what an inflate has in flight included
+ * @available: what the guest could still use without swapping
+ * @floor: what must stay available
+ */
+struct resize_view {
+	u64 now_ms;
+	u64 target;
+	u64 size;
+	u64 available;
+	u64 floor;
+};
+
+enum resize_action {
+	RESIZE_REST,	/* at the target */
+	RESIZE_INFLATE,	/* by up to .pages */
+	RESIZE_DEFLATE,	/* by .pages */
+	RESIZE_WAIT,	/* the guest can give nothing now: look again in .wait_ms */
+};
+
+struct resize_step {
+	enum resize_action action;
+	u64 pages;
+	u32 wait_ms;
+};
+
+struct resize_step resize_policy_next(struct resize_policy *rp,
+				      const struct resize_view *view);
+void resize_policy_gave(struct resize_policy *rp);
+u32 resize_policy_dry(struct resize_policy *rp, u64 now_ms);
+void resize_policy_oom(struct resize_policy *rp, u64 now_ms);
+void resize_policy_retarget(struct resize_policy *rp);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints: what is asked of the host, what it answers, what resize decides,
+ * what compaction moves.  In tracefs under events/virtio_balloon/.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM virtio_balloon
+
+#if !defined(BALLONET_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define BALLONET_TRACE_H
+
+#include <linux/migrate_mode.h>
+#include <linux/mm.h>
+#include <linux/tracepoint.h>
+
+/* Values are those of enum hostcomm_op and enum resize_action. */
+#define show_balloon_op(op) \
+	__print_symbolic(op, { 0, "inflate" }, { 1, "deflate" })
+#define show_balloon_action(action) \
+	__print_symbolic(action, { 0, "rest" }, { 1, "inflate" }, \
+		{ 2, "deflate" }, { 3, "wait" })
+
+DECLARE_EVENT_CLASS(virtio_balloon_request,
+	TP_PROTO(unsigned int op, u32 pages),
+	TP_ARGS(op, pages),
+	TP_STRUCT__entry(
+		__field(unsigned int, op)
+		__field(u32, pages)
+	),
+	TP_fast_assign(
+		__entry->op = op;
+		__entry->pages = pages;
+	),
+	TP_printk("op=%s pages=%u", show_balloon_op(__entry->op), __entry->pages)
+);
+
+/* A request went into a ring; the host was notified. */
+DEFINE_EVENT(virtio_balloon_request, virtio_balloon_post,
+	TP_PROTO(unsigned int op, u32 pages), TP_ARGS(op, pages));
+
+/* The host acknowledged a request. */
+DEFINE_EVENT(virtio_balloon_request, virtio_balloon_done,
+	TP_PROTO(unsigned int op, u32 pages), TP_ARGS(op, pages));
+
+/* A decision of the resize policy; sizes in guest pages. */
+TRACE_EVENT(virtio_balloon_resize,
+	TP_PROTO(u64 target, u64 size, unsigned int action, u64 pages, u32 wait_ms),
+	TP_ARGS(target, size, action, pages, wait_ms),
+	TP_STRUCT__entry(
+		__field(u64, target)
+		__field(u64, size)
+		__field(unsigned int, action)
+		__field(u64, pages)
+		__field(u32, wait_ms)
+	),
+	TP_fast_assign(
+		__entry->target = target;
+		__entry->size = size;
+		__entry->action = action;
+		__entry->pages = pages;
+		__entry->wait_ms = wait_ms;
+	),
+	TP_printk("target=%llu size=%llu action=%s pages=%llu wait_ms=%u",
+		  __entry->target, __entry->size,
+		  show_balloon_action(__entry->action), __entry->pages,
+		  __entry->wait_ms)
+);
+
+/* A migrate callback; err 0: moved. */
+TRACE_EVENT(virtio_balloon_migrate,
+	TP_PROTO(struct page *page, struct page *newpage, enum migrate_mode mode,
+		 int err),
+	TP_ARGS(page, newpage, mode, err),
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned long, newpfn)
+		__field(int, mode)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->pfn = page_to_pfn(page);
+		__entry->newpfn = page_to_pfn(newpage);
+		__entry->mode = mode;
+		__entry->err = err;
+	),
+	TP_printk("pfn=0x%lx newpfn=0x%lx mode=%d err=%d", __entry->pfn,
+		  __entry->newpfn, __entry->mode, __entry->err)
+);
+
+/* The guest ran dry: pages taken out, and what the kernel was told it got. */
+TRACE_EVENT(virtio_balloon_oom,
+	TP_PROTO(u32 pages, unsigned long freed),
+	TP_ARGS(pages, freed),
+	TP_STRUCT__entry(
+		__field(u32, pages)
+		__field(unsigned long, freed)
+	),
+	TP_fast_assign(
+		__entry->pages = pages;
+		__entry->freed = freed;
+	),
+	TP_printk("pages=%u freed=%lu", __entry->pages, __entry->freed)
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_PATH .
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The wire between a VIRTIO traditional memory balloon device (device id 5)
+ * and its driver: every constant and layout of the balloon section (5.5) of
+ * VIRTIO 1.4.  Driver, device and tests all take them from here, and only
+ * from here; do not include it beside <linux/virtio_balloon.h>, which defines
+ * the same names.
+ *
+ * Byte order: fields named le16/le32/le64 by the specification are __le*; the
+ * fields of a PFN array and of a statistic are __virtio*: little-endian where
+ * VIRTIO_F_VERSION_1 was negotiated, the guest's own order where it was not
+ * (5.5.6.1, 5.5.6.3.1).
+ */
+#ifndef BALLONET_SPEC_VIRTIO_BALLOON_H
+#define BALLONET_SPEC_VIRTIO_BALLOON_H
+
+#include <linux/types.h>
+#include <linux/virtio_types.h>
+
+#define VIRTIO_BALLOON_DEVICE_ID	5
+
+/* Feature bits (5.5.3). */
+#define VIRTIO_BALLOON_F_MUST_TELL_HOST	0 /* no use of a page before its deflate is acknowledged */
+#define VIRTIO_BALLOON_F_STATS_VQ	1 /* statsq is there */
+#define VIRTIO_BALLOON_F_DEFLATE_ON_OOM	2 /* the guest may deflate below target when it runs dry */
+#define VIRTIO_BALLOON_F_FREE_PAGE_HINT	3 /* free_page_vq and free_page_hint_cmd_id are there */
+#define VIRTIO_BALLOON_F_PAGE_POISON	4 /* poison_val is there */
+#define VIRTIO_BALLOON_F_REPORTING	5 /* reporting_vq is there */
+
+/*
+ * Virtqueue numbers of the specification (5.5.2).  QEMU leaves out the queues
+ * of features it does not offer, Linux those of features that were not
+ * negotiated; what follows then moves up.
+ */
+#define VIRTIO_BALLOON_VQ_INFLATE	0
+#define VIRTIO_BALLOON_VQ_DEFLATE	1
+#define VIRTIO_BALLOON_VQ_STATS		2
+#define VIRTIO_BALLOON_VQ_FREE_PAGE	3
+#define VIRTIO_BALLOON_VQ_REPORTING	4
+#define VIRTIO_BALLOON_VQ_MAX		5
+
+/* A PFN is counted in these units whatever the guest's page size (5.5.6). */
+#define VIRTIO_BALLOON_PFN_SHIFT	12
+#define VIRTIO_BALLOON_PFN_SIZE		(1 << VIRTIO_BALLOON_PFN_SHIFT)
+
+/* Values of free_page_hint_cmd_id that name no run (5.5.6.5). */
+#define VIRTIO_BALLOON_CMD_ID_STOP	0
+#define VIRTIO_BALLOON_CMD_ID_DONE	1
+
+/* Device configuration (5.5.4), little-endian for legacy devices too. */
+struct virtio_balloon_config {
+	__le32 num_pages;		/* target, 4 KiB units; written by the device */
+	__le32 actual;			/* size, 4 KiB units; written by the driver */
+	__le32 free_page_hint_cmd_id;	/* FREE_PAGE_HINT; written by the device */
+	__le32 poison_val;		/* PAGE_POISON; written by the driver */
+};
+
+/* Tags of memory statistics (5.5.6.3.2). */
+#define VIRTIO_BALLOON_S_SWAP_IN	0  /* bytes swapped in */
+#define VIRTIO_BALLOON_S_SWAP_OUT	1  /* bytes swapped out */
+#define VIRTIO_BALLOON_S_MAJFLT		2  /* major faults */
+#define VIRTIO_BALLOON_S_MINFLT		3  /* minor faults */
+#define VIRTIO_BALLOON_S_MEMFREE	4  /* bytes free and unused */
+#define VIRTIO_BALLOON_S_MEMTOT		5  /* bytes in all */
+#define VIRTIO_BALLOON_S_AVAIL		6  /* bytes usable without swapping */
+#define VIRTIO_BALLOON_S_CACHES		7  /* bytes of reclaimable cache */
+#define VIRTIO_BALLOON_S_HTLB_PGALLOC	8  /* huge page allocations that succeeded */
+#define VIRTIO_BALLOON_S_HTLB_PGFAIL	9  /* huge page allocations that failed */
+#define VIRTIO_BALLOON_S_OOM_KILL	10 /* OOM kills */
+#define VIRTIO_BALLOON_S_ALLOC_STALL	11 /* allocations that had to reclaim */
+#define VIRTIO_BALLOON_S_SCAN_ASYNC	12 /* bytes scanned by background reclaim */
+#define VIRTIO_BALLOON_S_SCAN_DIRECT	13 /* bytes scanned by direct reclaim */
+#define VIRTIO_BALLOON_S_RECLAIM_ASYNC	14 /* bytes reclaimed in the background */
+#define VIRTIO_BALLOON_S_RECLAIM_DIRECT	15 /* bytes reclaimed directly */
+#define VIRTIO_BALLOON_S_NR		16
+
+/* One statistic in a statsq buffer: 10 bytes, no padding (5.5.6.3). */
+struct virtio_balloon_stat {
+	__virtio16 tag;
+	__virtio64 val;
+} __attribute__((packed));
+
+#ifdef __cplusplus
+#define BALLONET_ASSERT static_assert
+#else
+#define BALLONET_ASSERT _Static_assert
+#endif
+BALLONET_ASSERT(sizeof(struct virtio_balloon_config) == 16, "config layout");
+BALLONET_ASSERT(sizeof(struct virtio_balloon_stat) == 10, "stat layout");
+#undef BALLONET_ASSERT
+
+#endif /* BALLONET_SPEC_VIRTIO_BALLOON_H */
