@@ -15,6 +15,8 @@ from .qmp import Qmp, QmpError
 from .session import Session
 from .waits import wait_for
 
+# Without erms the guest clears pages by words: under TCG twice as fast as by bytes.
+TCG_CPU = "max,-erms"
 BALLOON_ID = "balloon0"
 BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
 KERNEL_ARGS = "console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on"
@@ -133,7 +135,7 @@ class VM:
         args = [self.paths.emulator(o["qemu"]), "-nodefaults", "-no-user-config"]
         args += ["-name", "ballonet-lab", "-display", "none", "-machine", o["machine"]]
         args += ["-accel", "kvm" if kind == "kvm" else "tcg,thread=multi,tb-size=128"]
-        args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else "max")]
+        args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else TCG_CPU)]
         args += ["-m", f"{self.memory_mib}M", "-smp", o["vcpus"]]
         args += backing_args(o["backing"], self.memory_mib)
         args += ["-chardev", f"file,id=console,path={self.console},append=on"]

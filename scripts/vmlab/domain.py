@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest run by libvirt, the way a user runs one: a transient domain.
+
+Same command channel and console log as vm.VM, but every order to the balloon
+goes through virsh. The name is unique, so nothing of the user's is touched; the
+domain, its log and its sockets go at the end of the `with` block.
+"""
+
+import os
+import uuid
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from . import accel, dmesg, hostmem, initramfs, procs
+from .errors import GuestDied, LabError
+from .guest import Guest
+from .session import Session
+from .virsh import VirshError, virsh
+from .vm import KERNEL_ARGS
+from .waits import wait_for
+
+LOGS = Path("/var/log/libvirt/qemu")
+PIDS = Path("/run/libvirt/qemu")
+BACKING = {
+    "anon": "",
+    "memfd": "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>",
+    "hugetlb": "<memoryBacking><hugepages/></memoryBacking>",
+}
+TEMPLATE = """<domain type='{type}'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='MiB'>{memory}</memory>
+  {backing}
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='{machine}'>hvm</type>
+    <kernel>{kernel}</kernel>
+    <initrd>{initrd}</initrd>
+    <cmdline>{cmdline}</cmdline>
+  </os>
+  <features><acpi/></features>
+  {cpu}
+  <on_reboot>{on_reboot}</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>{emulator}</emulator>
+    <controller type='usb' model='none'/>
+    <serial type='file'><source path='{console}' append='on'/><target port='0'/></serial>
+    <serial type='unix'><source mode='bind' path='{agent}'/><target port='1'/></serial>
+    {balloon}
+    {devices}
+  </devices>
+  {labels}
+</domain>
+"""
+BALLOON = "<memballoon model='virtio'{attributes}><stats period='{period}'/></memballoon>"
+# Files of the cache keep their owner; the guest still runs as libvirt's user.
+LABELS = """<seclabel type='static' model='dac' relabel='no'><label>{user}</label></seclabel>"""
+USER = "libvirt-qemu:libvirt-qemu"
+
+
+class Domain:
+    """with Domain(paths) as dom: dom.setmem(512). libvirtd must run (libvirtd.ensure)."""
+
+    def __init__(
+        self,
+        paths,
+        qemu="ours",
+        driver="ours",
+        driver_params=None,
+        memory_mib=1024,
+        vcpus=2,
+        balloon_attributes="",
+        stats_period=1,
+        backing="anon",
+        machine="q35",
+        kernel_args="",
+        reboot=False,
+        devices="",
+        modules=(),
+        files=None,
+    ):
+        """qemu, driver, reboot, modules, files: as for vm.VM.
+        balloon_attributes: XML attributes of <memballoon>, autodeflate='on' say.
+        stats_period: seconds. devices: further XML."""
+        self.paths = paths
+        self.memory_mib = memory_mib
+        self.name = f"ballonet-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.guest = None
+        self.pid = None
+        self._driver, self._driver_params = driver, driver_params or {}
+        self._options = dict(locals())
+        self._session = Session()
+
+    def __enter__(self):
+        self._session.__enter__()
+        try:
+            self.start()
+        except BaseException:
+            self._session.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        return self._session.__exit__()
+
+    # -- life ---------------------------------------------------------------
+
+    def start(self, boot_timeout=90):
+        """Creates the domain, connects, waits for the boot, loads the driver."""
+        self.create()
+        self.connect()
+        self.wait_boot(timeout=boot_timeout)
+
+    def create(self):
+        xml = self._session.dir / "domain.xml"
+        xml.write_text(self.xml())
+        self._session.later(self._remove_log)
+        self._session.later(self._destroy)
+        virsh("create", str(xml), timeout=180)
+        self.pid = int((PIDS / f"{self.name}.pid").read_text())
+
+    def connect(self):
+        self.guest = Guest(self._session.dir / "agent", alive=self.alive)
+        self._session.later(self.guest.close)
+
+    def wait_boot(self, count=1, timeout=90):
+        try:
+            self.guest.wait_boot(count, timeout, alive=self.alive)
+        except GuestDied as error:
+            raise GuestDied(f"{error}: {self.last_words()}") from error
+        if self._driver:
+            self.guest.load_driver(self._driver, **self._driver_params)
+
+    def alive(self):
+        return self.pid is not None and procs.alive(self.pid)
+
+    def _destroy(self):
+        try:
+            virsh("destroy", self.name)
+        except VirshError as error:
+            if self.name in virsh("list", "--all", "--name").split():
+                raise LabError(f"domain {self.name} is left: {error}") from error
+        if self.pid is not None:
+            wait_for(lambda: not procs.alive(self.pid), 20, f"end of {self.name}'s QEMU")
+
+    def _remove_log(self):
+        for path in LOGS.glob(f"{self.name}.log*"):
+            path.unlink(missing_ok=True)
+
+    # -- how it is started ----------------------------------------------------
+
+    def xml(self):
+        o = self._options
+        kind, _ = accel.choose()
+        if o["backing"] not in BACKING:
+            raise LabError(f"unknown backing {o['backing']!r}")
+        return TEMPLATE.format(
+            type="kvm" if kind == "kvm" else "qemu",
+            name=self.name,
+            uuid=uuid.uuid4(),
+            memory=self.memory_mib,
+            backing=BACKING[o["backing"]],
+            vcpus=o["vcpus"],
+            machine=o["machine"],
+            kernel=escape(str(self.paths.kernel)),
+            initrd=initramfs.build(self.paths, o["modules"], o["files"]),
+            cmdline=escape(f"{KERNEL_ARGS} {o['kernel_args']}".strip()),
+            cpu="<cpu mode='host-passthrough'/>" if kind == "kvm" else "",
+            on_reboot="restart" if o["reboot"] else "destroy",
+            emulator=escape(str(self.paths.emulator(o["qemu"]))),
+            console=self.console,
+            agent=self._session.dir / "agent",
+            balloon=BALLOON.format(
+                attributes=" " + o["balloon_attributes"], period=o["stats_period"]
+            ),
+            devices=o["devices"],
+            labels=_labels(),
+        )
+
+    # -- what it says ---------------------------------------------------------
+
+    @property
+    def console(self):
+        return self._session.dir / "console.log"
+
+    def console_text(self):
+        return self.console.read_text(errors="replace") if self.console.exists() else ""
+
+    def qemu_log(self):
+        log = LOGS / f"{self.name}.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def last_words(self):
+        lines = (self.console_text() or self.qemu_log()).strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def splats(self):
+        text = self.console_text()
+        if self.alive() and self.guest.boots:
+            text += self.guest.dmesg()
+        return dmesg.find(text)
+
+    # -- the balloon, through libvirt -------------------------------------------
+
+    def setmem(self, mib):
+        """`virsh setmem --live`; does not wait."""
+        virsh("setmem", self.name, f"{mib}M", "--live")
+
+    def dommemstat(self):
+        """`virsh dommemstat` as a dict; KiB where it is memory."""
+        pairs = (line.split() for line in virsh("dommemstat", self.name).splitlines())
+        return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+
+    def actual_mib(self):
+        return self.dommemstat()["actual"] / 1024
+
+    def resize(self, mib, timeout=60, tick=None):
+        """setmem, and waits until libvirt sees that size."""
+        self.setmem(mib)
+        what = f"setmem to {mib} MiB (balloon stays at {self.actual_mib():.0f})"
+        wait_for(lambda: self.actual_mib() == mib, timeout, what, poll=0.1, tick=tick)
+
+    def qmp(self, text):
+        """One raw QMP command (JSON text) past libvirt; its answer as text."""
+        return virsh("qemu-monitor-command", self.name, text)
+
+    # -- the host's view --------------------------------------------------------
+
+    def ram(self):
+        return hostmem.find_ram(self.pid, self.memory_mib << 20)
+
+    def rss_mib(self):
+        return hostmem.rss_bytes(self.pid) / (1 << 20)
+
+
+def _labels():
+    models = virsh("capabilities")
+    labels = LABELS.format(user=USER)
+    for model in ("apparmor", "selinux"):
+        if f"<model>{model}</model>" in models:
+            labels += f"<seclabel type='none' model='{model}'/>"
+    return labels

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Situations in a guest that tests and demo need, made the same way each time.
+
+Uses a guest.Guest and a callable that resizes; judges by the guest's vmstat.
+"""
+
+from dataclasses import dataclass
+
+from .errors import LabError
+
+HOG = "hog"
+
+
+def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180):
+    """Fills all free memory but leave_mib with small pages and gives a
+    pseudo-random share/1000 of them back, scattered: no whole 2 MiB block is
+    free afterwards. The rest stays held until release()."""
+    # neither may move pages before the test says so
+    guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
+    guest.run(f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout)
+
+
+def release(guest, timeout=60):
+    guest.run(f"memtool ask {HOG} quit", timeout)
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What one compaction did, from /proc/vmstat and /proc/buddyinfo."""
+
+    ballooned_moved: int
+    all_moved: int
+    blocks_before: int
+    blocks_after: int
+
+
+def free_blocks(guest):
+    """Free memory in whole 2 MiB blocks, counted in such blocks."""
+    total = 0
+    for line in guest.read("/proc/buddyinfo").splitlines():
+        counts = [int(word) for word in line.split("zone")[1].split()[1:]]
+        total += sum(count << order for order, count in enumerate(counts) if order >= 9) >> 9
+    return total
+
+
+def compact(guest, timeout=120):
+    """One pass over all zones, as root in a guest would ask for it."""
+    before, blocks = guest.vmstat(), free_blocks(guest)
+    if "balloon_migrate" not in before:
+        raise LabError("this guest's kernel counts no balloon_migrate: no balloon compaction in it")
+    guest.run("echo 1 >/proc/sys/vm/compact_memory", timeout)
+    after = guest.vmstat()
+    return Compaction(
+        after["balloon_migrate"] - before["balloon_migrate"],
+        after["pgmigrate_success"] - before["pgmigrate_success"],
+        blocks,
+        free_blocks(guest),
+    )
+
+
+def mass_migration(guest, resize, guest_mib, leave_mib=100, share=500):
+    """Makes tens of thousands of ballooned pages move in one compaction.
+
+    resize(mib) sets the balloon and waits; guest_mib is the guest's size now.
+    The balloon ends at all free memory but leave_mib. Returns a Compaction.
+    """
+    fragment(guest, share=share)
+    free = guest.meminfo()["MemFree"] // 1024
+    resize(guest_mib - (free - leave_mib))
+    release(guest)
+    return compact(guest)
