@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device as QEMU's object model and virtio core see it: type, properties,
+ * realize and unrealize, and who is told of reset, stop and start.  No work on
+ * requests is done here.
+ *
+ * Context of everything here: BQL held.
+ */
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/module.h"
+#include "standard-headers/linux/virtio_ids.h"
+#include "balloon.h"
+
+/* Return: whether the device can be what its properties ask for. */
+static bool properties_hold(const Ballonet *s, Error **errp)
+{
+    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT) && !s->iothread) {
+        error_setg(errp, "'free-page-hint' requires 'iothread' to be set");
+        return false;
+    }
+    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT)) {
+        error_setg(errp, "'free-page-hint' is not supported by this device yet");
+        return false;
+    }
+    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_REPORTING)) {
+        error_setg(errp, "'free-page-reporting' is not supported by this device yet");
+        return false;
+    }
+    return true;
+}
+
+static void device_realize(DeviceState *dev, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    Ballonet *s = BALLONET(dev);
+
+    /*
+     * Whatever can fail comes before the handler is registered: one left
+     * behind would be called with a device that is gone.
+     */
+    if (!properties_hold(s, errp)) {
+        return;
+    }
+    if (qemu_add_balloon_handler(balloon_config_target, balloon_config_info, s) < 0) {
+        error_setg(errp, "Only one balloon device is supported");
+        return;
+    }
+
+    virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
+
+    /*
+     * A queue takes the first free index, so the order is the interface, and
+     * a queue of an optional feature exists where the feature is offered:
+     * hinting, then reporting, then page ops.
+     */
+    s->inflateq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_queue_kicked);
+    s->deflateq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_queue_kicked);
+    s->statsq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_stats_handle);
+
+    balloon_stats_init(s);
+    balloon_executor_init(s);
+}
+
+static void device_unrealize(DeviceState *dev)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(dev);
+    Ballonet *s = BALLONET(dev);
+
+    qemu_remove_balloon_handler(s);
+    balloon_executor_fini(s);
+    balloon_stats_fini(s);
+    virtio_delete_queue(s->inflateq);
+    virtio_delete_queue(s->deflateq);
+    virtio_delete_queue(s->statsq);
+    virtio_cleanup(vdev);
+}
+
+/*
+ * By the guest's driver or of the whole machine.  Target and actual stay, as
+ * in the stock device: the next driver inflates to the one and sets the other.
+ */
+static void device_reset(VirtIODevice *vdev)
+{
+    Ballonet *s = BALLONET(vdev);
+
+    balloon_executor_reset(s);
+    balloon_stats_reset(s);
+    s->poison_val = 0;
+}
+
+static void queue_reset(VirtIODevice *vdev, uint32_t index)
+{
+    Ballonet *s = BALLONET(vdev);
+
+    if (virtio_get_queue(vdev, index) == s->statsq) {
+        balloon_stats_reset(s);
+        return;
+    }
+    balloon_executor_drain(s);
+    balloon_executor_resume(s); /* the other queue's buffers still need us */
+}
+
+/* Also called with an unchanged status when the VM stops or starts. */
+static void status_changed(Ballonet *s, uint8_t status)
+{
+    if (!VIRTIO_DEVICE(s)->vm_running) {
+        balloon_executor_drain(s);
+    } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
+        balloon_stats_resume(s);
+        balloon_executor_resume(s);
+    }
+}
+
+#if BALLONET_SET_STATUS_RETURNS
+static int set_status(VirtIODevice *vdev, uint8_t status)
+{
+    status_changed(BALLONET(vdev), status);
+    return 0;
+}
+#else
+static void set_status(VirtIODevice *vdev, uint8_t status)
+{
+    status_changed(BALLONET(vdev), status);
+}
+#endif
+
+static void instance_init(Object *obj)
+{
+    Ballonet *s = BALLONET(obj);
+
+    balloon_ram_init(&s->ram);
+    balloon_stats_properties(s);
+    balloon_show_init(s);
+}
+
+static void instance_finalize(Object *obj)
+{
+    balloon_ram_fini(&BALLONET(obj)->ram);
+}
+
+#define OFFER(name, bit, on) DEFINE_PROP_BIT64(name, Ballonet, host_features, bit, on)
+
+/*
+ * Names and defaults are the stock device's: machine types of old versions set
+ * them.  must-tell-host is ours; off, as it makes guests slower and nothing in
+ * the device needs it.
+ */
+BALLONET_PROPERTIES device_properties[] = {
+    OFFER("deflate-on-oom", VIRTIO_BALLOON_F_DEFLATE_ON_OOM, false),
+    OFFER("free-page-hint", VIRTIO_BALLOON_F_FREE_PAGE_HINT, false),
+    OFFER("page-poison", VIRTIO_BALLOON_F_PAGE_POISON, true),
+    OFFER("free-page-reporting", VIRTIO_BALLOON_F_REPORTING, false),
+    OFFER("must-tell-host", VIRTIO_BALLOON_F_MUST_TELL_HOST, false),
+    DEFINE_PROP_BOOL("qemu-4-0-config-size", Ballonet, qemu_4_0_config_size, false),
+    DEFINE_PROP_LINK("iothread", Ballonet, iothread, TYPE_IOTHREAD, IOThread *),
+    BALLONET_PROPERTIES_END
+};
+
+static void class_init(ObjectClass *klass, BallonetClassData *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
+
+    device_class_set_props(dc, device_properties);
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    dc->vmsd = &balloon_vmstate_outer;
+    vdc->vmsd = &balloon_vmstate_device;
+    vdc->realize = device_realize;
+    vdc->unrealize = device_unrealize;
+    vdc->reset = device_reset;
+    vdc->queue_reset = queue_reset;
+    vdc->set_status = set_status;
+    vdc->get_features = balloon_config_features;
+    vdc->get_config = balloon_config_get;
+    vdc->set_config = balloon_config_set;
+}
+
+static const TypeInfo ballonet_type = {
+    .name = TYPE_BALLONET,
+    .parent = TYPE_VIRTIO_DEVICE,
+    .instance_size = sizeof(Ballonet),
+    .instance_init = instance_init,
+    .instance_finalize = instance_finalize,
+    .class_init = class_init,
+};
+
+static void register_types(void)
+{
+    type_register_static(&ballonet_type);
+}
+
+type_init(register_types)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device's state, shared by the files of this folder and by nobody else.
+ *
+ * Threads: every field is under the BQL unless it says otherwise.  Queue
+ * handlers run in a vCPU thread or in the main loop, the rest of the work in
+ * bottom halves and timers of the main loop; all of them hold the BQL.
+ */
+#ifndef BALLONET_BALLOON_H
+#define BALLONET_BALLOON_H
+
+#include "compat.h"
+#include "hw/virtio/virtio.h"
+#include "qom/object.h"
+
+#include "executor.h"
+#include "queue.h"
+#include "ram.h"
+#include "stats.h"
+#include "virtio_balloon.h"
+
+#define TYPE_BALLONET "virtio-balloon-device"
+OBJECT_DECLARE_SIMPLE_TYPE(Ballonet, BALLONET)
+
+/* What happened since the device was made; read-only properties (show.c). */
+typedef struct BalloonCounters {
+    uint64_t rejected_pfns;    /* named pages that are not the guest's RAM */
+    uint64_t repeated_pfns;    /* inflated again while in the balloon */
+    uint64_t stray_pfns;       /* deflated while not in the balloon */
+    uint64_t rejected_buffers; /* buffers of a wrong shape, on any queue */
+    uint64_t discards;         /* calls that gave memory back */
+    uint64_t discarded_bytes;
+    uint64_t failed_discards;
+} BalloonCounters;
+
+struct Ballonet {
+    VirtIODevice parent_obj;
+
+    /* Set at realize. */
+    VirtQueue *inflateq, *deflateq, *statsq;
+
+    /* Properties; fixed from realize on. */
+    uint64_t host_features;
+    bool qemu_4_0_config_size;
+    IOThread *iothread;
+
+    /* Configuration space (config.c) and migration stream (vmstate.c); 4 KiB pages. */
+    uint32_t num_pages; /* target, from the host's user */
+    uint32_t actual;    /* what the driver says it has given */
+    uint32_t poison_val;
+
+    BalloonRam ram;
+    BalloonExecutor executor;
+    BalloonStats stats;
+    BalloonCounters count;
+};
+
+/* config.c. Context: BQL held. */
+size_t balloon_config_size(const Ballonet *s);
+void balloon_config_get(VirtIODevice *vdev, uint8_t *data);
+void balloon_config_set(VirtIODevice *vdev, const uint8_t *data);
+uint64_t balloon_config_features(VirtIODevice *vdev, uint64_t features, Error **errp);
+
+/* The QMP side, for qemu_add_balloon_handler(); @opaque is the device. */
+void balloon_config_target(void *opaque, ram_addr_t target);
+void balloon_config_info(void *opaque, BalloonInfo *info);
+
+/* show.c: read-only properties; the names end with NULL, for aliases on a proxy. */
+void balloon_show_init(Ballonet *s);
+extern const char *const balloon_show_names[];
+
+/* vmstate.c: the transport's outer section, and what is in it of ours. */
+extern const VMStateDescription balloon_vmstate_outer;
+extern const VMStateDescription balloon_vmstate_device;
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU as the device sees it: everything that differs between 7.2 and later
+ * versions is settled here, by the presence of a header where that tells, by
+ * version where it does not.  No other file tests a version.
+ *
+ * Include after "qemu/osdep.h".
+ */
+#ifndef BALLONET_COMPAT_H
+#define BALLONET_COMPAT_H
+
+/* 10.0 moved sysemu/ to system/; 10.2 moves more of it there. */
+#if __has_include("system/balloon.h")
+#include "system/balloon.h"
+#include "system/iothread.h"
+#define BALLONET_QEMU_10 1
+#else
+#include "sysemu/balloon.h"
+#include "sysemu/iothread.h"
+#define BALLONET_QEMU_10 0
+#endif
+
+#if __has_include("system/memory.h")
+#include "system/memory.h"
+#include "system/address-spaces.h"
+#include "system/ramblock.h"
+#else
+#include "exec/memory.h"
+#include "exec/address-spaces.h"
+#endif
+#include "exec/cpu-common.h"
+#include "exec/ramlist.h"
+
+#if __has_include("hw/core/boards.h")
+#include "hw/core/boards.h"
+#include "hw/core/qdev-properties.h"
+#else
+#include "hw/boards.h"
+#include "hw/qdev-properties.h"
+#endif
+
+/* 10.0 counts the property array and has no end marker. */
+#if BALLONET_QEMU_10
+#define BALLONET_PROPERTIES static const Property
+#define BALLONET_PROPERTIES_END
+#else
+#define BALLONET_PROPERTIES static Property
+#define BALLONET_PROPERTIES_END DEFINE_PROP_END_OF_LIST(),
+#endif
+
+/* Arrays in a VMStateDescription became const in 10.0. */
+#if BALLONET_QEMU_10
+#define BALLONET_VMFIELDS (const VMStateField[])
+#define BALLONET_VMSUBSECTIONS (const VMStateDescription *const[])
+#else
+#define BALLONET_VMFIELDS (VMStateField[])
+#define BALLONET_VMSUBSECTIONS (const VMStateDescription *[])
+#endif
+
+/* 10.1 made the class data const; 10.2 lets set_status fail. */
+#if __has_include("system/memory.h")
+typedef const void BallonetClassData;
+#define BALLONET_SET_STATUS_RETURNS 1
+#else
+typedef void BallonetClassData;
+#define BALLONET_SET_STATUS_RETURNS 0
+#endif
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration space and features (VIRTIO 5.5.3, 5.5.4), and the host user's
+ * side of them: the QMP target and size, the BALLOON_CHANGE event.
+ *
+ * Context of everything here: BQL held.
+ */
+#include "qemu/osdep.h"
+#include "hw/mem/memory-device.h"
+#include "qapi/qapi-events-machine.h"
+#include "qapi/qapi-types-machine.h"
+#include "qapi/qapi-visit-machine.h"
+#include "qemu/bswap.h"
+#include "balloon.h"
+#include "trace.h"
+
+/*
+ * How long the space is decides what an older QEMU accepts in a migration
+ * stream, so it follows the offered features as in the stock device;
+ * qemu-4-0-config-size is for machine types of 4.0, which always had it whole.
+ */
+size_t balloon_config_size(const Ballonet *s)
+{
+    if (s->qemu_4_0_config_size || virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_POISON)) {
+        return sizeof(struct virtio_balloon_config);
+    }
+    return virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT)
+               ? offsetof(struct virtio_balloon_config, poison_val)
+               : offsetof(struct virtio_balloon_config, free_page_hint_cmd_id);
+}
+
+/* Guest RAM in bytes as the balloon counts it: at boot, and modules plugged in since. */
+static uint64_t ram_bytes(void)
+{
+    MemoryDeviceInfoList *list = qmp_memory_device_list(), *l;
+    uint64_t bytes = MACHINE(qdev_get_machine())->ram_size;
+
+    for (l = list; l; l = l->next) {
+        if (l->value->type == MEMORY_DEVICE_INFO_KIND_DIMM) {
+            bytes += l->value->u.dimm.data->size;
+        }
+    }
+    qapi_free_MemoryDeviceInfoList(list);
+    return bytes;
+}
+
+/* What the guest has left by its own word, which need not be a sane one. */
+static uint64_t left_bytes(uint32_t actual)
+{
+    uint64_t ram = ram_bytes(), out = (uint64_t)actual << VIRTIO_BALLOON_PFN_SHIFT;
+
+    return ram > out ? ram - out : 0;
+}
+
+void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
+{
+    Ballonet *s = BALLONET(vdev);
+    struct virtio_balloon_config config = {
+        .num_pages = cpu_to_le32(s->num_pages),
+        .actual = cpu_to_le32(s->actual),
+        .poison_val = cpu_to_le32(s->poison_val),
+    };
+
+    trace_virtio_balloon_get_config(s->num_pages, s->actual);
+    memcpy(data, &config, balloon_config_size(s));
+}
+
+void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
+{
+    Ballonet *s = BALLONET(vdev);
+    struct virtio_balloon_config config = { 0 };
+    uint32_t before = s->actual;
+
+    memcpy(&config, data, balloon_config_size(s));
+    s->actual = le32_to_cpu(config.actual);
+    s->poison_val = virtio_vdev_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)
+                        ? le32_to_cpu(config.poison_val)
+                        : 0;
+    trace_virtio_balloon_set_config(s->actual, before);
+    if (s->actual != before) {
+        qapi_event_send_balloon_change(left_bytes(s->actual));
+    }
+}
+
+uint64_t balloon_config_features(VirtIODevice *vdev, uint64_t features, Error **errp)
+{
+    return features | BALLONET(vdev)->host_features | UINT64_C(1) << VIRTIO_BALLOON_F_STATS_VQ;
+}
+
+void balloon_config_target(void *opaque, ram_addr_t target)
+{
+    Ballonet *s = opaque;
+    uint64_t ram = ram_bytes();
+
+    target = MIN(target, ram);
+    if (target) {
+        s->num_pages = (ram - target) >> VIRTIO_BALLOON_PFN_SHIFT;
+        virtio_notify_config(VIRTIO_DEVICE(s));
+    }
+    trace_virtio_balloon_to_target(target, s->num_pages);
+}
+
+void balloon_config_info(void *opaque, BalloonInfo *info)
+{
+    info->actual = left_bytes(((Ballonet *)opaque)->actual);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory, see ram.h.
+ *
+ * Context of everything here: BQL held.
+ */
+#include "qemu/osdep.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "migration/misc.h"
+
+#include "ram.h"
+#include "plan.h"
+#include "trace.h"
+#include "virtio_balloon.h"
+
+/*
+ * The memory map is looked up in aligned windows, the largest first, so that
+ * PFNs hit the cache whatever their order: 1 GiB, 16 MiB, 256 KiB, a page.
+ */
+#define WINDOW_SHIFT_MAX 30
+#define WINDOW_SHIFT_STEP 6
+
+/*
+ * Discarding a page that is out already costs about 1 ns (one empty page table
+ * entry), a discard of its own some microseconds: so much may lie between two
+ * runs that are joined.
+ */
+#define BRIDGE_BYTES (8 * MiB)
+
+#define PAGES(bytes) ((uint64_t)(bytes) >> VIRTIO_BALLOON_PFN_SHIFT)
+#define BYTES(pages) ((uint64_t)(pages) << VIRTIO_BALLOON_PFN_SHIFT)
+
+void balloon_ram_init(BalloonRam *ram)
+{
+    balloon_zones_init(&ram->zones);
+    balloon_ram_begin(ram);
+}
+
+void balloon_ram_fini(BalloonRam *ram)
+{
+    balloon_zones_fini(&ram->zones);
+}
+
+void balloon_ram_begin(BalloonRam *ram)
+{
+    ram->span.n = 0;
+}
+
+/*
+ * Why @s cannot be ballooned; NULL: it can.  ROM and devices are never the
+ * guest's to give; what a RamDiscardManager rules (virtio-mem) has an owner
+ * that would not learn of it; what is in a persistent module is data.
+ */
+static const char *not_ours(const MemoryRegionSection *s)
+{
+    MemoryRegion *mr = s->mr;
+
+    if (!memory_region_is_ram(mr)) {
+        return "device";
+    }
+    if (s->readonly || memory_region_is_rom(mr) || memory_region_is_romd(mr)) {
+        return "ROM";
+    }
+    if (memory_region_is_ram_device(mr)) {
+        return "device memory";
+    }
+    if (s->nonvolatile || memory_region_is_nonvolatile(mr)) {
+        return "persistent memory";
+    }
+    if (memory_region_has_ram_discard_manager(mr)) {
+        return "memory with a manager of its own";
+    }
+    if (!QEMU_IS_ALIGNED(s->offset_within_region - s->offset_within_address_space,
+                         VIRTIO_BALLOON_PFN_SIZE)) {
+        return "RAM at an odd address";
+    }
+    return NULL;
+}
+
+/* Cuts a section of @s to whole pages and to what the block has in use. */
+static void span_of_ram(BalloonRam *ram, const MemoryRegionSection *s, hwaddr gpa)
+{
+    hwaddr start = ROUND_UP(s->offset_within_address_space, VIRTIO_BALLOON_PFN_SIZE);
+    hwaddr end = QEMU_ALIGN_DOWN(s->offset_within_address_space + int128_get64(s->size),
+                                 VIRTIO_BALLOON_PFN_SIZE);
+    uint64_t offset = s->offset_within_region + (start - s->offset_within_address_space);
+    uint64_t used = qemu_ram_get_used_length(s->mr->ram_block);
+
+    end = MIN(end, start + (used > offset ? used - offset : 0));
+    if (gpa < start || gpa + VIRTIO_BALLOON_PFN_SIZE > end) {
+        trace_ballonet_not_ram(gpa, 1, "RAM in part only");
+        ram->span = (BalloonSpan){ .pfn = PAGES(gpa), .n = 1 };
+        return;
+    }
+    trace_virtio_balloon_handle_output(memory_region_name(s->mr), gpa);
+    ram->span = (BalloonSpan){
+        .zone = balloon_zone_of(&ram->zones, s->mr->ram_block),
+        .pfn = PAGES(start),
+        .n = PAGES(end - start),
+        .first = PAGES(offset),
+    };
+}
+
+/*
+ * The first section of the smallest window around @gpa that does not begin
+ * with something wholly below it; *@end is where that window ends.
+ * The caller drops the reference on the region, if there is one.
+ */
+static MemoryRegionSection section_near(hwaddr gpa, hwaddr *end)
+{
+    for (unsigned shift = WINDOW_SHIFT_MAX;; shift -= WINDOW_SHIFT_STEP) {
+        hwaddr window = QEMU_ALIGN_DOWN(gpa, UINT64_C(1) << shift);
+        MemoryRegionSection s =
+            memory_region_find(get_system_memory(), window, UINT64_C(1) << shift);
+
+        *end = window + (UINT64_C(1) << shift);
+        if (!s.mr || shift == VIRTIO_BALLOON_PFN_SHIFT ||
+            s.offset_within_address_space + int128_get64(s.size) > gpa) {
+            return s;
+        }
+        memory_region_unref(s.mr);
+    }
+}
+
+/* Looks @pfn up and leaves what is around it in the cache. */
+static void look_up(BalloonRam *ram, uint64_t pfn)
+{
+    hwaddr gpa = BYTES(pfn), stop;
+    MemoryRegionSection s = section_near(gpa, &stop);
+    const char *why = "nothing there";
+
+    /* A page that a region begins or ends in is not wholly RAM, whatever that region is. */
+    if (s.mr && s.offset_within_address_space > gpa) {
+        stop = ROUND_UP(s.offset_within_address_space, VIRTIO_BALLOON_PFN_SIZE);
+    } else if (s.mr) {
+        why = not_ours(&s);
+        stop = ROUND_UP(s.offset_within_address_space + int128_get64(s.size),
+                        VIRTIO_BALLOON_PFN_SIZE);
+    }
+    if (why) {
+        ram->span = (BalloonSpan){ .pfn = pfn, .n = PAGES(stop - gpa) };
+        trace_ballonet_not_ram(gpa, ram->span.n, why);
+    } else {
+        span_of_ram(ram, &s, gpa);
+    }
+    if (s.mr) {
+        /* The map holds another reference for as long as the BQL is ours. */
+        memory_region_unref(s.mr);
+    }
+}
+
+/* What the first of [pfn, pfn + n) is, and how many after it are the same. */
+static BalloonSpan span_at(BalloonRam *ram, uint64_t pfn, uint64_t n)
+{
+    BalloonSpan *c = &ram->span;
+    uint64_t skip;
+
+    if (pfn < c->pfn || pfn - c->pfn >= c->n) {
+        look_up(ram, pfn);
+    }
+    skip = pfn - c->pfn;
+    return (BalloonSpan){
+        .zone = c->zone, .pfn = pfn, .n = MIN(n, c->n - skip), .first = c->first + skip,
+    };
+}
+
+void balloon_ram_inflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t)
+{
+    while (n) {
+        BalloonSpan s = span_at(ram, pfn, n);
+
+        if (s.zone) {
+            uint64_t changed = ledger_set(s.zone->in, s.first, s.n);
+
+            ledger_set(s.zone->fresh, s.first, s.n);
+            t->changed += changed;
+            t->repeated += s.n - changed;
+            trace_ballonet_inflate(qemu_ram_get_idstr(s.zone->rb), s.first, s.n, s.n - changed);
+        } else {
+            t->rejected += s.n;
+            trace_virtio_balloon_bad_addr(BYTES(pfn));
+        }
+        pfn += s.n;
+        n -= s.n;
+    }
+}
+
+void balloon_ram_deflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t)
+{
+    while (n) {
+        BalloonSpan s = span_at(ram, pfn, n);
+
+        if (s.zone) {
+            uint64_t changed = ledger_clear(s.zone->in, s.first, s.n);
+
+            ledger_clear(s.zone->fresh, s.first, s.n);
+            t->changed += changed;
+            t->repeated += s.n - changed;
+            trace_ballonet_deflate(qemu_ram_get_idstr(s.zone->rb), s.first, s.n, s.n - changed);
+        } else {
+            t->rejected += s.n;
+            trace_virtio_balloon_bad_addr(BYTES(pfn));
+        }
+        pfn += s.n;
+        n -= s.n;
+    }
+}
+
+const char *balloon_ram_inhibited(void)
+{
+    if (ram_block_discard_is_disabled()) {
+        return "a device or a setting forbids discarding guest memory";
+    }
+    if (migration_in_incoming_postcopy()) {
+        return "postcopy migration is coming in";
+    }
+    if (migration_in_bg_snapshot()) {
+        return "a background snapshot is being taken";
+    }
+    return NULL;
+}
+
+int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max)
+{
+    BalloonZone *z;
+
+    QTAILQ_FOREACH (z, &ram->zones.list, next) {
+        PlanLimits lim = { .unit = z->unit, .bridge = PAGES(BRIDGE_BYTES), .max = PAGES(max) };
+        PlanRun run;
+        int64_t t0;
+        int ret;
+
+        if (z->refused || !plan_next(z->in, z->fresh, 0, &lim, &run)) {
+            continue;
+        }
+        t0 = get_clock();
+        ret = ram_block_discard_range(z->rb, BYTES(run.first), BYTES(run.n));
+        trace_ballonet_discard(qemu_ram_get_idstr(z->rb), BYTES(run.first), BYTES(run.n), ret,
+                               get_clock() - t0);
+        if (ret) {
+            /* QEMU has said why, once for each call: once is enough. */
+            z->refused = true;
+            return 0;
+        }
+        ledger_clear(z->fresh, run.first, run.n);
+        return (int64_t)BYTES(run.n);
+    }
+    return -1;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory: which guest page lies in which RAM block, and giving memory
+ * back to the host.  The only file that reaches guest memory and the only
+ * caller of QEMU's discard functions; what may be discarded is the ledgers'
+ * word alone.
+ *
+ * Context of everything here: BQL held, and not dropped between
+ * balloon_ram_begin() and the last call that follows it.
+ */
+#ifndef BALLONET_RAM_H
+#define BALLONET_RAM_H
+
+#include "zone.h"
+
+/* What the last look into the memory map said about pages [pfn, pfn + n). */
+typedef struct BalloonSpan {
+    BalloonZone *zone; /* NULL: not memory that can be ballooned */
+    uint64_t pfn;      /* guest page */
+    uint64_t n;
+    uint64_t first;    /* page in the zone's block that guest page pfn is */
+} BalloonSpan;
+
+typedef struct BalloonRam {
+    BalloonZones zones;
+    BalloonSpan span; /* cache, good until the BQL is dropped */
+} BalloonRam;
+
+void balloon_ram_init(BalloonRam *ram);
+void balloon_ram_fini(BalloonRam *ram);
+
+/* To be called each time the BQL was taken anew: the memory map may have changed. */
+void balloon_ram_begin(BalloonRam *ram);
+
+/* What became of the pages of one range; the three add up to its length. */
+typedef struct BalloonTally {
+    uint64_t changed;  /* entered or left the balloon */
+    uint64_t repeated; /* were in (or out) already */
+    uint64_t rejected; /* not the guest's RAM */
+} BalloonTally;
+
+/*
+ * Guest pages [pfn, pfn + n) enter or leave the balloon; adds to @t.  Pages
+ * that enter again are discarded again: a guest that used one in between
+ * without a word loses nothing it was entitled to.
+ */
+void balloon_ram_inflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t);
+void balloon_ram_deflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t);
+
+/* Why memory must not be discarded at this moment; NULL: it may. */
+const char *balloon_ram_inhibited(void);
+
+/*
+ * Gives the next fresh run of at most @max bytes (but a whole host page at
+ * least) back to the host; the caller has seen that discards are not
+ * inhibited.  Return: bytes given back, 0 where the host refused, -1 where
+ * nothing is left to do.
+ */
+int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max);
+
+#endif

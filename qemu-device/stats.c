@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory statistics, see stats.h.
+ *
+ * Context of everything here: BQL held.
+ */
+#include "qemu/osdep.h"
+#include "qemu/iov.h"
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "balloon.h"
+#include "hw/virtio/virtio-access.h"
+#include "trace.h"
+
+/*
+ * Keys of the guest-stats property.  QEMU 7.2 itself knows the first ten; the
+ * other six are named as QEMU 10.0 names them.
+ */
+static const char *const tag_name[VIRTIO_BALLOON_S_NR] = {
+    [VIRTIO_BALLOON_S_SWAP_IN] = "stat-swap-in",
+    [VIRTIO_BALLOON_S_SWAP_OUT] = "stat-swap-out",
+    [VIRTIO_BALLOON_S_MAJFLT] = "stat-major-faults",
+    [VIRTIO_BALLOON_S_MINFLT] = "stat-minor-faults",
+    [VIRTIO_BALLOON_S_MEMFREE] = "stat-free-memory",
+    [VIRTIO_BALLOON_S_MEMTOT] = "stat-total-memory",
+    [VIRTIO_BALLOON_S_AVAIL] = "stat-available-memory",
+    [VIRTIO_BALLOON_S_CACHES] = "stat-disk-caches",
+    [VIRTIO_BALLOON_S_HTLB_PGALLOC] = "stat-htlb-pgalloc",
+    [VIRTIO_BALLOON_S_HTLB_PGFAIL] = "stat-htlb-pgfail",
+    [VIRTIO_BALLOON_S_OOM_KILL] = "stat-oom-kills",
+    [VIRTIO_BALLOON_S_ALLOC_STALL] = "stat-alloc-stalls",
+    [VIRTIO_BALLOON_S_SCAN_ASYNC] = "stat-async-scans",
+    [VIRTIO_BALLOON_S_SCAN_DIRECT] = "stat-direct-scans",
+    [VIRTIO_BALLOON_S_RECLAIM_ASYNC] = "stat-async-reclaims",
+    [VIRTIO_BALLOON_S_RECLAIM_DIRECT] = "stat-direct-reclaims",
+};
+
+/*
+ * A buffer longer than this is read so far only: tags repeat or are unknown,
+ * and the guest must not keep the main loop at it.
+ */
+#define STATS_READ_MAX (256 * sizeof(struct virtio_balloon_stat))
+
+static void forget_values(BalloonStats *st)
+{
+    for (unsigned tag = 0; tag < VIRTIO_BALLOON_S_NR; tag++) {
+        st->value[tag] = UINT64_MAX;
+    }
+}
+
+static void ask_in(BalloonStats *st, int64_t seconds)
+{
+    if (st->interval) {
+        timer_mod(st->timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + seconds * 1000);
+    }
+}
+
+/* Hands the driver's buffer back, which asks it for fresh figures. */
+static void give_back(Ballonet *s)
+{
+    virtqueue_push(s->statsq, s->stats.elem, 0);
+    virtio_notify(VIRTIO_DEVICE(s), s->statsq);
+    g_free(s->stats.elem);
+    s->stats.elem = NULL;
+}
+
+static void ask(void *opaque)
+{
+    Ballonet *s = opaque;
+    bool can = s->stats.elem &&
+               virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_BALLOON_F_STATS_VQ);
+
+    trace_ballonet_stats_ask(can);
+    if (can) {
+        give_back(s); /* the answer sets the timer again */
+    } else {
+        ask_in(&s->stats, s->stats.interval);
+    }
+}
+
+static void read_values(Ballonet *s, const VirtQueueElement *elem)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(s);
+    uint8_t raw[STATS_READ_MAX];
+    size_t bytes = iov_to_buf(elem->out_sg, elem->out_num, 0, raw, sizeof(raw));
+    unsigned known = 0;
+
+    forget_values(&s->stats);
+    for (size_t at = 0; at + sizeof(struct virtio_balloon_stat) <= bytes;
+         at += sizeof(struct virtio_balloon_stat)) {
+        const uint8_t *p = raw + at;
+        uint16_t tag = virtio_lduw_p(vdev, p);
+        uint64_t value = virtio_ldq_p(vdev, p + sizeof(tag));
+
+        if (tag < VIRTIO_BALLOON_S_NR) {
+            s->stats.value[tag] = value;
+            known++;
+        } else {
+            trace_ballonet_stats_unknown(tag, value);
+        }
+    }
+    s->stats.last_update = g_get_real_time() / G_USEC_PER_SEC;
+    trace_ballonet_stats(known, iov_size(elem->out_sg, elem->out_num));
+    if (elem->in_num || iov_size(elem->out_sg, elem->out_num) % sizeof(struct virtio_balloon_stat)) {
+        s->count.rejected_buffers++;
+    }
+}
+
+void balloon_stats_handle(VirtIODevice *vdev, VirtQueue *vq)
+{
+    Ballonet *s = BALLONET(vdev);
+    VirtQueueElement *elem = virtqueue_pop(vq, sizeof(VirtQueueElement));
+
+    if (elem) {
+        if (s->stats.elem) {
+            /* The driver may not have two with us (VIRTIO 5.5.6.3.1): the older one is stale. */
+            s->count.rejected_buffers++;
+            give_back(s);
+        }
+        s->stats.elem = elem;
+        read_values(s, elem);
+    }
+    ask_in(&s->stats, s->stats.interval);
+}
+
+void balloon_stats_resume(Ballonet *s)
+{
+    /*
+     * The stream has no word of a popped buffer, only that one is out: it is
+     * popped again here, after our own stop and start as well as after the
+     * stock device's.
+     */
+    if (!s->stats.elem && virtqueue_rewind(s->statsq, 1)) {
+        balloon_stats_handle(VIRTIO_DEVICE(s), s->statsq);
+    }
+}
+
+void balloon_stats_rearm(Ballonet *s)
+{
+    ask_in(&s->stats, s->stats.interval);
+}
+
+void balloon_stats_reset(Ballonet *s)
+{
+    if (s->stats.elem) {
+        balloon_queue_forget(s->statsq, s->stats.elem);
+        s->stats.elem = NULL;
+    }
+}
+
+void balloon_stats_init(Ballonet *s)
+{
+    forget_values(&s->stats);
+}
+
+static void stop_asking(BalloonStats *st)
+{
+    timer_free(st->timer);
+    st->timer = NULL;
+    st->interval = 0;
+}
+
+void balloon_stats_fini(Ballonet *s)
+{
+    balloon_stats_reset(s);
+    stop_asking(&s->stats);
+}
+
+static void get_values(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    BalloonStats *st = &BALLONET(obj)->stats;
+    bool ok;
+
+    if (!visit_start_struct(v, name, NULL, 0, errp)) {
+        return;
+    }
+    ok = visit_type_int(v, "last-update", &st->last_update, errp) &&
+         visit_start_struct(v, "stats", NULL, 0, errp);
+    if (ok) {
+        for (unsigned tag = 0; ok && tag < VIRTIO_BALLOON_S_NR; tag++) {
+            ok = visit_type_uint64(v, tag_name[tag], &st->value[tag], errp);
+        }
+        ok = ok && visit_check_struct(v, errp);
+        visit_end_struct(v, NULL);
+    }
+    if (ok) {
+        visit_check_struct(v, errp);
+    }
+    visit_end_struct(v, NULL);
+}
+
+static void get_interval(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    visit_type_int(v, name, &BALLONET(obj)->stats.interval, errp);
+}
+
+static void set_interval(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    Ballonet *s = BALLONET(obj);
+    int64_t seconds;
+
+    if (!visit_type_int(v, name, &seconds, errp)) {
+        return;
+    }
+    if (seconds < 0) {
+        error_setg(errp, "timer value must be greater than zero");
+    } else if (seconds > UINT32_MAX) {
+        error_setg(errp, "timer value is too big");
+    } else if (!seconds) {
+        stop_asking(&s->stats);
+    } else if (seconds != s->stats.interval) {
+        bool first = !s->stats.interval;
+
+        s->stats.interval = seconds;
+        if (first) {
+            s->stats.timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, ask, s);
+        }
+        ask_in(&s->stats, first ? 0 : seconds);
+    }
+}
+
+void balloon_stats_properties(Ballonet *s)
+{
+    object_property_add(OBJECT(s), "guest-stats", "guest statistics", get_values, NULL, NULL,
+                        NULL);
+    object_property_add(OBJECT(s), "guest-stats-polling-interval", "int", get_interval,
+                        set_interval, NULL, NULL);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory statistics: the stats queue, the timer that asks for fresh
+ * figures, and the two properties through which a host user reads them.
+ *
+ * The driver leaves one buffer with us; handing it back is the question, its
+ * return with new figures the answer.
+ *
+ * Context of everything here: BQL held.
+ */
+#ifndef BALLONET_STATS_H
+#define BALLONET_STATS_H
+
+#include "hw/virtio/virtio.h"
+#include "qemu/timer.h"
+#include "virtio_balloon.h"
+
+struct Ballonet;
+
+typedef struct BalloonStats {
+    uint64_t value[VIRTIO_BALLOON_S_NR]; /* UINT64_MAX: the guest did not say */
+    int64_t last_update;                 /* seconds since the epoch; 0: never */
+    int64_t interval;                    /* seconds between questions; 0: none are asked */
+    QEMUTimer *timer;                    /* virtual clock: a stopped guest is not asked */
+    VirtQueueElement *elem;              /* the driver's buffer while it is with us */
+} BalloonStats;
+
+/* At instance init: the properties exist before realize. */
+void balloon_stats_properties(struct Ballonet *s);
+
+void balloon_stats_init(struct Ballonet *s);
+void balloon_stats_fini(struct Ballonet *s);
+
+/* Handler of the stats queue. */
+void balloon_stats_handle(VirtIODevice *vdev, VirtQueue *vq);
+
+/* The VM runs: takes up the buffer that a migration left popped. */
+void balloon_stats_resume(struct Ballonet *s);
+
+/* After a migration came in: the questions go on. */
+void balloon_stats_rearm(struct Ballonet *s);
+
+/* Lets go of the driver's buffer: the ring is reset. */
+void balloon_stats_reset(struct Ballonet *s);
+
+#endif
