@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Verbs only: each makes sure of its packages and hands over to one script.
+#
+#   GUEST=6.1 | 6.1-debug      the guest kernel
+#   QEMU_VERSION=7.2           the emulator's source
+#   SANITIZE=1                 the emulator with sanitizers
+#   REFRESH=1                  look for newer Debian revisions
+#   BALLONET_CACHE=folder      where downloads and builds are kept
+
+S := scripts
+.DEFAULT_GOAL := all
+.NOTPARALLEL:
+
+all: build-device build-driver ## build the device and the driver
+
+build-device: ## fetch and build QEMU with our device
+	@$S/setup.sh build-device && $S/qemu.sh
+
+build-driver: ## fetch the guest kernel and build the driver for it
+	@$S/setup.sh build-driver $(if $(filter %-debug,$(GUEST)),build-debug) && \
+		$S/kernel.sh && $S/driver.sh
+
+demo: all ## show it at work: shrink, compact and grow a guest through libvirt
+	@$S/setup.sh demo && $S/demo.sh
+
+test: all ## run every test that CI runs, and the style checks
+	@$S/setup.sh test style && $S/test.sh style unit qtest vm interop
+
+test-unit: ## the pure files against a model, no guest
+	@$S/setup.sh test-unit && $S/test.sh unit
+
+test-qtest: build-device ## the device alone, requests made by hand
+	@$S/setup.sh test && $S/test.sh qtest
+
+test-vm: all ## real guests
+	@$S/setup.sh test && $S/test.sh vm
+
+test-interop: all ## one of our halves with Debian's other half
+	@$S/setup.sh test && $S/test.sh interop
+
+test-debug: ## the guest tests in a kernel that checks the driver
+	@$(MAKE) --no-print-directory GUEST=6.1-debug all
+	@$S/setup.sh test && GUEST=6.1-debug $S/test.sh debug
+
+paths: ## print where the built things are
+	@$S/paths.sh
+
+style: all ## checkpatch, sparse, shellcheck and the house rules
+	@$S/setup.sh style && $S/test.sh style
+
+clean: ## remove what was built in this checkout
+	@rm -rf build && echo "build/ is gone; the cache stays: $$($S/paths.sh --cache)"
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+.PHONY: all build-device build-driver demo test test-unit test-qtest test-vm \
+	test-interop test-debug paths style clean help
