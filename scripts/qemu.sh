@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The emulator: Debian's QEMU source, unpacked once in the cache, built once
+# with its own balloon device (kept as the reference of the tests), then with
+# ours grafted in. One tree serves all checkouts with the same recipe; what
+# came out is kept by a hash of the device's sources.
+#
+# QEMU_VERSION=7.2   the seat      SANITIZE=1   address and UB sanitizers
+# REFRESH=1          look for a newer Debian revision
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$ROOT/scripts/apt-view.sh"
+. "$ROOT/scripts/qemu-config.sh"
+
+flavour=plain
+[ "${SANITIZE:-0}" = 0 ] || flavour=sanitize
+pin=$CACHE/qemu-$QEMU_VERSION.version
+bin=qemu-system-x86_64
+
+newest_version() {
+	apt_view apt-cache showsrc --only-source qemu |
+		sed -nE "s/^Version: (([0-9]+:)?${QEMU_VERSION}[.+].*)/\1/p" |
+		sort -V | tail -n 1
+}
+
+fetch() {
+	local version=$1 dir=$CACHE/dl/qemu-$1
+	! compgen -G "$dir/*.dsc" >/dev/null || [ ! -e "$dir/complete" ] || return 0
+	need_space 3000
+	apt_view_folder "$dir"
+	(cd "$dir" && apt_view_run "fetching QEMU $version" \
+		apt-get source --download-only "qemu=$version")
+	touch "$dir/complete"
+}
+
+unpack() {
+	[ ! -e "$tree/src/VERSION" ] || return 0
+	say "unpacking QEMU $version"
+	rm -rf "$tree/src.new" "$tree/src"
+	dpkg-source --no-check --no-copy -x "$CACHE/dl/qemu-$version"/*.dsc \
+		"$tree/src.new" >"$log" 2>&1 ||
+		{ tail -n 5 "$log" >&2; die "cannot unpack QEMU's source (log: $log)"; }
+	qemu_devices >"$tree/src.new/configs/devices/x86_64-softmmu/ballonet.mak"
+	mv "$tree/src.new" "$tree/src"
+}
+
+configure() {
+	local flags
+	[ ! -e "$build/configured" ] || return 0
+	say "configuring QEMU"
+	rm -rf "$build"
+	mkdir -p "$build"
+	mapfile -t flags < <(qemu_configure_flags; qemu_flavour_flags "$flavour")
+	(cd "$build" && ../src/configure "${flags[@]}") >"$log" 2>&1 </dev/null ||
+		{ grep -iE 'error|not found' "$log" | tail -n 8 >&2
+		  die "QEMU does not configure (log: $log)"; }
+	touch "$build/configured"
+}
+
+compile() {
+	local status
+	{ nice ninja -j"$(nproc)" -C "$build" "$bin" 2>&1 || echo "ninja failed"; } |
+		tee "$log" | progress "$1"
+	status=$(tail -n 1 "$log")
+	[ "$status" = "ninja failed" ] || return 0
+	# The command line of a compiler run is long and says nothing new.
+	{ grep -E '^\S+meson.build:.*ERROR' "$log" || true; } >&2
+	sed -n '/^FAILED/,$p' "$log" |
+		grep -vE '^(\[|/?[a-z/]*(gcc|cc|[cg]\+\+) |ninja)' |
+		sed 's|^[./]*src/hw/virtio/ballonet/|qemu-device/|' | cut -c1-240 | head -n 40 >&2
+	die "QEMU does not build (log: $log)"
+}
+
+# publish FOLDER: a binary beside "qemu-bundle" looks for firmware there only,
+# so it must leave the build folder.
+publish() {
+	mkdir -p "$1"
+	cp "$build/$bin" "$1/$bin.new"
+	mv "$1/$bin.new" "$1/$bin"
+}
+
+# Copies what differs and gives it a fresh time; what is equal keeps its old
+# one, so ninja rebuilds no more than it must whichever checkout came last.
+sync_device() {
+	local dest=$tree/src/hw/virtio/ballonet name file
+	local -A ours=()
+	mkdir -p "$dest"
+	while IFS=$'\t' read -r name file; do
+		ours[$name]=1
+		cmp -s "$file" "$dest/$name" || cp --no-preserve=all "$file" "$dest/$name"
+	done < <(qemu_device_files)
+	for file in "$dest"/*; do
+		[ -n "${ours[${file##*/}]:-}" ] || rm -f "$file"
+	done
+}
+
+prune() {
+	local old
+	find "$tree/out" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn |
+		tail -n +13 | cut -d' ' -f2- | while read -r old; do rm -rf "$old"; done
+}
+
+# Debian's own python and meson, whatever else a user has in the path.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+cache_open
+version=
+[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
+hash=$(qemu_device_hash)
+[ "$flavour" = plain ] || hash=$hash-$flavour
+if [ -n "$version" ] && [ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
+	touch "$(qemu_tree "$version")/out/$hash"
+	exit 0
+fi
+
+lock "qemu-$QEMU_VERSION"
+if [ -z "$version" ]; then
+	lock apt
+	apt_view_open
+	version=$(newest_version)
+	[ -n "$version" ] ||
+		die "this machine's Debian suites have no source of QEMU $QEMU_VERSION"
+	fetch "$version"
+	echo "$version" >"$pin"
+fi
+
+tree=$(qemu_tree "$version")
+build=$tree/build
+[ "$flavour" = plain ] || build=$tree/build-$flavour
+mkdir -p "$tree"
+log=$tree/build-$flavour.log
+[ -e "$tree/src/VERSION" ] || fetch "$version"
+unpack
+configure
+if [ "$flavour" = plain ] && [ ! -x "$tree/stock/$bin" ]; then
+	compile "building QEMU"
+	publish "$tree/stock"
+fi
+if [ "$hash" != stock ]; then
+	bash "$ROOT/scripts/graft-qemu.sh" "$tree/src" || exit 1
+	sync_device
+	compile "building the device"
+fi
+publish "$tree/out/$hash"
+prune
