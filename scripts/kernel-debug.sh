@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The checking guest kernel, GUEST=6.1-debug: Debian's kernel source with the
+# few options of tests/kconfig/debug.config. Keyed by source version and that
+# file. Leaves the same "env" as kernel.sh does; HEADERS is its build folder.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$ROOT/scripts/apt-view.sh"
+
+GUEST=6.1-debug
+SERIES=6.1
+# Compile steps of such a build, for the percentage; being off only shows.
+STEPS=1900
+fragment=$ROOT/tests/kconfig/debug.config
+pin=$CACHE/linux-$SERIES-source.version
+
+fetch() {
+	local version=$1 src=$2 tmp
+	[ ! -e "$src/Kbuild" ] || return 0
+	need_space 6000
+	tmp=$(mktemp -d "$src.XXXXXX")
+	trap 'rm -rf "$tmp"' EXIT
+	apt_view_debs "$tmp/deb" "linux-source-$SERIES=$version"
+	say "unpacking kernel source $version (about a minute)"
+	dpkg-deb -x "$tmp"/deb/*.deb "$tmp/root"
+	mkdir "$tmp/src"
+	tar -C "$tmp/src" --strip-components=1 -xf "$tmp/root/usr/src/linux-source-$SERIES.tar.xz"
+	rm -rf "$src"
+	mv "$tmp/src" "$src"
+	rm -rf "$tmp"
+	trap - EXIT
+	chmod a+rx "$src"
+}
+
+build() {
+	local src=$1 dir=$2 log=$2/build.log release
+	mkdir -p "$dir/build"
+	say "configuring the debug kernel"
+	make -C "$src" O="$dir/build" CC=gcc-12 KCONFIG_ALLCONFIG="$fragment" allnoconfig \
+		>"$log" 2>&1 ||
+		{ tail -n 5 "$log" >&2; die "the debug kernel does not configure (log: $log)"; }
+	check_config "$dir/build/.config"
+	{
+		nice make -C "$dir/build" CC=gcc-12 -j"$(nproc)" bzImage modules 2>&1 ||
+			echo "make failed"
+	} | tee -a "$log" | progress "building the debug kernel" "$STEPS"
+	if [ "$(tail -n 1 "$log")" = "make failed" ]; then
+		grep -E 'error|Error' "$log" | tail -n 10 >&2
+		die "the debug kernel does not build (log: $log)"
+	fi
+	make -C "$dir/build" INSTALL_MOD_PATH="$dir/root" modules_install >>"$log" 2>&1 ||
+		die "the debug kernel's modules do not install (log: $log)"
+	release=$(cat "$dir/build/include/config/kernel.release")
+	cat >"$dir/env.new" <<-END
+		KERNEL=$dir/build/arch/x86/boot/bzImage
+		MODULES=$dir/root/lib/modules/$release
+		HEADERS=$dir/build
+		RELEASE=$release
+	END
+	chmod -R a+rX "$dir"
+	mv "$dir/env.new" "$dir/env"
+}
+
+# An option that kconfig drops silently would make a test check nothing.
+check_config() {
+	local want lost=
+	while IFS= read -r want; do
+		grep -qxF "$want" "$1" || lost+=" ${want%%=*}"
+	done < <(grep '^CONFIG_' "$fragment")
+	[ -z "$lost" ] || say "note: kconfig left out$lost"
+}
+
+cache_open
+dir=$(guest_dir "$GUEST")
+[ ! -e "$dir/env" ] || [ "${REFRESH:-0}" = 1 ] || exit 0
+
+lock "linux-$GUEST"
+if [ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ]; then
+	lock apt
+	apt_view_open
+	apt_view apt-cache madison "linux-source-$SERIES" | awk '{ print $3 }' |
+		sort -V | tail -n 1 >"$pin.new"
+	[ -s "$pin.new" ] || die "this machine's Debian suites have no linux-source-$SERIES"
+	mv "$pin.new" "$pin"
+	dir=$(guest_dir "$GUEST")
+fi
+[ ! -e "$dir/env" ] || exit 0
+version=$(cat "$pin")
+fetch "$version" "$CACHE/linux-source-$version"
+build "$CACHE/linux-source-$version" "$dir"
