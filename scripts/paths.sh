@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Answers where the built things are, one KEY=/absolute/path a line, for the
+# guest kernel that GUEST names. Builds nothing and asks no network.
+#
+# usage: paths.sh          QEMU KERNEL MODULES DRIVER
+#        paths.sh --all    and what the tests need beside them
+#        paths.sh --cache  the cache folder alone
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$ROOT/scripts/qemu-config.sh"
+
+GUEST=${GUEST:-6.1}
+absent=
+
+# show KEY FILE HOW: prints the line, or remembers what to run.
+show() {
+	printf '%s=%s\n' "$1" "$2"
+	[ -e "$2" ] || absent+="${absent:+, }$3"
+}
+
+if [ "${1:-}" = --cache ]; then
+	printf '%s\n' "$CACHE"
+	exit 0
+fi
+[ -d "$CACHE" ] || die "nothing is built yet: run make"
+CACHE=$(cd "$CACHE" && pwd -P)
+
+pin=$CACHE/qemu-$QEMU_VERSION.version
+[ -e "$pin" ] || die "the emulator is not built: run make build-device"
+tree=$(qemu_tree "$(cat "$pin")")
+hash=$(qemu_device_hash)
+[ "${SANITIZE:-0}" = 0 ] || hash=$hash-sanitize
+
+env=$(guest_dir "$GUEST")/env
+[ -e "$env" ] || die "the guest kernel $GUEST is not there: run make build-driver GUEST=$GUEST"
+# shellcheck disable=SC1090
+. "$env"
+
+show QEMU "$tree/out/$hash/qemu-system-x86_64" "the emulator is not built: run make build-device"
+show KERNEL "$KERNEL" "the guest kernel is not there: run make build-driver"
+show MODULES "$MODULES" "the guest kernel's modules are not there: run make build-driver"
+show DRIVER "$ROOT/build/driver-$RELEASE/virtio_balloon.ko" \
+	"the driver is not built: run make build-driver${GUEST:+ GUEST=$GUEST}"
+
+if [ "${1:-}" = --all ]; then
+	printf 'RELEASE=%s\n' "$RELEASE"
+	printf 'HEADERS=%s\n' "$HEADERS"
+	printf 'STOCK_QEMU=%s\n' /usr/bin/qemu-system-x86_64
+	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/qemu-system-x86_64"
+	printf 'STOCK_DRIVER=%s\n' "$MODULES/kernel/drivers/virtio/virtio_balloon.ko"
+	printf 'CACHE=%s\n' "$CACHE"
+fi
+[ -z "$absent" ] || die "$absent"

@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Runs kinds of tests one after the other, goes on after a failing one, and
+# closes with one line for all: "N passed, M failed, K skipped in T s".
+#
+# usage: test.sh KIND...    (style unit qtest vm interop debug)
+#        ARGS="-k shrink"   goes to pytest
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+passed=0
+failed=0
+skipped=0
+bad=
+started=$SECONDS
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+# run COMMAND...: shows and keeps what it says. No terminal and no input, so
+# that a run looks the same by hand and in CI.
+run() {
+	"$@" </dev/null 2>&1 | tee "$out"
+	return "${PIPESTATUS[0]}"
+}
+
+# tally KIND STATUS: takes the counts from cmocka's or pytest's own closing
+# lines. A kind that failed without a count is one failure.
+tally() {
+	local p f s
+	p=$(cmocka_count PASSED)
+	f=$(cmocka_count FAILED)
+	s=$(cmocka_count SKIPPED)
+	p=$((p + $(pytest_count passed)))
+	f=$((f + $(pytest_count failed) + $(pytest_count 'errors?')))
+	s=$((s + $(pytest_count skipped)))
+	if [ "$2" = 0 ]; then
+		[ $((p + f + s)) -gt 0 ] || p=1
+	else
+		[ "$f" -gt 0 ] || f=1
+		bad+=" $1"
+	fi
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+}
+
+# Nothing found is nought, not an error.
+cmocka_count() {
+	{ grep -oE "\[ *$1 *\] [0-9]+ test" "$out" || true; } |
+		sed 's/.*\] //' | awk '{ n += $1 } END { print n + 0 }'
+}
+
+pytest_count() {
+	{ grep -E '^=+ .* in [0-9.]+s' "$out" || true; } | tail -n 1 |
+		{ grep -oE "[0-9]+ $1" || true; } | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# Debian's python, whatever else is in the path: its pytest is the one that
+# the package brings.
+pytest_run() {
+	local dir=$1
+	shift
+	# shellcheck disable=SC2086 # ARGS is a list of arguments
+	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" ${ARGS:-})
+}
+
+kind() {
+	case $1 in
+	style) run bash "$ROOT/scripts/style.sh" ;;
+	unit) run make -s -C "$ROOT/tests/unit" check ;;
+	qtest) pytest_run tests/qtest ;;
+	vm) pytest_run tests/vm -m 'not interop' ;;
+	interop) pytest_run tests/vm -m interop ;;
+	debug) pytest_run tests/vm -m 'not interop' ;;
+	*) die "test.sh: unknown kind $1" ;;
+	esac
+}
+
+folder_of() {
+	case $1 in
+	unit) echo tests/unit ;;
+	qtest) echo tests/qtest ;;
+	vm | interop | debug) echo tests/vm ;;
+	*) echo . ;;
+	esac
+}
+
+for k in "$@"; do
+	printf '\n=== %s ===\n' "$k"
+	dir=$(folder_of "$k")
+	if [ -z "$(find "$ROOT/$dir" -maxdepth 1 -type f 2>/dev/null | head -n 1)" ]; then
+		echo "$k: $dir is not there yet, nothing was run"
+		continue
+	fi
+	status=0
+	t=$SECONDS
+	kind "$k" || status=$?
+	tally "$k" "$status"
+	printf '=== %s: %s in %d s ===\n' "$k" "$([ "$status" = 0 ] && echo ok || echo FAILED)" \
+		$((SECONDS - t))
+done
+
+[ -z "$bad" ] || printf '\nfailed:%s\n' "$bad"
+printf '\n===== %d passed, %d failed, %d skipped in %d s =====\n' \
+	"$passed" "$failed" "$skipped" $((SECONDS - started))
+[ "$failed" = 0 ]
