@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Just enough PCI to reach one virtio device on bus 0 through ports 0xcf8/0xcfc,
+and the two virtio interfaces on it, modern and legacy, with the same methods.
+"""
+
+MODERN_BAR = 0xE0000000
+LEGACY_BAR = 0xC000
+
+STATUS_ACKNOWLEDGE = 1
+STATUS_DRIVER = 2
+STATUS_DRIVER_OK = 4
+STATUS_FEATURES_OK = 8
+STATUS_NEEDS_RESET = 64
+
+F_RING_RESET = 40
+F_VERSION_1 = 32
+
+
+class PciDevice:
+    def __init__(self, machine, slot):
+        self.m = machine
+        self.slot = slot
+
+    def _select(self, offset):
+        self.m.io_write(4, 0xCF8, 1 << 31 | self.slot << 11 | offset & 0xFC)
+
+    def config_read(self, size, offset):
+        self._select(offset)
+        return self.m.io_read(size, 0xCFC + offset % 4)
+
+    def config_write(self, size, offset, value):
+        self._select(offset)
+        self.m.io_write(size, 0xCFC + offset % 4, value)
+
+    def config_space(self):
+        return [self.config_read(4, at) for at in range(0, 256, 4)]
+
+    def enable(self):
+        self.config_write(2, 4, 7)
+
+    def virtio_caps(self):
+        """{cfg_type: (bar, offset, length, notify multiplier)} of the modern interface."""
+        caps = {}
+        at = self.config_read(1, 0x34) if self.config_read(2, 6) & 0x10 else 0
+        while at:
+            if self.config_read(1, at) == 9:
+                kind = self.config_read(1, at + 3)
+                caps.setdefault(kind, (self.config_read(1, at + 4), self.config_read(4, at + 8),
+                                       self.config_read(4, at + 12),
+                                       self.config_read(4, at + 16) if kind == 2 else 0))
+            at = self.config_read(1, at + 1)
+        return caps
+
+
+class Modern:
+    """The virtio 1.x interface; registers in a memory BAR."""
+
+    name = "modern"
+    ring_align = 64
+
+    def __init__(self, machine, slot):
+        self.m = machine
+        self.pci = PciDevice(machine, slot)
+        caps = self.pci.virtio_caps()
+        if not caps:
+            raise AssertionError("no modern interface on this device")
+        bar = caps[1][0]
+        self.pci.config_write(4, 0x10 + 4 * bar, MODERN_BAR)
+        self.pci.config_write(4, 0x14 + 4 * bar, 0)
+        self.pci.enable()
+        self.common = MODERN_BAR + caps[1][1]
+        self.notify = MODERN_BAR + caps[2][1]
+        self.multiplier = caps[2][3]
+        self.isr_at = MODERN_BAR + caps[3][1]
+        self.config_at = MODERN_BAR + caps[4][1]
+        self.config_length = caps[4][2]
+
+    def _set(self, size, offset, value):
+        self.m.mem_write(size, self.common + offset, value)
+
+    def _get(self, size, offset):
+        return self.m.mem_read(size, self.common + offset)
+
+    def set_status(self, value):
+        self._set(1, 0x14, value)
+
+    def status(self):
+        return self._get(1, 0x14)
+
+    def offered(self):
+        bits = 0
+        for half in (0, 1):
+            self._set(4, 0, half)
+            bits |= self._get(4, 4) << 32 * half
+        return bits
+
+    def accept(self, bits):
+        bits |= 1 << F_VERSION_1
+        for half in (0, 1):
+            self._set(4, 8, half)
+            self._set(4, 0xC, bits >> 32 * half & 0xFFFFFFFF)
+        self.set_status(self.status() | STATUS_FEATURES_OK)
+        return bool(self.status() & STATUS_FEATURES_OK)
+
+    def queue_size(self, index):
+        self._set(2, 0x16, index)
+        return self._get(2, 0x18)
+
+    def enable_queue(self, index, ring):
+        self._set(2, 0x16, index)
+        self._set(2, 0x18, ring.size)
+        for offset, address in ((0x20, ring.desc), (0x28, ring.avail), (0x30, ring.used)):
+            self._set(4, offset, address & 0xFFFFFFFF)
+            self._set(4, offset + 4, address >> 32)
+        self._set(2, 0x1C, 1)
+
+    def reset_queue(self, index):
+        self._set(2, 0x16, index)
+        self._set(2, 0x3A, 1)
+
+    def kick(self, index):
+        self._set(2, 0x16, index)
+        offset = self._get(2, 0x1E)
+        self.m.mem_write(2, self.notify + offset * self.multiplier, index)
+
+    def isr(self):
+        return self.m.mem_read(1, self.isr_at)
+
+    def config_read(self, offset, size=4):
+        return self.m.mem_read(size, self.config_at + offset)
+
+    def config_write(self, offset, value, size=4):
+        self.m.mem_write(size, self.config_at + offset, value)
+
+
+class Legacy:
+    """The interface before virtio 1.0; registers in an I/O BAR, one PFN for each queue."""
+
+    name = "legacy"
+    ring_align = 4096
+
+    def __init__(self, machine, slot):
+        self.m = machine
+        self.pci = PciDevice(machine, slot)
+        self.pci.config_write(4, 0x10, LEGACY_BAR)
+        self.pci.enable()
+
+    def set_status(self, value):
+        self.m.io_write(1, LEGACY_BAR + 0x12, value)
+
+    def status(self):
+        return self.m.io_read(1, LEGACY_BAR + 0x12)
+
+    def offered(self):
+        return self.m.io_read(4, LEGACY_BAR)
+
+    def accept(self, bits):
+        self.m.io_write(4, LEGACY_BAR + 4, bits & 0xFFFFFFFF)
+        return True
+
+    def queue_size(self, index):
+        self.m.io_write(2, LEGACY_BAR + 0xE, index)
+        return self.m.io_read(2, LEGACY_BAR + 0xC)
+
+    def enable_queue(self, index, ring):
+        if self.queue_size(index) != ring.size:
+            raise AssertionError("a legacy ring has the size the device says")
+        self.m.io_write(4, LEGACY_BAR + 8, ring.desc >> 12)
+
+    def kick(self, index):
+        self.m.io_write(2, LEGACY_BAR + 0x10, index)
+
+    def isr(self):
+        return self.m.io_read(1, LEGACY_BAR + 0x13)
+
+    # 20 bytes of header, as there is no MSI-X
+    def config_read(self, offset, size=4):
+        return self.m.io_read(size, LEGACY_BAR + 0x14 + offset)
+
+    def config_write(self, offset, value, size=4):
+        self.m.io_write(size, LEGACY_BAR + 0x14 + offset, value)
