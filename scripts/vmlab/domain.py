@@ -7,6 +7,7 @@ domain, its log and its sockets go at the end of the `with` block.
 """
 
 import os
+import re
 import uuid
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, LabError
 from .guest import Guest
-from .session import Session
+from .session import Session, Shield
 from .virsh import VirshError, virsh
 from .vm import KERNEL_ARGS
 from .waits import wait_for
@@ -79,8 +80,10 @@ class Domain:
         devices="",
         modules=(),
         files=None,
+        begin=True,
     ):
         """qemu, driver, reboot, modules, files: as for vm.VM.
+        begin: create and boot on entering; else the caller takes those steps.
         balloon_attributes: XML attributes of <memballoon>, autodeflate='on' say.
         stats_period: seconds. devices: further XML."""
         self.paths = paths
@@ -95,7 +98,8 @@ class Domain:
     def __enter__(self):
         self._session.__enter__()
         try:
-            self.start()
+            if self._options["begin"]:
+                self.start()
         except BaseException:
             self._session.__exit__()
             raise
@@ -112,17 +116,26 @@ class Domain:
         self.connect()
         self.wait_boot(timeout=boot_timeout)
 
-    def create(self):
+    def create(self, tick=None):
+        """Only QEMU; tick(fraction of a usual start) while libvirt works."""
         xml = self._session.dir / "domain.xml"
         xml.write_text(self.xml())
         self._session.later(self._remove_log)
         self._session.later(self._destroy)
-        virsh("create", str(xml), timeout=180)
+        with Shield():  # libvirt would go on creating it after a Ctrl-C
+            virsh("create", str(xml), timeout=180, tick=tick)
         self.pid = int((PIDS / f"{self.name}.pid").read_text())
 
     def connect(self):
+        """The command channel; the guest may still boot."""
         self.guest = Guest(self._session.dir / "agent", alive=self.alive)
         self._session.later(self.guest.close)
+
+    def booted(self):
+        """False while it boots; GuestDied when it never will."""
+        if not self.alive():
+            raise GuestDied(f"guest: QEMU ended during boot: {self.last_words()}")
+        return self.guest.boots > 0
 
     def wait_boot(self, count=1, timeout=90):
         try:
@@ -241,3 +254,14 @@ def _labels():
         if f"<model>{model}</model>" in models:
             labels += f"<seclabel type='none' model='{model}'/>"
     return labels
+
+
+def sweep():
+    """Ends guests of lab runs that were killed before they could; their names."""
+    gone = []
+    for name in virsh("list", "--name").split():
+        found = re.fullmatch(r"ballonet-(\d+)-[0-9a-f]{6}", name)
+        if found and not procs.alive(int(found.group(1))):
+            virsh("destroy", name)
+            gone.append(name)
+    return gone

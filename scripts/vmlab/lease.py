@@ -9,9 +9,9 @@ with the process however it ends.
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
-from .errors import LabError
 from .waits import wait_for
 
 FOLDER = Path("/run/ballonet-lab")
@@ -27,7 +27,6 @@ class Lease:
 
     def enter(self, start):
         """Runs start(self) while no other run starts or ends anything."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
         with _Locked(self._folder / "start.lock"):
             self._use = os.open(self._folder / "use.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
             fcntl.flock(self._use, fcntl.LOCK_SH)
@@ -57,28 +56,34 @@ class Lease:
         if records.exists():
             for record in reversed(records.read_text().splitlines()):
                 self._undo(record)
-        # start.lock stays: another run may be waiting on this very file
-        records.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class _Locked:
+    """The last run removes the folder, so a lock counts only while its file is
+    still the one that the path names."""
+
     def __init__(self, path):
         self._path = path
+        self._fd = -1
 
     def __enter__(self):
-        self._fd = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
-        try:
-            wait_for(self._try, 120, f"{self._path} (another lab run starts libvirtd)")
-        except LabError:
-            os.close(self._fd)
-            raise
+        wait_for(self._try, 120, f"{self._path} (another lab run starts libvirtd)")
 
     def _try(self):
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        fd = -1
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            return False
+            fd = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(fd), os.stat(self._path)):
+                self._fd = fd
+                return True
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        if fd >= 0:
+            os.close(fd)
+        return False
 
     def __exit__(self, *_):
         os.close(self._fd)

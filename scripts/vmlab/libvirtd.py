@@ -15,6 +15,7 @@ from pathlib import Path
 from . import apparmor, procs
 from .errors import LabError
 from .lease import FOLDER, Lease
+from .session import Shield
 from .virsh import virsh
 from .waits import wait_for
 
@@ -41,10 +42,11 @@ def ensure(session, say=print, emulator=None, tick=None):
     def start(lease):
         for program, path, package in DAEMONS:
             if not _answers(path):
-                _start(lease, program, path, package, say, tick)
+                with Shield():  # started and written down, or not started
+                    _start(lease, program, path, package, say, tick)
 
     lease.enter(start)
-    virsh("version", timeout=30)
+    virsh("version", timeout=30, tick=tick)
 
 
 def _answers(path):
@@ -67,7 +69,9 @@ def _start(lease, program, path, package, say, tick):
         lease.started(f"unit {program}")
     else:
         pidfile = FOLDER / f"{program}.pid"
-        status, out, err = procs.run([found, "-d", "-p", pidfile], 60, f"start of {program}")
+        status, out, err = procs.run(
+            [found, "-d", "-p", pidfile], 60, f"start of {program}", tick=tick
+        )
         if status:
             words = (err or out).strip().splitlines()
             raise LabError(f"{program} does not start: {words[-1] if words else status}")
@@ -105,6 +109,6 @@ def allow_kvm_node(say):
         os.chown(KVM, -1, group)
         os.chmod(KVM, wanted)
     except OSError as error:
-        say(f"/dev/kvm stays closed to libvirt's user ({error.strerror}): starting may take a minute")
+        say(f"/dev/kvm stays closed to libvirt's user ({error.strerror}): expect a slow start")
         return
     say("/dev/kvm was open to root alone; now group kvm may use it, as udev would have it")

@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 
 from .errors import LabError
 from .waits import wait_for
@@ -66,20 +67,35 @@ def end(pid, timeout=10):
     raise LabError(f"process {pid} does not end")
 
 
-def run(args, timeout, what, env=None):
-    """A short program to its end, bounded: (status, stdout, stderr)."""
+def run(args, timeout, what, env=None, tick=None, usual=4.0):
+    """A short program to its end, bounded: (status, stdout, stderr). Ctrl-C does
+    not reach it. tick(fraction): progress against the seconds it usually takes."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(arg) for arg in args],
-            capture_output=True,
-            text=True,
             stdin=subprocess.DEVNULL,
-            timeout=timeout,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
             env=env,
         )
     except FileNotFoundError as error:
         raise LabError(f"{what}: program {args[0]} is missing") from error
-    except subprocess.TimeoutExpired as error:
-        raise LabError(f"{what}: no answer within {timeout:g} s") from error
-    return done.returncode, done.stdout, done.stderr
+    begin = time.monotonic()
+    with process:
+        while True:
+            left = begin + timeout - time.monotonic()
+            try:
+                out, err = process.communicate(timeout=min(left, 0.1) if tick else left)
+                return process.returncode, out, err
+            except subprocess.TimeoutExpired as error:
+                passed = time.monotonic() - begin
+                if passed < timeout:
+                    tick(1 - 0.5 ** (passed / usual * 3))
+                    continue
+                process.kill()
+                raise LabError(f"{what}: no answer within {timeout:g} s") from error
+            except BaseException:
+                process.kill()
+                raise

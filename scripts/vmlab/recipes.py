@@ -7,17 +7,25 @@ Uses a guest.Guest and a callable that resizes; judges by the guest's vmstat.
 from dataclasses import dataclass
 
 from .errors import LabError
+from .waits import wait_for
 
 HOG = "hog"
 
 
-def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180):
+def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180, tick=None):
     """Fills all free memory but leave_mib with small pages and gives a
     pseudo-random share/1000 of them back, scattered: no whole 2 MiB block is
-    free afterwards. The rest stays held until release()."""
+    free afterwards. The rest stays held until release(). tick(): while it lasts."""
     # neither may move pages before the test says so
     guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
-    guest.run(f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout)
+    _run(guest, f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout, tick)
+
+
+def _run(guest, command, timeout, tick):
+    job = guest.start(command)
+    if tick:
+        wait_for(job.done, timeout, f"`{command}` in the guest", tick=lambda _: tick())
+    return job.wait(timeout)
 
 
 def release(guest, timeout=60):
@@ -43,12 +51,12 @@ def free_blocks(guest):
     return total
 
 
-def compact(guest, timeout=120):
+def compact(guest, timeout=120, tick=None):
     """One pass over all zones, as root in a guest would ask for it."""
     before, blocks = guest.vmstat(), free_blocks(guest)
     if "balloon_migrate" not in before:
         raise LabError("this guest's kernel counts no balloon_migrate: no balloon compaction in it")
-    guest.run("echo 1 >/proc/sys/vm/compact_memory", timeout)
+    _run(guest, "echo 1 >/proc/sys/vm/compact_memory", timeout, tick)
     after = guest.vmstat()
     return Compaction(
         after["balloon_migrate"] - before["balloon_migrate"],

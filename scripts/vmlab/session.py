@@ -6,6 +6,7 @@ block, an exception, Ctrl-C, SIGTERM, SIGHUP. A failing clean-up does not stop
 the others. One thread: the one that entered the block.
 """
 
+import os
 import shutil
 import signal
 import sys
@@ -63,3 +64,29 @@ def _hold_signals():
         except ValueError:  # not the main thread: signals do not come here
             return {}
     return held
+
+
+class Shield:
+    """with Shield(): a signal that comes inside takes effect at the end of the
+    block, so that a thing is either not begun or written down for undoing. For
+    short, bounded work only. No effect outside the main thread."""
+
+    def __enter__(self):
+        self._came = None
+        self._old = {}
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._old[number] = signal.signal(number, self._note)
+        except ValueError:
+            pass
+        return self
+
+    def _note(self, number, _frame):
+        self._came = number
+
+    def __exit__(self, *_):
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+        if self._came is not None:
+            os.kill(os.getpid(), self._came)
+        return False

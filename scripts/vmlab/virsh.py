@@ -13,12 +13,12 @@ class VirshError(LabError):
     """virsh said no; the text is its first error line."""
 
 
-def virsh(*args, timeout=60):
+def virsh(*args, timeout=60, tick=None):
     """stdout of `virsh ARGS`. VirshError when it fails or does not answer."""
     what = f"virsh {args[0]}"
     command = ["virsh", "-q", "-c", URI, *args]
     try:
-        status, out, err = procs.run(command, timeout, what, env={"LC_ALL": "C", **_environ()})
+        status, out, err = procs.run(command, timeout, what, _environ(), tick)
     except LabError as error:
         if "missing" in str(error):
             raise LabError("virsh is missing: apt-get install libvirt-clients") from error
@@ -30,7 +30,7 @@ def virsh(*args, timeout=60):
 
 def _environ():
     keep = ("PATH", "HOME", "XDG_RUNTIME_DIR")
-    return {key: os.environ[key] for key in keep if key in os.environ}
+    return {"LC_ALL": "C", **{key: os.environ[key] for key in keep if key in os.environ}}
 
 
 def _first_error(text):
