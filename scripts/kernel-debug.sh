@@ -11,7 +11,7 @@
 GUEST=6.1-debug
 SERIES=6.1
 # Compile steps of such a build, for the percentage; being off only shows.
-STEPS=1900
+STEPS=1750
 fragment=$ROOT/tests/kconfig/debug.config
 pin=$CACHE/linux-$SERIES-source.version
 
