@@ -20,6 +20,7 @@ GUEST_MIB = 2048
 SMALL_MIB = 1024
 DATA_MIB = 128
 DATA_SEED = 20240611
+UNTOUCHED_MIB = 60  # more would make the guest reclaim
 REUSE_MIB = 600
 FREED_SHARE = 640  # of 1000 pages, so that 1 GiB can leave the guest
 MOVED_MIN = 10_000
@@ -98,6 +99,7 @@ class Story:
         start = self.sampler.last
         checksum = self._data()
         full = self._touch(start)
+        self._scatter()
         small = self._shrink(full)
         self._compact(small)
         self._dommemstat()
@@ -115,21 +117,34 @@ class Story:
         return checksum
 
     def _touch(self, start):
-        screen = self._screen
-        screen.step("touch all memory, free it in part")
+        screen, guest = self._screen, self.domain.guest
+        screen.step("touch all guest memory")
         begin = self.sampler.now()
-        goal = (start.total - DATA_MIB) * SLACK
-        recipes.fragment(
-            self.domain.guest,
-            share=FREED_SHARE,
-            tick=lambda: screen.tick((self.sampler.last.rss - start.rss) / goal),
-        )
+        goal = (start.total - DATA_MIB - UNTOUCHED_MIB) * SLACK
+
+        def backed(_=None):
+            screen.tick((self.sampler.last.rss - start.rss) / goal)
+
+        recipes.background(guest, f"memtool touch free-{UNTOUCHED_MIB}", 120, backed)
         full = self.sampler.take()
-        self._phase(begin, "guest touches its memory")
-        if full.rss - start.rss < goal * SLACK:
+        self._phase(begin, "all guest memory touched")
+        if full.rss - start.rss < goal:
             raise LabError(f"host RSS is {full.rss:.0f} MiB: guest memory was not backed")
         screen.done(f"host RSS {start.rss:.0f} -> {full.rss:.0f} MiB")
         return full
+
+    def _scatter(self):
+        screen, sampler = self._screen, self.sampler
+        screen.step("take it again, free scattered pages")
+        begin, free = sampler.now(), sampler.last.free
+        recipes.fragment(
+            self.domain.guest,
+            share=FREED_SHARE,
+            tick=lambda: screen.tick(1 - sampler.last.free / free),
+        )
+        self._phase(begin, "taken, freed in part")
+        blocks = recipes.free_blocks(self.domain.guest)
+        screen.done(f"{sampler.take().free:.0f} MiB free, {blocks} whole blocks of 2 MiB")
 
     def _setmem(self, mib, words):
         """virsh setmem, and waits for libvirt to see it; (before, after, seconds)."""

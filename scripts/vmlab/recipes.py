@@ -18,10 +18,11 @@ def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180, tick=None):
     free afterwards. The rest stays held until release(). tick(): while it lasts."""
     # neither may move pages before the test says so
     guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
-    _run(guest, f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout, tick)
+    background(guest, f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout, tick)
 
 
-def _run(guest, command, timeout, tick):
+def background(guest, command, timeout, tick=None):
+    """A command to its end; tick() is called while it lasts."""
     job = guest.start(command)
     if tick:
         wait_for(job.done, timeout, f"`{command}` in the guest", tick=lambda _: tick())
@@ -56,7 +57,7 @@ def compact(guest, timeout=120, tick=None):
     before, blocks = guest.vmstat(), free_blocks(guest)
     if "balloon_migrate" not in before:
         raise LabError("this guest's kernel counts no balloon_migrate: no balloon compaction in it")
-    _run(guest, "echo 1 >/proc/sys/vm/compact_memory", timeout, tick)
+    background(guest, "echo 1 >/proc/sys/vm/compact_memory", timeout, tick)
     after = guest.vmstat()
     return Compaction(
         after["balloon_migrate"] - before["balloon_migrate"],

@@ -13,12 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Session:
     """with Session() as session: session.dir, session.later(callable, ...)"""
 
     def __init__(self, signals=False):
-        """signals: also turn SIGTERM and SIGHUP into KeyboardInterrupt."""
+        """signals: turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt (SIGINT
+        also where a shell's background job has it ignored; nohup keeps SIGHUP)."""
         self._stack = []
         self._signals = signals
         self._old = {}
@@ -26,8 +29,9 @@ class Session:
 
     def __enter__(self):
         if self._signals:
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                self._old[number] = signal.signal(number, _interrupt)
+            for number in SIGNALS:
+                if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                    self._old[number] = signal.signal(number, _interrupt)
         self.dir = Path(tempfile.mkdtemp(prefix="ballonet-"))
         self.dir.chmod(0o755)  # libvirt's user must pass through
         self.later(shutil.rmtree, self.dir, ignore_errors=True)
@@ -58,7 +62,7 @@ def _interrupt(number, _frame):
 def _hold_signals():
     """A second Ctrl-C must not leave half of the clean-up undone."""
     held = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         try:
             held[number] = signal.signal(number, signal.SIG_IGN)
         except ValueError:  # not the main thread: signals do not come here
@@ -75,7 +79,7 @@ class Shield:
         self._came = None
         self._old = {}
         try:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in SIGNALS:
                 self._old[number] = signal.signal(number, self._note)
         except ValueError:
             pass
