@@ -95,6 +95,13 @@ sync_device() {
 	done
 }
 
+output_name() {
+	local name
+	name=$(qemu_device_hash)
+	[ "$flavour" = plain ] || name=$name-$flavour
+	echo "$name"
+}
+
 prune() {
 	local old
 	find "$tree/out" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn |
@@ -107,14 +114,22 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 cache_open
 version=
 [ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
-hash=$(qemu_device_hash)
-[ "$flavour" = plain ] || hash=$hash-$flavour
+hash=$(output_name)
 if [ -n "$version" ] && [ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
-	touch "$(qemu_tree "$version")/out/$hash"
+	touch "$(qemu_tree "$version")/out/$hash" 2>/dev/null || true
 	exit 0
 fi
 
+# The plain build goes first: it makes the stock reference before the tree is
+# grafted.
+if [ "$flavour" != plain ]; then
+	SANITIZE=0 bash "$0"
+	version=$(cat "$pin")
+fi
+
 lock "qemu-$QEMU_VERSION"
+# Waiting may have been long enough for an edit.
+hash=$(output_name)
 if [ -z "$version" ]; then
 	lock apt
 	apt_view_open

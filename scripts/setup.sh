@@ -22,7 +22,7 @@ packages_of() {
 	build-debug) echo gcc-12 libc6-dev make xz-utils kmod bc flex bison libelf-dev perl ;;
 	demo)
 		echo qemu-system-x86 libvirt-daemon-system libvirt-clients busybox-static \
-			gcc libc6-dev cpio kmod python3 gnuplot-nox
+			gcc libc6-dev make python3
 		;;
 	test)
 		echo python3-pytest

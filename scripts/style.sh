@@ -34,7 +34,7 @@ report() {
 
 # Files of the checkout that git would carry, by extension pattern.
 files() {
-	cd "$ROOT" && git ls-files -co --exclude-standard -- "$@" | sort -u |
+	cd "$ROOT" && git -c safe.directory='*' ls-files -co --exclude-standard -- "$@" | sort -u |
 		while IFS= read -r f; do [ ! -f "$f" ] || printf '%s\n' "$f"; done
 }
 
@@ -136,6 +136,7 @@ cache_open
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$ROOT" || exit 1
+[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
 check_rules
 check_shell
 [ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side

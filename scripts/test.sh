@@ -90,8 +90,10 @@ folder_of() {
 for k in "$@"; do
 	printf '\n=== %s ===\n' "$k"
 	dir=$(folder_of "$k")
-	if [ -z "$(find "$ROOT/$dir" -maxdepth 1 -type f 2>/dev/null | head -n 1)" ]; then
-		echo "$k: $dir is not there yet, nothing was run"
+	if [ ! -d "$ROOT/$dir" ]; then
+		echo "$k: there is no $dir"
+		failed=$((failed + 1))
+		bad+=" $k"
 		continue
 	fi
 	status=0
