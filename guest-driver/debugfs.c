@@ -21,15 +21,17 @@ static void state_put(struct seq_file *m, const char *name, u64 value)
 
 static void state_show_pages(struct seq_file *m, struct balloon_pages *bp)
 {
-	unsigned long listed, isolated, arriving;
+	unsigned long listed, whole, isolated, arriving;
 
 	spin_lock(&bp->lock);
 	listed = bp->listed;
+	whole = bp->whole + bp->settling;
 	isolated = bp->isolated;
 	arriving = bp->arriving;
 	spin_unlock(&bp->lock);
-	state_put(m, "size", listed + isolated + arriving);
+	state_put(m, "size", listed + whole + isolated + arriving);
 	state_put(m, "listed", listed);
+	state_put(m, "in_blocks", whole);
 	state_put(m, "isolated", isolated);
 	state_put(m, "arriving", arriving);
 }
@@ -64,7 +66,10 @@ static void state_show_hostcomm(struct seq_file *m, struct hostcomm *hc)
 	state_put(m, "inflate_pages", stats.pages[HOSTCOMM_INFLATE]);
 	state_put(m, "deflate_requests", stats.requests[HOSTCOMM_DEFLATE]);
 	state_put(m, "deflate_pages", stats.pages[HOSTCOMM_DEFLATE]);
+	state_put(m, "swap_requests", stats.requests[HOSTCOMM_SWAP]);
+	state_put(m, "swap_pages", stats.pages[HOSTCOMM_SWAP]);
 	state_put(m, "host_waits", stats.waits);
+	state_put(m, "host_refused", stats.refused);
 }
 
 static void state_show_relocate(struct seq_file *m, struct relocate *rl)
@@ -78,6 +83,7 @@ static void state_show_relocate(struct seq_file *m, struct relocate *rl)
 	state_put(m, "migrate_busy", stats.busy);
 	state_put(m, "migrate_batches", stats.batches);
 	state_put(m, "migrate_waits", stats.waits);
+	state_put(m, "migrate_refused", stats.refused);
 }
 
 static int state_show(struct seq_file *m, void *unused)

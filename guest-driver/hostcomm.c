@@ -112,6 +112,32 @@ void hostcomm_start(struct hostcomm *hc)
 	spin_unlock(&hc->lock);
 }
 
+/* The next request that will not be answered any more, or NULL. */
+static struct hostcomm_request *hostcomm_next_dead(struct hostcomm *hc)
+{
+	struct hostcomm_request *rq;
+
+	spin_lock(&hc->lock);
+	rq = hc->ops->detach(hc);
+	if (!rq) {
+		rq = list_first_entry_or_null(&hc->waiting,
+					      struct hostcomm_request, node);
+		if (rq)
+			list_del_init(&rq->node);
+	}
+	spin_unlock(&hc->lock);
+	return rq;
+}
+
+/* After done(): a drain must not end while pages are in it. */
+static void hostcomm_finished(struct hostcomm *hc)
+{
+	spin_lock(&hc->lock);
+	hc->inflight--;
+	spin_unlock(&hc->lock);
+	wake_up_all(&hc->acked);
+}
+
 /**
  * hostcomm_stop() - end every request that is still out
  * @hc: started or not
@@ -123,26 +149,22 @@ void hostcomm_start(struct hostcomm *hc)
  */
 void hostcomm_stop(struct hostcomm *hc)
 {
-	struct hostcomm_request *rq, *next;
-	LIST_HEAD(dead);
+	struct hostcomm_request *rq;
 
 	spin_lock(&hc->lock);
 	hc->posting = false;
-	while ((rq = hc->ops->detach(hc)))
-		list_add_tail(&rq->node, &dead);
-	list_splice_init(&hc->waiting, &dead);
 	spin_unlock(&hc->lock);
-
 	cancel_work_sync(&hc->reap_work);
 	cancel_delayed_work_sync(&hc->watchdog);
 
-	list_for_each_entry_safe(rq, next, &dead, node) {
-		list_del_init(&rq->node);
-		spin_lock(&hc->lock);
-		hc->inflight--;
-		spin_unlock(&hc->lock);
+	/* A done() may submit again: until nothing is left. */
+	while ((rq = hostcomm_next_dead(hc))) {
+		rq->acked = 0;
 		rq->done(rq, -ENODEV);
+		hostcomm_finished(hc);
 	}
+	/* One of those submits may have started it. */
+	cancel_delayed_work_sync(&hc->watchdog);
 	memset(hc->vqs, 0, sizeof(hc->vqs));
 }
 
@@ -167,20 +189,24 @@ void hostcomm_answered(struct virtqueue *vq)
  * @hc: where it will be sent
  * @rq: zeroed
  * @max_pages: guest pages it must have room for
+ * @max_chunks: runs of pages it must have room for; fewer if the device cannot
  * @done: see hostcomm_submit()
  *
  * Context: may sleep.  Return: 0 or -ENOMEM.
  */
 int hostcomm_request_init(struct hostcomm *hc, struct hostcomm_request *rq,
-			  u32 max_pages,
+			  u32 max_pages, u32 max_chunks,
 			  void (*done)(struct hostcomm_request *rq, int err))
 {
+	if (hc->ops_max)
+		max_chunks = min(max_chunks, hc->ops_max);
 	rq->hc = hc;
 	rq->max_pages = max_pages;
+	rq->max_chunks = max_chunks;
 	rq->done = done;
 	INIT_LIST_HEAD(&rq->node);
 	INIT_LIST_HEAD(&rq->page_list);
-	rq->wire = kzalloc(hc->ops->wire_size(max_pages), GFP_KERNEL);
+	rq->wire = kzalloc(hc->ops->wire_size(max_pages, max_chunks), GFP_KERNEL);
 	return rq->wire ? 0 : -ENOMEM;
 }
 
@@ -203,22 +229,41 @@ void hostcomm_begin(struct hostcomm_request *rq, enum hostcomm_op op)
 {
 	rq->op = op;
 	rq->pages = 0;
+	if (rq->hc->ops->begin)
+		rq->hc->ops->begin(rq);
 }
 
 /**
  * hostcomm_add() - name consecutive guest pages in a request
  * @rq: begun, not submitted
  * @page: the first of them
- * @nr: how many, at most hostcomm_room()
+ * @nr: how many
  *
- * Context: any.
+ * Context: any.  Return: false if there is no room for them.
  */
-void hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr)
+bool hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr)
 {
-	if (WARN_ON_ONCE(nr > hostcomm_room(rq)))
-		return;
-	rq->hc->ops->add(rq, page, nr);
+	if (nr > hostcomm_room(rq) || !rq->hc->ops->add(rq, page, nr))
+		return false;
 	rq->pages += nr;
+	return true;
+}
+
+/**
+ * hostcomm_add_swap() - name a page that leaves and one in its place
+ * @rq: begun as HOSTCOMM_SWAP, not submitted; hostcomm_ops.swap is set
+ * @page: leaves the balloon
+ * @newpage: enters it
+ *
+ * Context: any.  Return: false if there is no room.
+ */
+bool hostcomm_add_swap(struct hostcomm_request *rq, struct page *page,
+		       struct page *newpage)
+{
+	if (!hostcomm_room(rq) || !rq->hc->ops->add_swap(rq, page, newpage))
+		return false;
+	rq->pages++;
+	return true;
 }
 
 /**
@@ -226,8 +271,9 @@ void hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr)
  * @rq: begun, with at least one page
  *
  * It may wait for room in the ring, but never fails: rq->done() is called
- * exactly once, with 0 when the host acknowledged it or with -ENODEV when the
- * device was reset first.  done() runs in process context, maybe before this
+ * exactly once, with 0 when the host did as told, with -ENODEV when the device
+ * was reset first, or with another errno when the host did so only for the
+ * first rq->acked pages; then it never will for the rest.  done() runs in process context, maybe before this
  * returns, maybe beside other done()s; it must not sleep.
  *
  * Context: process; does not sleep, does not allocate.
@@ -247,18 +293,20 @@ void hostcomm_submit(struct hostcomm_request *rq)
 }
 
 /* Takes the next answer off a ring and lets what waited use the room. */
-static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc)
+static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
+						     int *err)
 {
 	struct hostcomm_request *rq = NULL;
 	bool was_stalled = false;
 
 	spin_lock(&hc->lock);
 	if (hc->posting)
-		rq = hc->ops->reap(hc);
+		rq = hc->ops->reap(hc, err);
 	if (rq) {
 		hc->last_answer = jiffies;
 		was_stalled = hc->stalled;
 		hc->stalled = false;
+		hc->stats.refused += !!*err;
 		hostcomm_post_waiting(hc);
 	}
 	spin_unlock(&hc->lock);
@@ -277,15 +325,12 @@ static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc)
 void hostcomm_reap(struct hostcomm *hc)
 {
 	struct hostcomm_request *rq;
+	int err;
 
-	while ((rq = hostcomm_next_answer(hc))) {
-		trace_virtio_balloon_done(rq->op, rq->pages);
-		rq->done(rq, 0);
-		/* After done(): a drain must not end while pages are in it. */
-		spin_lock(&hc->lock);
-		hc->inflight--;
-		spin_unlock(&hc->lock);
-		wake_up_all(&hc->acked);
+	while ((rq = hostcomm_next_answer(hc, &err))) {
+		trace_virtio_balloon_done(rq->op, rq->pages, err);
+		rq->done(rq, err);
+		hostcomm_finished(hc);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * Requests to the host: fill, submit, reap, drain.  Owns every virtqueue that
  * carries page numbers; nothing else touches those.  How a request looks on
- * the wire is an implementation's matter (hostcomm_ops; PFN queues today).
+ * the wire is an implementation's matter (hostcomm_ops): the standard PFN
+ * queues, or page ops (spec/page-ops.md).
  *
  * Requests are preallocated by who uses them: submitting allocates nothing,
  * so reclaim, OOM and migrate paths may submit.
@@ -28,7 +29,15 @@ struct hostcomm;
 enum hostcomm_op {
 	HOSTCOMM_INFLATE,	/* the pages enter the balloon */
 	HOSTCOMM_DEFLATE,	/* the pages leave it */
+	HOSTCOMM_SWAP,		/* pages leave it, others enter in their place */
 	HOSTCOMM_NR_OPS
+};
+
+enum hostcomm_vq {
+	HOSTCOMM_VQ_INFLATE,
+	HOSTCOMM_VQ_DEFLATE,
+	HOSTCOMM_VQ_OPS,	/* page ops only */
+	HOSTCOMM_NR_VQS
 };
 
 /**
@@ -37,7 +46,10 @@ enum hostcomm_op {
  * @hc: where it is sent; set at init
  * @op: what it says of its pages
  * @pages: guest pages added so far
+ * @acked: of these, from the first on, how many the host did as told; set
+ *	before done()
  * @max_pages: guest pages it has room for; set at init
+ * @max_chunks: runs of consecutive pages it has room for; set at init
  * @wire: what the implementation sends; set at init
  * @page_list: pages the submitter hangs here (by page->lru); untouched below
  * @done: called once per submit, see hostcomm_submit()
@@ -47,7 +59,9 @@ struct hostcomm_request {
 	struct hostcomm *hc;
 	enum hostcomm_op op;
 	u32 pages;
+	u32 acked;
 	u32 max_pages;
+	u32 max_chunks;
 	void *wire;
 	struct list_head page_list;
 	void (*done)(struct hostcomm_request *rq, int err);
@@ -57,21 +71,33 @@ struct hostcomm_request {
  * struct hostcomm_ops - one way to talk to the host
  * @name: for messages
  * @pfn_limit: the first guest PFN it cannot name
- * @wire_size: bytes of @wire for so many guest pages
- * @add: append @nr guest pages from @page on; there is room for them
+ * @batch_pages: guest pages worth sending in one request
+ * @batch_chunks: runs of pages in it at most
+ * @swap: knows HOSTCOMM_SWAP
+ * @wire_size: bytes of @wire of a request
+ * @begin: the request is to be filled; may be NULL
+ * @add: append @nr guest pages from @page on; false if there is no room
+ * @add_swap: append @page leaving and @newpage entering; false likewise
  * @post: hand the request to the device; hostcomm.lock held; -ENOSPC means
  *	wait for room
- * @reap: the next answered request or NULL; hostcomm.lock held
+ * @reap: the next answered request or NULL, with its errno and @acked;
+ *	hostcomm.lock held
  * @detach: after a reset: the next request the device never answered, or NULL
  * @broken: the device will not answer any more
  */
 struct hostcomm_ops {
 	const char *name;
 	u64 pfn_limit;
-	size_t (*wire_size)(u32 pages);
-	void (*add)(struct hostcomm_request *rq, struct page *page, u32 nr);
+	u32 batch_pages;
+	u32 batch_chunks;
+	bool swap;
+	size_t (*wire_size)(u32 pages, u32 chunks);
+	void (*begin)(struct hostcomm_request *rq);
+	bool (*add)(struct hostcomm_request *rq, struct page *page, u32 nr);
+	bool (*add_swap)(struct hostcomm_request *rq, struct page *page,
+			 struct page *newpage);
 	int (*post)(struct hostcomm_request *rq);
-	struct hostcomm_request *(*reap)(struct hostcomm *hc);
+	struct hostcomm_request *(*reap)(struct hostcomm *hc, int *err);
 	struct hostcomm_request *(*detach)(struct hostcomm *hc);
 	bool (*broken)(struct hostcomm *hc);
 };
@@ -81,18 +107,21 @@ struct hostcomm_ops {
  * @requests: requests posted, by op
  * @pages: guest pages in them, by op
  * @waits: times a caller slept for an answer
+ * @refused: requests the host did not do, or not whole
  */
 struct hostcomm_stats {
 	u64 requests[HOSTCOMM_NR_OPS];
 	u64 pages[HOSTCOMM_NR_OPS];
 	u64 waits;
+	u64 refused;
 };
 
 /**
  * struct hostcomm - the balloon's side of the conversation
  * @vdev: probe-time only
  * @ops: probe-time only
- * @vqs: the PFN queues by op; set while the queues exist
+ * @vqs: set while the queues exist
+ * @ops_max: operations in a buffer at most (page ops); probe-time only
  * @lock: protects the rings, @waiting, @inflight, @posting, @stats, @stalled
  * @waiting: submitted, not yet in a ring that was full
  * @inflight: submitted and not yet done
@@ -107,7 +136,8 @@ struct hostcomm_stats {
 struct hostcomm {
 	struct virtio_device *vdev;
 	const struct hostcomm_ops *ops;
-	struct virtqueue *vqs[HOSTCOMM_NR_OPS];
+	struct virtqueue *vqs[HOSTCOMM_NR_VQS];
+	u32 ops_max;
 	spinlock_t lock;
 	struct list_head waiting;
 	unsigned int inflight;
@@ -123,6 +153,7 @@ struct hostcomm {
 };
 
 extern const struct hostcomm_ops hostcomm_pfn_ops;
+extern const struct hostcomm_ops hostcomm_ext_ops;
 
 int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
 		  const struct hostcomm_ops *ops);
@@ -132,11 +163,13 @@ void hostcomm_stop(struct hostcomm *hc);
 void hostcomm_answered(struct virtqueue *vq);
 
 int hostcomm_request_init(struct hostcomm *hc, struct hostcomm_request *rq,
-			  u32 max_pages,
+			  u32 max_pages, u32 max_chunks,
 			  void (*done)(struct hostcomm_request *rq, int err));
 void hostcomm_request_exit(struct hostcomm_request *rq);
 void hostcomm_begin(struct hostcomm_request *rq, enum hostcomm_op op);
-void hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr);
+bool hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr);
+bool hostcomm_add_swap(struct hostcomm_request *rq, struct page *page,
+		       struct page *newpage);
 void hostcomm_submit(struct hostcomm_request *rq);
 
 void hostcomm_reap(struct hostcomm *hc);

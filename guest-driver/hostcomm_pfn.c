@@ -16,12 +16,17 @@
 
 #define PFNS_PER_PAGE	(PAGE_SIZE >> VIRTIO_BALLOON_PFN_SHIFT)
 
-static size_t pfn_wire_size(u32 pages)
+static const enum hostcomm_vq pfn_vq[] = {
+	[HOSTCOMM_INFLATE] = HOSTCOMM_VQ_INFLATE,
+	[HOSTCOMM_DEFLATE] = HOSTCOMM_VQ_DEFLATE,
+};
+
+static size_t pfn_wire_size(u32 pages, u32 chunks)
 {
 	return array_size(pages, PFNS_PER_PAGE * sizeof(__virtio32));
 }
 
-static void pfn_add(struct hostcomm_request *rq, struct page *page, u32 nr)
+static bool pfn_add(struct hostcomm_request *rq, struct page *page, u32 nr)
 {
 	__virtio32 *pfns = rq->wire;
 	u32 pfn = page_to_pfn(page) * PFNS_PER_PAGE;
@@ -29,31 +34,35 @@ static void pfn_add(struct hostcomm_request *rq, struct page *page, u32 nr)
 
 	for (i = 0; i < nr * PFNS_PER_PAGE; i++)
 		pfns[at + i] = cpu_to_virtio32(rq->hc->vdev, pfn + i);
+	return true;
 }
 
 static int pfn_post(struct hostcomm_request *rq)
 {
-	struct virtqueue *vq = rq->hc->vqs[rq->op];
+	struct virtqueue *vq = rq->hc->vqs[pfn_vq[rq->op]];
 	struct scatterlist sg;
 	int err;
 
-	sg_init_one(&sg, rq->wire, pfn_wire_size(rq->pages));
+	sg_init_one(&sg, rq->wire, pfn_wire_size(rq->pages, 0));
 	err = virtqueue_add_outbuf(vq, &sg, 1, rq, GFP_ATOMIC);
 	if (!err)
 		virtqueue_kick(vq);
 	return err;
 }
 
-static struct hostcomm_request *pfn_reap(struct hostcomm *hc)
+static struct hostcomm_request *pfn_reap(struct hostcomm *hc, int *err)
 {
 	struct hostcomm_request *rq;
-	unsigned int len;
-	int op;
+	unsigned int i, len;
 
-	for (op = 0; op < HOSTCOMM_NR_OPS; op++) {
-		rq = virtqueue_get_buf(hc->vqs[op], &len);
-		if (rq)
-			return rq;
+	for (i = 0; i < ARRAY_SIZE(pfn_vq); i++) {
+		rq = virtqueue_get_buf(hc->vqs[pfn_vq[i]], &len);
+		if (!rq)
+			continue;
+		/* There is no status: read means done. */
+		rq->acked = rq->pages;
+		*err = 0;
+		return rq;
 	}
 	return NULL;
 }
@@ -61,10 +70,12 @@ static struct hostcomm_request *pfn_reap(struct hostcomm *hc)
 static struct hostcomm_request *pfn_detach(struct hostcomm *hc)
 {
 	struct hostcomm_request *rq;
-	int op;
+	unsigned int i;
 
-	for (op = 0; op < HOSTCOMM_NR_OPS; op++) {
-		rq = hc->vqs[op] ? virtqueue_detach_unused_buf(hc->vqs[op]) : NULL;
+	for (i = 0; i < ARRAY_SIZE(pfn_vq); i++) {
+		struct virtqueue *vq = hc->vqs[pfn_vq[i]];
+
+		rq = vq ? virtqueue_detach_unused_buf(vq) : NULL;
 		if (rq)
 			return rq;
 	}
@@ -73,11 +84,14 @@ static struct hostcomm_request *pfn_detach(struct hostcomm *hc)
 
 static bool pfn_broken(struct hostcomm *hc)
 {
-	int op;
+	unsigned int i;
 
-	for (op = 0; op < HOSTCOMM_NR_OPS; op++)
-		if (!hc->vqs[op] || virtqueue_is_broken(hc->vqs[op]))
+	for (i = 0; i < ARRAY_SIZE(pfn_vq); i++) {
+		struct virtqueue *vq = hc->vqs[pfn_vq[i]];
+
+		if (!vq || virtqueue_is_broken(vq))
 			return true;
+	}
 	return false;
 }
 
@@ -85,6 +99,9 @@ const struct hostcomm_ops hostcomm_pfn_ops = {
 	.name = "pfn",
 	/* 32 bits of 4 KiB: 16 TiB. */
 	.pfn_limit = (1ULL << 32) / PFNS_PER_PAGE,
+	/* A device may discard each page by itself: 8 MiB are some milliseconds. */
+	.batch_pages = 2048,
+	.batch_chunks = 2048,
 	.wire_size = pfn_wire_size,
 	.add = pfn_add,
 	.post = pfn_post,

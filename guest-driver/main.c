@@ -3,6 +3,7 @@
  * The module: which devices it drives and what it negotiates.  Nothing else.
  */
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -10,6 +11,10 @@
 
 #include "debugfs.h"
 #include "device.h"
+
+static bool page_ops = true;
+module_param(page_ops, bool, 0444);
+MODULE_PARM_DESC(page_ops, "speak of ranges where the device can (default: yes)");
 
 static const struct virtio_device_id balloon_ids[] = {
 	{ VIRTIO_BALLOON_DEVICE_ID, VIRTIO_DEV_ANY_ID },
@@ -26,6 +31,7 @@ static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
 	VIRTIO_BALLOON_F_STATS_VQ,
 	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	VIRTIO_BALLOON_F_PAGE_OPS,
 };
 
 /*
@@ -37,6 +43,8 @@ static int balloon_validate(struct virtio_device *vdev)
 {
 	__virtio_clear_bit(vdev, VIRTIO_RING_F_INDIRECT_DESC);
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1) || !page_ops)
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_OPS);
 	return 0;
 }
 

@@ -27,8 +27,13 @@ static void oom_done(struct hostcomm_request *rq, int err)
 	struct virtio_balloon *vb = container_of(rq, struct virtio_balloon,
 						 oom.rq);
 
-	vb->oom.released += rq->pages;
-	supply_release(vb, &rq->page_list);
+	if (!err || err == -ENODEV) {
+		vb->oom.released += rq->pages;
+		supply_release(vb, &rq->page_list);
+	} else {
+		/* The host disagrees on what is ballooned: nothing is freed. */
+		pages_add(&vb->pages, &rq->page_list);
+	}
 	/* Pairs with oom_is_done(): who sees it may use @rq again. */
 	smp_store_release(&vb->oom.busy, false);
 }
@@ -56,11 +61,12 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg
 		return NOTIFY_OK;
 
 	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
-	pages = pages_take(&vb->pages, OOM_BATCH, &oom->rq.page_list);
+	pages = pages_take(&vb->pages, OOM_BATCH, oom->rq.max_chunks,
+			   &oom->rq.page_list);
 	if (!pages)
 		return NOTIFY_OK;
 	list_for_each_entry(page, &oom->rq.page_list, lru)
-		hostcomm_add(&oom->rq, page, 1);
+		WARN_ON_ONCE(!hostcomm_add(&oom->rq, page, chunk_pages(page)));
 	oom->busy = true;
 	hostcomm_submit(&oom->rq);
 	if (hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
@@ -81,7 +87,7 @@ int oom_init(struct virtio_balloon *vb)
 	vb->oom.nb.notifier_call = oom_notify;
 	vb->oom.nb.priority = OOM_PRIORITY;
 	return hostcomm_request_init(&vb->hostcomm, &vb->oom.rq, OOM_BATCH,
-				     oom_done);
+				     OOM_BATCH, oom_done);
 }
 
 /**

@@ -16,27 +16,52 @@
 /* Pages handled in one hold of the lock: keeps isolate callbacks from spinning. */
 #define PAGES_PER_HOLD	256
 
-static enum balloon_page_state page_state(struct page *page)
+enum balloon_page_state page_state(struct page *page)
 {
-	return page_private(page);
+	return page_private(page) & BALLOON_PAGE_STATE_MASK;
 }
 
-static void page_set_state(struct page *page, enum balloon_page_state state)
+void page_set_state(struct page *page, enum balloon_page_state state)
 {
 	set_page_private(page, state);
 }
 
 /*
- * Makes a page the balloon's in the kernel's eyes; page locked.  The offline
- * mark tells dump tools that its content is not there to be read.
+ * The offline mark tells dump tools that a page's content is not there to be
+ * read.  Page locked.
  */
-static void page_mark(struct balloon_pages *bp, struct page *page)
+static void page_mark_locked(struct balloon_pages *bp, struct page *page)
 {
 	__SetPageOffline(page);
 	mobility_mark(&bp->mobility, page);
 }
 
-static void page_unmark(struct page *page)
+/**
+ * page_mark() - make a page the balloon's in the kernel's eyes
+ * @bp: the balloon
+ * @page: of order 0, with one reference, known to nobody else
+ *
+ * Nobody locks a page that is neither mapped nor movable, bar a memory error
+ * handler; one such page cannot be moved, no more.
+ *
+ * Return: whether the page is movable now.
+ */
+bool page_mark(struct balloon_pages *bp, struct page *page)
+{
+	if (unlikely(!trylock_page(page))) {
+		__SetPageOffline(page);
+		return false;
+	}
+	page_mark_locked(bp, page);
+	unlock_page(page);
+	return true;
+}
+
+/**
+ * page_unmark() - undo page_mark()
+ * @page: locked
+ */
+void page_unmark(struct page *page)
 {
 	page_set_state(page, BALLOON_PAGE_ALIEN);
 	mobility_unmark(page);
@@ -52,7 +77,10 @@ void pages_init(struct balloon_pages *bp)
 	mobility_init(&bp->mobility);
 	spin_lock_init(&bp->lock);
 	INIT_LIST_HEAD(&bp->list);
+	INIT_LIST_HEAD(&bp->young);
+	INIT_LIST_HEAD(&bp->blocks);
 	init_waitqueue_head(&bp->returned);
+	INIT_DELAYED_WORK(&bp->settle_work, blocks_settle_work);
 }
 
 /**
@@ -66,9 +94,9 @@ void pages_open(struct balloon_pages *bp)
 	spin_unlock(&bp->lock);
 }
 
-static unsigned long pages_isolated(struct balloon_pages *bp)
+static unsigned long pages_in_callbacks(struct balloon_pages *bp)
 {
-	return READ_ONCE(bp->isolated);
+	return READ_ONCE(bp->isolated) + READ_ONCE(bp->moving);
 }
 
 /**
@@ -76,8 +104,9 @@ static unsigned long pages_isolated(struct balloon_pages *bp)
  * @bp: open
  *
  * Who isolated a page gives it back or migrates it without our help, so the
- * wait ends; if that takes long it says so.  On return no callback runs or
- * will run that may sleep or look beyond @bp.
+ * wait ends; if that takes long it says so.  A callback that is about to
+ * return may still be in our text: it holds the lock of a page that must be
+ * taken, under that lock, before the balloon is empty.
  *
  * Context: may sleep.
  */
@@ -86,53 +115,56 @@ void pages_close(struct balloon_pages *bp)
 	spin_lock(&bp->lock);
 	bp->closed = true;
 	spin_unlock(&bp->lock);
+	cancel_delayed_work_sync(&bp->settle_work);
 
-	while (!wait_event_timeout(bp->returned, !pages_isolated(bp), 10 * HZ))
+	while (!wait_event_timeout(bp->returned, !pages_in_callbacks(bp), 10 * HZ))
 		pr_warn("waiting for %lu pages that memory compaction holds\n",
-			pages_isolated(bp));
+			pages_in_callbacks(bp));
+	/* Who woke us has let go of the lock when we get it. */
+	spin_lock(&bp->lock);
+	spin_unlock(&bp->lock);
 }
 
 /**
- * pages_add() - take pages into the balloon
+ * pages_add() - take chunks into the balloon
  * @bp: the balloon
- * @pages: linked by page->lru, order 0, one reference each, known to nobody
- *	else, acknowledged by the host (I1); empty on return
+ * @chunks: one reference each, known to nobody else, acknowledged by the host
+ *	(I1); empty on return
  *
  * Context: process; does not sleep.
  */
-void pages_add(struct balloon_pages *bp, struct list_head *pages)
+void pages_add(struct balloon_pages *bp, struct list_head *chunks)
 {
-	struct page *page;
+	struct page *page, *next;
 	unsigned long nr = 0;
 
-	list_for_each_entry(page, pages, lru) {
+	list_for_each_entry(page, chunks, lru) {
 		page_set_state(page, BALLOON_PAGE_ALIEN);
-		/*
-		 * Nobody locks a page that is neither mapped nor movable, bar
-		 * a memory error handler; one such page cannot move, no more.
-		 */
-		if (likely(trylock_page(page))) {
+		if (!chunk_order(page))
 			page_mark(bp, page);
-			unlock_page(page);
-		} else {
-			__SetPageOffline(page);
-		}
 	}
 
 	spin_lock(&bp->lock);
-	list_for_each_entry(page, pages, lru) {
+	list_for_each_entry_safe(page, next, chunks, lru) {
+		list_del(&page->lru);
+		nr += chunk_pages(page);
+		if (chunk_order(page)) {
+			blocks_add_young(bp, page);
+			continue;
+		}
 		page_set_state(page, BALLOON_PAGE_LISTED);
-		nr++;
+		list_add_tail(&page->lru, &bp->list);
+		bp->listed++;
 	}
-	list_splice_tail_init(pages, &bp->list);
-	bp->listed += nr;
 	spin_unlock(&bp->lock);
+	blocks_settle_soon(bp);
 	count_vm_events(BALLOON_INFLATE, nr);
 }
 
-/* Takes up to @max pages in one hold of the lock; youngest first. */
-static unsigned long pages_take_some(struct balloon_pages *bp,
-				     unsigned long max, struct list_head *taken)
+/* Takes up to @max single pages in one hold of the lock; youngest first. */
+static unsigned long pages_take_singles(struct balloon_pages *bp,
+					unsigned long max,
+					struct list_head *chunks)
 {
 	struct page *page, *next;
 	unsigned long nr = 0, tries = 0;
@@ -144,7 +176,8 @@ static unsigned long pages_take_some(struct balloon_pages *bp,
 		/* Locked: about to be isolated.  Leave it be. */
 		if (!trylock_page(page))
 			continue;
-		list_move_tail(&page->lru, taken);
+		list_move_tail(&page->lru, chunks);
+		chunk_set_order(page, 0);
 		page_unmark(page);
 		unlock_page(page);
 		nr++;
@@ -155,25 +188,37 @@ static unsigned long pages_take_some(struct balloon_pages *bp,
 }
 
 /**
- * pages_take() - take pages out of the balloon
+ * pages_take() - take chunks out of the balloon
  * @bp: the balloon
- * @max: how many at most
- * @taken: they are added here, by page->lru, with the balloon's reference
+ * @max: pages at most
+ * @max_chunks: chunks at most, unless a block falls into pages on the way,
+ *	which then follow each other
+ * @chunks: they are added here, with the balloon's reference
  *
- * Context: may sleep.  Return: how many; fewer than @max, even none, when the
- * rest is isolated or locked just now.
+ * Whole blocks first; one is broken up only for want of single pages.
+ *
+ * Context: may sleep.  Return: how many pages; fewer than @max, even none,
+ * when the rest is isolated or locked just now.
  */
 unsigned long pages_take(struct balloon_pages *bp, unsigned long max,
-			 struct list_head *taken)
+			 unsigned long max_chunks, struct list_head *chunks)
 {
 	unsigned long nr = 0, got;
 
-	do {
-		got = pages_take_some(bp, min(max - nr, PAGES_PER_HOLD + 0UL),
-				      taken);
+	while (nr < max && max_chunks) {
+		got = blocks_take(bp, max - nr, chunks);
+		if (got) {
+			max_chunks--;
+		} else {
+			got = pages_take_singles(bp, min(max - nr, max_chunks),
+						 chunks);
+			max_chunks -= got;
+		}
+		if (!got && !blocks_break_one(bp))
+			break;
 		nr += got;
 		cond_resched();
-	} while (got && nr < max);
+	}
 	count_vm_events(BALLOON_DEFLATE, nr);
 	return nr;
 }
@@ -214,7 +259,7 @@ unsigned long pages_size(struct balloon_pages *bp)
 	unsigned long nr;
 
 	spin_lock(&bp->lock);
-	nr = bp->listed + bp->isolated + bp->arriving;
+	nr = bp->listed + bp->whole + bp->settling + bp->isolated + bp->arriving;
 	spin_unlock(&bp->lock);
 	return nr;
 }
@@ -232,22 +277,25 @@ bool pages_isolate(struct balloon_pages *bp, struct page *page)
 	bool ok;
 
 	spin_lock(&bp->lock);
-	ok = !bp->closed && page_state(page) == BALLOON_PAGE_LISTED;
-	if (ok) {
+	ok = !bp->closed;
+	if (ok && page_state(page) == BALLOON_PAGE_BLOCK)
+		ok = blocks_break(bp, page);
+	if (ok && page_state(page) == BALLOON_PAGE_LISTED) {
 		list_del_init(&page->lru);
 		page_set_state(page, BALLOON_PAGE_ISOLATED);
 		bp->listed--;
 		bp->isolated++;
+	} else {
+		ok = false;
 	}
 	spin_unlock(&bp->lock);
 	return ok;
 }
 
-static void pages_put_isolated(struct balloon_pages *bp)
+static void pages_tell_closer(struct balloon_pages *bp)
 {
 	lockdep_assert_held(&bp->lock);
-	bp->isolated--;
-	if (bp->closed && !bp->isolated)
+	if (bp->closed && !pages_in_callbacks(bp))
 		wake_up_all(&bp->returned);
 }
 
@@ -265,7 +313,8 @@ void pages_putback(struct balloon_pages *bp, struct page *page)
 	list_add(&page->lru, &bp->list);
 	page_set_state(page, BALLOON_PAGE_LISTED);
 	bp->listed++;
-	pages_put_isolated(bp);
+	bp->isolated--;
+	pages_tell_closer(bp);
 	spin_unlock(&bp->lock);
 }
 
@@ -275,6 +324,8 @@ void pages_putback(struct balloon_pages *bp, struct page *page)
  * @page: locked, isolated; on success the caller's, with the balloon's
  *	reference, but still linked by the core through page->lru
  * @newpage: locked; on success the balloon's, ARRIVING, with a reference more
+ *
+ * On success the callback must call pages_moved() when it is done.
  *
  * Context: migration callback; does not sleep.
  * Return: false when the balloon is closing: the page is to be put back.
@@ -288,14 +339,27 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 		return false;
 	}
 	get_page(newpage);
-	page_mark(bp, newpage);
+	page_mark_locked(bp, newpage);
 	page_set_state(newpage, BALLOON_PAGE_ARRIVING);
 	bp->arriving++;
+	bp->isolated--;
+	bp->moving++;
 	page_unmark(page);
-	pages_put_isolated(bp);
 	spin_unlock(&bp->lock);
 	count_vm_event(BALLOON_MIGRATE);
 	return true;
+}
+
+/**
+ * pages_moved() - a migrate callback is about to return
+ * @bp: the balloon; not to be touched after this
+ */
+void pages_moved(struct balloon_pages *bp)
+{
+	spin_lock(&bp->lock);
+	bp->moving--;
+	pages_tell_closer(bp);
+	spin_unlock(&bp->lock);
 }
 
 /**
@@ -316,6 +380,39 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
 }
 
 /**
+ * pages_refused() - the host refused a move of pages_replace()
+ * @bp: the balloon
+ * @page: the old page; the balloon's again
+ * @newpage: ARRIVING; freed
+ *
+ * Context: process; does not sleep.
+ */
+void pages_refused(struct balloon_pages *bp, struct page *page,
+		   struct page *newpage)
+{
+	page_mark(bp, page);
+	spin_lock(&bp->lock);
+	page_set_state(page, BALLOON_PAGE_LISTED);
+	list_add(&page->lru, &bp->list);
+	bp->listed++;
+	bp->arriving--;
+	spin_unlock(&bp->lock);
+
+	/*
+	 * Its lock may be held by a migrate callback that waits for this very
+	 * answer; then freeing it clears its marks.
+	 */
+	if (trylock_page(newpage)) {
+		page_unmark(newpage);
+		unlock_page(newpage);
+	} else {
+		page_set_state(newpage, BALLOON_PAGE_ALIEN);
+		__ClearPageOffline(newpage);
+	}
+	put_page(newpage);
+}
+
+/**
  * pages_last_isolated() - whether one page at most is in migration's hands
  * @bp: the balloon
  *
@@ -323,5 +420,5 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
  */
 bool pages_last_isolated(struct balloon_pages *bp)
 {
-	return pages_isolated(bp) <= 1;
+	return READ_ONCE(bp->isolated) <= 1;
 }

@@ -5,9 +5,11 @@
  * device; its mobility member is the object through which the kernel finds the
  * device that owns a page.
  *
- * A page belongs to the balloon from pages_add() or pages_replace() until
- * pages_take() or pages_replace() says otherwise, and is in one of the states
- * of enum balloon_page_state all that time (kept in page->private).
+ * Pages come and go as chunks: a chunk is a naturally aligned power of two of
+ * pages, linked by the first one's lru, its order in the first one's index.
+ * In the balloon a chunk larger than a page is a block: young (whole, unknown
+ * to the kernel's migration code) until the settle work marks each of its
+ * pages movable; settled until one of them is isolated, which breaks it up.
  *
  * Locks: page lock -> balloon_pages.lock.  Only trylock_page() may be used on
  * a ballooned page while another lock is held, and nothing sleeps with
@@ -17,58 +19,92 @@
 #define BALLONET_PAGES_H
 
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "mobility.h"
 
-struct page;
-
 /**
- * enum balloon_page_state - where a ballooned page is
+ * enum balloon_page_state - where a ballooned page is (low bits of private)
  * @BALLOON_PAGE_ALIEN: not the balloon's (any more)
  * @BALLOON_PAGE_LISTED: on the list; may be isolated or taken
  * @BALLOON_PAGE_ISOLATED: in the hands of migration, which owns page->lru
  * @BALLOON_PAGE_ARRIVING: replaced an isolated page, but the host has not yet
  *	acknowledged it: not to be touched (I1)
+ * @BALLOON_PAGE_BLOCK: part of a settled block, whose first page the other
+ *	bits of private point to
  */
 enum balloon_page_state {
 	BALLOON_PAGE_ALIEN,
 	BALLOON_PAGE_LISTED,
 	BALLOON_PAGE_ISOLATED,
 	BALLOON_PAGE_ARRIVING,
+	BALLOON_PAGE_BLOCK,
 };
+
+#define BALLOON_PAGE_STATE_MASK	7UL
 
 /**
  * struct balloon_pages - the pages of one balloon
  * @mobility: the kernel's way to us; probe-time only
- * @lock: protects all below and the state of each page
+ * @lock: protects all below up to @returned, and the state of each page
  * @list: the LISTED pages, youngest last
+ * @young: first pages of young blocks, youngest last
+ * @blocks: first pages of settled blocks, youngest last
  * @listed: length of @list
+ * @whole: pages in @young and @blocks
+ * @settling: pages of a block between @young and @blocks
  * @isolated: pages in state ISOLATED
  * @arriving: pages in state ARRIVING
+ * @moving: migrate callbacks between pages_replace() and pages_moved()
  * @closed: no page is isolated any more; the device goes
+ * @settle_by: when a young block must settle at the latest, in jiffies
  * @returned: woken when an isolated page came back
+ * @settle_work: settles young blocks
  */
 struct balloon_pages {
 	struct mobility mobility;
 	spinlock_t lock;
 	struct list_head list;
+	struct list_head young;
+	struct list_head blocks;
 	unsigned long listed;
+	unsigned long whole;
+	unsigned long settling;
 	unsigned long isolated;
 	unsigned long arriving;
+	unsigned long moving;
 	bool closed;
+	unsigned long settle_by;
 	wait_queue_head_t returned;
+	struct delayed_work settle_work;
 };
+
+static inline unsigned int chunk_order(struct page *first)
+{
+	return first->index;
+}
+
+static inline void chunk_set_order(struct page *first, unsigned int order)
+{
+	first->index = order;
+}
+
+static inline unsigned long chunk_pages(struct page *first)
+{
+	return 1UL << chunk_order(first);
+}
 
 void pages_init(struct balloon_pages *bp);
 void pages_open(struct balloon_pages *bp);
 void pages_close(struct balloon_pages *bp);
 
-void pages_add(struct balloon_pages *bp, struct list_head *pages);
+void pages_add(struct balloon_pages *bp, struct list_head *chunks);
 unsigned long pages_take(struct balloon_pages *bp, unsigned long max,
-			 struct list_head *taken);
+			 unsigned long max_chunks, struct list_head *chunks);
 bool pages_await_lock(struct balloon_pages *bp);
 unsigned long pages_size(struct balloon_pages *bp);
 
@@ -76,7 +112,26 @@ bool pages_isolate(struct balloon_pages *bp, struct page *page);
 void pages_putback(struct balloon_pages *bp, struct page *page);
 bool pages_replace(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
+void pages_moved(struct balloon_pages *bp);
 void pages_arrived(struct balloon_pages *bp, struct page *page);
+void pages_refused(struct balloon_pages *bp, struct page *page,
+		   struct page *newpage);
 bool pages_last_isolated(struct balloon_pages *bp);
+
+/* For blocks.c: the state of single pages; see pages.c. */
+enum balloon_page_state page_state(struct page *page);
+void page_set_state(struct page *page, enum balloon_page_state state);
+bool page_mark(struct balloon_pages *bp, struct page *page);
+void page_unmark(struct page *page);
+
+/* blocks.c: the lock held. */
+void blocks_add_young(struct balloon_pages *bp, struct page *first);
+bool blocks_break(struct balloon_pages *bp, struct page *page);
+/* blocks.c: the lock not held. */
+void blocks_settle_work(struct work_struct *work);
+void blocks_settle_soon(struct balloon_pages *bp);
+unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
+			  struct list_head *chunks);
+bool blocks_break_one(struct balloon_pages *bp);
 
 #endif

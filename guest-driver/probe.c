@@ -13,15 +13,20 @@
 #include "debugfs.h"
 #include "device.h"
 
+/* opsq comes after all standard queues (spec/page-ops.md, 2). */
+#define BALLOON_VQ_OPS	VIRTIO_BALLOON_VQ_MAX
+#define BALLOON_NR_VQS	(VIRTIO_BALLOON_VQ_MAX + 1)
+
 static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
 {
-	static vq_callback_t *callbacks[VIRTIO_BALLOON_VQ_MAX] = {
+	static vq_callback_t *callbacks[BALLOON_NR_VQS] = {
 		[VIRTIO_BALLOON_VQ_INFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_DEFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_STATS] = stats_asked,
+		[BALLOON_VQ_OPS] = hostcomm_answered,
 	};
-	struct virtqueue *vqs[VIRTIO_BALLOON_VQ_MAX] = {};
-	const char *names[VIRTIO_BALLOON_VQ_MAX] = {
+	struct virtqueue *vqs[BALLOON_NR_VQS] = {};
+	const char *names[BALLOON_NR_VQS] = {
 		[VIRTIO_BALLOON_VQ_INFLATE] = "inflate",
 		[VIRTIO_BALLOON_VQ_DEFLATE] = "deflate",
 	};
@@ -29,13 +34,16 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
 
 	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
 		names[VIRTIO_BALLOON_VQ_STATS] = "stats";
+	if (vb->hostcomm.ops == &hostcomm_ext_ops)
+		names[BALLOON_VQ_OPS] = "ops";
 
-	err = compat_find_vqs(vb->vdev, VIRTIO_BALLOON_VQ_MAX, vqs, callbacks,
+	err = compat_find_vqs(vb->vdev, BALLOON_NR_VQS, vqs, callbacks,
 			      names);
 	if (err)
 		return err;
-	vb->hostcomm.vqs[HOSTCOMM_INFLATE] = vqs[VIRTIO_BALLOON_VQ_INFLATE];
-	vb->hostcomm.vqs[HOSTCOMM_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
+	vb->hostcomm.vqs[HOSTCOMM_VQ_INFLATE] = vqs[VIRTIO_BALLOON_VQ_INFLATE];
+	vb->hostcomm.vqs[HOSTCOMM_VQ_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
+	vb->hostcomm.vqs[HOSTCOMM_VQ_OPS] = vqs[BALLOON_VQ_OPS];
 	*stats = vqs[VIRTIO_BALLOON_VQ_STATS];
 	return 0;
 }
@@ -100,6 +108,19 @@ static void balloon_free(struct virtio_balloon *vb)
 	kfree(vb);
 }
 
+static const struct hostcomm_ops *balloon_hostcomm_ops(struct virtio_balloon *vb)
+{
+	__le32 max;
+
+	if (!virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_PAGE_OPS))
+		return &hostcomm_pfn_ops;
+	virtio_cread_bytes(vb->vdev, VIRTIO_BALLOON_OPS_CONFIG_OFFSET +
+			   offsetof(struct virtio_balloon_ops_config, ops_max),
+			   &max, sizeof(max));
+	vb->hostcomm.ops_max = le32_to_cpu(max);
+	return &hostcomm_ext_ops;
+}
+
 static int balloon_alloc(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb;
@@ -113,7 +134,7 @@ static int balloon_alloc(struct virtio_device *vdev)
 	vb->managed = !virtio_has_feature(vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
 	pages_init(&vb->pages);
 	stats_init(&vb->stats, vdev);
-	err = hostcomm_init(&vb->hostcomm, vdev, &hostcomm_pfn_ops);
+	err = hostcomm_init(&vb->hostcomm, vdev, balloon_hostcomm_ops(vb));
 	if (!err)
 		err = relocate_init(&vb->relocate, &vb->pages, &vb->hostcomm,
 				    vb->managed);

@@ -29,16 +29,58 @@
 /* How long a synchronous caller is kept waiting by a silent host. */
 #define RELOCATE_PATIENCE	(HZ / 2)
 
+/* The batch is done with; it may be filled again. */
+static void relocate_finish(struct relocate_batch *b, unsigned int refused)
+{
+	struct relocate *rl = b->rl;
+
+	spin_lock(&rl->lock);
+	rl->stats.refused += refused;
+	b->nr = 0;
+	b->serial++;
+	b->state = RELOCATE_IDLE;
+	spin_unlock(&rl->lock);
+}
+
+static void relocate_deflated(struct hostcomm_request *rq, int err)
+{
+	struct relocate_batch *b = container_of(rq, struct relocate_batch,
+						deflate);
+	unsigned int i;
+
+	for (i = 0; i < b->nr; i++)
+		put_page(b->old[i]);
+	relocate_finish(b, 0);
+}
+
+static void relocate_swapped(struct relocate_batch *b, int err)
+{
+	/* A dead device can discard nothing any more: all is as if told. */
+	unsigned int i, told = err == -ENODEV ? b->nr : b->inflate.acked;
+
+	for (i = 0; i < b->nr; i++) {
+		if (i < told) {
+			pages_arrived(b->rl->bp, b->new[i]);
+			put_page(b->old[i]);
+		} else {
+			pages_refused(b->rl->bp, b->old[i], b->new[i]);
+		}
+	}
+	relocate_finish(b, b->nr - told);
+}
+
 static void relocate_inflated(struct hostcomm_request *rq, int err)
 {
 	struct relocate_batch *b = container_of(rq, struct relocate_batch,
 						inflate);
 	unsigned int i;
 
-	/*
-	 * A dead device gets here with @err: it can discard nothing any more,
-	 * and the pages are the balloon's either way.
-	 */
+	if (b->state == RELOCATE_SWAPPING) {
+		relocate_swapped(b, err);
+		return;
+	}
+
+	/* Also when the device died: the pages are the balloon's either way. */
 	for (i = 0; i < b->nr; i++)
 		pages_arrived(b->rl->bp, b->new[i]);
 
@@ -46,37 +88,23 @@ static void relocate_inflated(struct hostcomm_request *rq, int err)
 	hostcomm_begin(&b->deflate, HOSTCOMM_DEFLATE);
 	for (i = 0; i < b->nr; i++)
 		hostcomm_add(&b->deflate, b->old[i], 1);
-	if (err)
-		b->deflate.done(&b->deflate, err);
-	else
-		hostcomm_submit(&b->deflate);
-}
-
-static void relocate_deflated(struct hostcomm_request *rq, int err)
-{
-	struct relocate_batch *b = container_of(rq, struct relocate_batch,
-						deflate);
-	struct relocate *rl = b->rl;
-	unsigned int i;
-
-	for (i = 0; i < b->nr; i++)
-		put_page(b->old[i]);
-
-	spin_lock(&rl->lock);
-	b->nr = 0;
-	b->serial++;
-	b->state = RELOCATE_IDLE;
-	spin_unlock(&rl->lock);
+	hostcomm_submit(&b->deflate);
 }
 
 /* Sends a batch that left FILLING; no lock held. */
 static void relocate_send(struct relocate_batch *b)
 {
+	bool swap = b->rl->hc->ops->swap;
 	unsigned int i;
 
-	hostcomm_begin(&b->inflate, HOSTCOMM_INFLATE);
-	for (i = 0; i < b->nr; i++)
-		hostcomm_add(&b->inflate, b->new[i], 1);
+	b->state = swap ? RELOCATE_SWAPPING : RELOCATE_INFLATING;
+	hostcomm_begin(&b->inflate, swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE);
+	for (i = 0; i < b->nr; i++) {
+		if (swap)
+			hostcomm_add_swap(&b->inflate, b->old[i], b->new[i]);
+		else
+			hostcomm_add(&b->inflate, b->new[i], 1);
+	}
 	hostcomm_submit(&b->inflate);
 }
 
@@ -88,7 +116,7 @@ static struct relocate_batch *relocate_seal(struct relocate *rl)
 	lockdep_assert_held(&rl->lock);
 	if (!b || !b->nr)
 		return NULL;
-	b->state = RELOCATE_INFLATING;
+	b->state = RELOCATE_INFLATING; /* until relocate_send() knows better */
 	rl->filling = NULL;
 	rl->stats.batches++;
 	return b;
@@ -151,7 +179,9 @@ static bool relocate_is_told(void *arg)
 {
 	struct relocate_ticket *t = arg;
 
-	return READ_ONCE(t->batch->serial) != t->serial;
+	/* Nor does the end of the balloon wait for the patience of a caller. */
+	return READ_ONCE(t->batch->serial) != t->serial ||
+	       READ_ONCE(t->batch->rl->bp->closed);
 }
 
 static void relocate_count(struct relocate *rl, u64 *counter)
@@ -230,7 +260,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		return err;
 	}
 	first = ticket.batch->nr == 1;
-	if (ticket.batch->nr == RELOCATE_BATCH || (sync && last))
+	if (ticket.batch->nr == rl->capacity || (sync && last))
 		full = relocate_seal(rl);
 	spin_unlock(&rl->lock);
 
@@ -248,6 +278,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		hostcomm_wait(rl->hc, relocate_is_told, &ticket,
 			      RELOCATE_PATIENCE);
 	}
+	pages_moved(rl->bp);
 	return 0;
 }
 
@@ -279,13 +310,15 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 
 		b->rl = rl;
 		err = hostcomm_request_init(hc, &b->inflate, RELOCATE_BATCH,
-					    relocate_inflated);
+					    RELOCATE_BATCH, relocate_inflated);
 		if (!err)
 			err = hostcomm_request_init(hc, &b->deflate,
+						    RELOCATE_BATCH,
 						    RELOCATE_BATCH,
 						    relocate_deflated);
 		if (err)
 			return err;
+		rl->capacity = b->inflate.max_chunks;
 	}
 	return 0;
 }

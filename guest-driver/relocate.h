@@ -27,6 +27,7 @@ struct relocate;
  * enum relocate_state - where a batch of moves is
  * @RELOCATE_IDLE: empty, free to fill
  * @RELOCATE_FILLING: takes moves; the host knows of none of them
+ * @RELOCATE_SWAPPING: the host is being told of both at once (page ops)
  * @RELOCATE_INFLATING: the host is being told of the new pages
  * @RELOCATE_DEFLATING: the new pages are the balloon's; the host is being told
  *	that the old ones are not
@@ -34,6 +35,7 @@ struct relocate;
 enum relocate_state {
 	RELOCATE_IDLE,
 	RELOCATE_FILLING,
+	RELOCATE_SWAPPING,
 	RELOCATE_INFLATING,
 	RELOCATE_DEFLATING,
 };
@@ -47,7 +49,7 @@ enum relocate_state {
  * @nr: moves, at most RELOCATE_BATCH
  * @old: pages that left, each with the balloon's reference
  * @new: pages that came, ARRIVING until the host acknowledged them
- * @inflate: names @new
+ * @inflate: names @new; both, where the host knows swaps
  * @deflate: names @old
  */
 struct relocate_batch {
@@ -67,12 +69,14 @@ struct relocate_batch {
  * @busy: moves refused because every batch was with the host
  * @batches: batches sent
  * @waits: callbacks that slept for the host (never in MIGRATE_ASYNC)
+ * @refused: moves undone because the host refused them
  */
 struct relocate_stats {
 	u64 moved;
 	u64 busy;
 	u64 batches;
 	u64 waits;
+	u64 refused;
 };
 
 /**
@@ -81,6 +85,7 @@ struct relocate_stats {
  * @hc: probe-time only
  * @managed: pages of the balloon are taken off the zone's managed pages;
  *	probe-time only
+ * @capacity: moves that go into a batch; probe-time only
  * @lock: protects @filling, @stats and the batches while IDLE or FILLING
  * @filling: the batch that takes moves, or NULL
  * @flush_work: sends a batch that did not fill up soon
@@ -90,6 +95,7 @@ struct relocate {
 	struct balloon_pages *bp;
 	struct hostcomm *hc;
 	bool managed;
+	unsigned int capacity;
 	spinlock_t lock;
 	struct relocate_batch *filling;
 	struct relocate_stats stats;

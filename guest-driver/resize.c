@@ -20,6 +20,8 @@
 #define RESIZE_REPORT		(HZ / 10)
 /* When to look again for pages that migration holds. */
 #define RESIZE_RETRY		(HZ / 20)
+/* When to ask a host again that refused. */
+#define RESIZE_PAUSE		HZ
 
 /* Starts the worker, unless it must not run any more; any context. */
 static void resize_kick(struct resize *rz)
@@ -63,23 +65,73 @@ static void resize_add_inflating(struct resize *rz, long pages)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
+/* The chunks of the first @pages pages of a list go to another. */
+static void resize_split(struct list_head *chunks, u32 pages,
+			 struct list_head *head)
+{
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, chunks, lru) {
+		nr += chunk_pages(page);
+		if (nr > pages)
+			return;
+		list_move_tail(&page->lru, head);
+	}
+}
+
+/*
+ * The host refused: what it did not take is the guest's again, what it did
+ * not give back stays the balloon's.  Either way, not again at once.
+ */
+static void resize_refused(struct resize *rz, struct hostcomm_request *rq,
+			   int err, struct list_head *rest)
+{
+	struct virtio_balloon *vb = rz->vb;
+	unsigned long flags;
+	bool first;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	first = !rz->refused;
+	rz->refused = true;
+	rz->refused_at = jiffies;
+	resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
+	spin_unlock_irqrestore(&rz->lock, flags);
+	if (first)
+		dev_warn(&vb->vdev->dev,
+			 "the host refused to %s %u of %u pages: error %d; still trying\n",
+			 rq->op == HOSTCOMM_DEFLATE ? "deflate" : "inflate",
+			 rq->pages - rq->acked, rq->pages, err);
+	if (rq->op == HOSTCOMM_DEFLATE)
+		pages_add(&vb->pages, rest);
+	else
+		supply_free(rest);
+}
+
 void resize_done(struct hostcomm_request *rq, int err)
 {
 	struct virtio_balloon *vb = container_of(rq->hc, struct virtio_balloon,
 						 hostcomm);
 	struct resize *rz = &vb->resize;
+	LIST_HEAD(chunks);
+
+	/* A reset ends the host's right to all of them, asked or not. */
+	if (err == -ENODEV && rq->op == HOSTCOMM_DEFLATE)
+		rq->acked = rq->pages;
+	resize_split(&rq->page_list, rq->acked, &chunks);
 
 	if (rq->op == HOSTCOMM_DEFLATE) {
-		supply_release(vb, &rq->page_list);
-	} else if (err) {
-		/* The device was reset: the pages are the guest's again. */
-		supply_free(&rq->page_list);
-		resize_add_inflating(rz, -(long)rq->pages);
+		supply_release(vb, &chunks);
 	} else {
-		supply_charge(vb, &rq->page_list);
-		pages_add(&vb->pages, &rq->page_list);
-		resize_add_inflating(rz, -(long)rq->pages);
+		supply_charge(vb, &chunks);
+		pages_add(&vb->pages, &chunks);
 	}
+	if (err == -ENODEV)
+		supply_free(&rq->page_list);
+	else if (err)
+		resize_refused(rz, rq, err, &rq->page_list);
+	if (rq->op == HOSTCOMM_INFLATE)
+		resize_add_inflating(rz, -(long)rq->pages);
 	resize_put_request(rz, rq);
 	resize_kick(rz);
 }
@@ -90,7 +142,7 @@ static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 ma
 	u32 pages;
 
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
-	supply_alloc(rq, min_t(u64, max, RESIZE_BATCH), &rz->order);
+	supply_alloc(rq, min_t(u64, max, rq->max_pages), &rz->order);
 	pages = rq->pages;
 	if (!pages)
 		return 0;
@@ -108,12 +160,12 @@ u32 resize_deflate(struct hostcomm_request *rq, u64 max)
 	u32 pages;
 
 	hostcomm_begin(rq, HOSTCOMM_DEFLATE);
-	pages = pages_take(&vb->pages, min_t(u64, max, RESIZE_BATCH),
-			   &rq->page_list);
+	pages = pages_take(&vb->pages, min_t(u64, max, rq->max_pages),
+			   rq->max_chunks, &rq->page_list);
 	if (!pages)
 		return 0;
 	list_for_each_entry(page, &rq->page_list, lru)
-		hostcomm_add(rq, page, 1);
+		WARN_ON_ONCE(!hostcomm_add(rq, page, chunk_pages(page)));
 	hostcomm_submit(rq);
 	return pages;
 }
@@ -129,6 +181,7 @@ static void resize_read_target(struct resize *rz)
 	rz->order = BALLOON_MAX_ORDER;
 	rz->grumbled = false;
 	spin_lock_irqsave(&rz->lock, flags);
+	rz->refused = false;
 	resize_policy_retarget(&rz->policy);
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
@@ -233,6 +286,18 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	return sent;
 }
 
+/* A host that refuses is not asked again at once. */
+static bool resize_is_refused(struct resize *rz)
+{
+	unsigned long flags;
+	bool ret;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	ret = rz->refused && time_before(jiffies, rz->refused_at + RESIZE_PAUSE);
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return ret;
+}
+
 void resize_work(struct work_struct *work)
 {
 	struct resize *rz = container_of(work, struct resize, work.work);
@@ -242,7 +307,9 @@ void resize_work(struct work_struct *work)
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
-	while (resize_one(rz, &delay)) {
+	if (resize_is_refused(rz))
+		delay = RESIZE_PAUSE;
+	while (!delay && resize_one(rz, &delay)) {
 		resize_report(rz, false);
 		cond_resched();
 	}

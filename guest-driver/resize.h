@@ -18,12 +18,7 @@
 
 struct virtio_balloon;
 
-/*
- * Guest pages in one request, and requests on their way at once.  What they
- * name together (32 MiB) is what the host may have to back for a moment, as
- * kernels with init_on_alloc write to each page they hand out.
- */
-#define RESIZE_BATCH		2048
+/* Requests on their way at once. */
 #define RESIZE_REQUESTS		4
 
 /**
@@ -32,11 +27,13 @@ struct virtio_balloon;
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
  * @floor: guest pages that must stay available; probe-time only
- * @lock: protects @idle, @inflating, @policy, @stopped
+ * @lock: protects @idle, @inflating, @policy, @stopped, @refused, @refused_at
  * @idle: requests of @rq that are not on their way
  * @inflating: guest pages on their way in
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
+ * @refused: the host refused something since the last new target
+ * @refused_at: the last time, in jiffies
  * @retarget: the host changed its wish; atomic
  * @target: the wish, in guest pages; written by the worker
  * @actual: what the host was last told, in 4 KiB units; worker only
@@ -55,6 +52,8 @@ struct resize {
 	unsigned long inflating;
 	struct resize_policy policy;
 	bool stopped;
+	bool refused;
+	unsigned long refused_at;
 	atomic_t retarget;
 	unsigned long target;
 	u32 actual;

@@ -55,7 +55,9 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 		return -ENOMEM;
 	for (i = 0; i < RESIZE_REQUESTS; i++) {
 		err = hostcomm_request_init(&vb->hostcomm, &rz->rq[i],
-					    RESIZE_BATCH, resize_done);
+					    vb->hostcomm.ops->batch_pages,
+					    vb->hostcomm.ops->batch_chunks,
+					    resize_done);
 		if (err)
 			return err;
 		list_add(&rz->rq[i].node, &rz->idle);
@@ -131,12 +133,14 @@ void resize_give_back(struct resize *rz)
 
 	if (!hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
 		return;
-	while (pages_size(&vb->pages)) {
+	/* What a host refused to give back is not asked for a second time. */
+	rz->refused = false;
+	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused)) {
 		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
 				   RESIZE_FAREWELL))
 			return;
 		rq = resize_get_request(rz);
-		if (!resize_deflate(rq, RESIZE_BATCH)) {
+		if (!resize_deflate(rq, ULONG_MAX)) {
 			resize_put_request(rz, rq);
 			pages_await_lock(&vb->pages);
 		}
@@ -157,7 +161,7 @@ void resize_free_rest(struct resize *rz)
 	LIST_HEAD(pages);
 
 	do {
-		pages_take(&vb->pages, ULONG_MAX, &pages);
+		pages_take(&vb->pages, ULONG_MAX, ULONG_MAX, &pages);
 		supply_release(vb, &pages);
 	} while (pages_await_lock(&vb->pages));
 }

@@ -3,7 +3,7 @@
  * Where the balloon's pages come from and go to: the guest's page allocator
  * and its count of managed memory.  Decides nothing and tells nobody.
  *
- * Locks: none; touches page->lru of pages that nobody else knows.
+ * Locks: none; touches only pages that nobody else knows.
  */
 #include <linux/mm.h>
 #include <linux/log2.h>
@@ -17,69 +17,70 @@
  * know it.  @sign: which way.
  */
 static void supply_adjust_managed(struct virtio_balloon *vb,
-				  struct list_head *pages, long sign)
+				  struct list_head *chunks, long sign)
 {
 	struct page *page, *first = NULL;
 	long nr = 0;
 
 	if (!vb->managed)
 		return;
-	list_for_each_entry(page, pages, lru) {
+	list_for_each_entry(page, chunks, lru) {
 		if (first && page_zone(page) != page_zone(first)) {
 			adjust_managed_page_count(first, sign * nr);
 			nr = 0;
 		}
-		if (!nr++)
+		if (!nr)
 			first = page;
+		nr += chunk_pages(page);
 	}
 	if (nr)
 		adjust_managed_page_count(first, sign * nr);
 }
 
 /**
- * supply_free() - give back pages that were never the balloon's
- * @pages: linked by page->lru; empty on return
+ * supply_free() - give back chunks that were never the balloon's
+ * @chunks: empty on return
  *
  * Context: process; does not sleep.
  */
-void supply_free(struct list_head *pages)
+void supply_free(struct list_head *chunks)
 {
 	struct page *page, *next;
 
-	list_for_each_entry_safe(page, next, pages, lru) {
+	list_for_each_entry_safe(page, next, chunks, lru) {
 		list_del(&page->lru);
-		put_page(page);
+		__free_pages(page, chunk_order(page));
 	}
 }
 
 /**
- * supply_release() - give pages that left the balloon back to the guest
+ * supply_release() - give chunks that left the balloon back to the guest
  * @vb: the device
- * @pages: from pages_take(), acknowledged by the host; empty on return
+ * @chunks: from pages_take(), acknowledged by the host; empty on return
  *
  * Context: process; does not sleep.
  */
-void supply_release(struct virtio_balloon *vb, struct list_head *pages)
+void supply_release(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_adjust_managed(vb, pages, 1);
-	supply_free(pages);
+	supply_adjust_managed(vb, chunks, 1);
+	supply_free(chunks);
 }
 
 /**
- * supply_charge() - pages became the balloon's
+ * supply_charge() - chunks became the balloon's
  * @vb: the device
- * @pages: linked by page->lru
+ * @chunks: they
  *
  * Context: process; does not sleep.
  */
-void supply_charge(struct virtio_balloon *vb, struct list_head *pages)
+void supply_charge(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_adjust_managed(vb, pages, -1);
+	supply_adjust_managed(vb, chunks, -1);
 }
 
 /**
  * supply_alloc() - take pages from the guest, largest blocks first
- * @rq: begun; the pages are named in it and linked to its page_list
+ * @rq: begun; the chunks are named in it and linked to its page_list
  * @max: guest pages it may name when done
  * @largest: largest order worth trying; lowered to what there is
  *
@@ -97,7 +98,6 @@ void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest)
 		unsigned int order = min_t(unsigned int, *largest,
 					   ilog2(max - rq->pages));
 		struct page *page;
-		unsigned long i;
 
 		page = alloc_pages(order ? gfp & ~__GFP_RECLAIM : gfp, order);
 		if (!page && !order)
@@ -106,13 +106,12 @@ void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest)
 			*largest = order - 1;
 			continue;
 		}
-		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) + (1UL << order) - 1)) {
+		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) + (1UL << order) - 1) ||
+		    !hostcomm_add(rq, page, 1U << order)) {
 			__free_pages(page, order);
 			return;
 		}
-		split_page(page, order);
-		for (i = 0; i < 1UL << order; i++)
-			list_add_tail(&page[i].lru, &rq->page_list);
-		hostcomm_add(rq, page, 1U << order);
+		chunk_set_order(page, order);
+		list_add_tail(&page->lru, &rq->page_list);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pages from the guest's allocator and back to it; see supply.c.
+ * Chunks of pages (see pages.h) from the guest's allocator and back to it.
  */
 #ifndef BALLONET_SUPPLY_H
 #define BALLONET_SUPPLY_H
@@ -12,8 +12,8 @@ struct hostcomm_request;
 struct virtio_balloon;
 
 void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest);
-void supply_charge(struct virtio_balloon *vb, struct list_head *pages);
-void supply_release(struct virtio_balloon *vb, struct list_head *pages);
-void supply_free(struct list_head *pages);
+void supply_charge(struct virtio_balloon *vb, struct list_head *chunks);
+void supply_release(struct virtio_balloon *vb, struct list_head *chunks);
+void supply_free(struct list_head *chunks);
 
 #endif

@@ -15,12 +15,13 @@
 
 /* Values are those of enum hostcomm_op and enum resize_action. */
 #define show_balloon_op(op) \
-	__print_symbolic(op, { 0, "inflate" }, { 1, "deflate" })
+	__print_symbolic(op, { 0, "inflate" }, { 1, "deflate" }, { 2, "swap" })
 #define show_balloon_action(action) \
 	__print_symbolic(action, { 0, "rest" }, { 1, "inflate" }, \
 		{ 2, "deflate" }, { 3, "wait" })
 
-DECLARE_EVENT_CLASS(virtio_balloon_request,
+/* A request went into a ring; the host was notified if it asked for that. */
+TRACE_EVENT(virtio_balloon_post,
 	TP_PROTO(unsigned int op, u32 pages),
 	TP_ARGS(op, pages),
 	TP_STRUCT__entry(
@@ -34,13 +35,23 @@ DECLARE_EVENT_CLASS(virtio_balloon_request,
 	TP_printk("op=%s pages=%u", show_balloon_op(__entry->op), __entry->pages)
 );
 
-/* A request went into a ring; the host was notified. */
-DEFINE_EVENT(virtio_balloon_request, virtio_balloon_post,
-	TP_PROTO(unsigned int op, u32 pages), TP_ARGS(op, pages));
-
-/* The host acknowledged a request. */
-DEFINE_EVENT(virtio_balloon_request, virtio_balloon_done,
-	TP_PROTO(unsigned int op, u32 pages), TP_ARGS(op, pages));
+/* The host answered a request; err 0: it did as told. */
+TRACE_EVENT(virtio_balloon_done,
+	TP_PROTO(unsigned int op, u32 pages, int err),
+	TP_ARGS(op, pages, err),
+	TP_STRUCT__entry(
+		__field(unsigned int, op)
+		__field(u32, pages)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->op = op;
+		__entry->pages = pages;
+		__entry->err = err;
+	),
+	TP_printk("op=%s pages=%u err=%d", show_balloon_op(__entry->op),
+		  __entry->pages, __entry->err)
+);
 
 /* A decision of the resize policy; sizes in guest pages. */
 TRACE_EVENT(virtio_balloon_resize,

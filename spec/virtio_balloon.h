@@ -2,9 +2,9 @@
 /*
  * The wire between a VIRTIO traditional memory balloon device (device id 5)
  * and its driver: every constant and layout of the balloon section (5.5) of
- * VIRTIO 1.4.  Driver, device and tests all take them from here, and only
- * from here; do not include it beside <linux/virtio_balloon.h>, which defines
- * the same names.
+ * VIRTIO 1.4 and of our extension (page-ops.md).  Driver, device and tests
+ * all take them from here, and only from here; do not include it beside
+ * <linux/virtio_balloon.h>, which defines the same names.
  *
  * Byte order: fields named le16/le32/le64 by the specification are __le*; the
  * fields of a PFN array and of a statistic are __virtio*: little-endian where
@@ -80,6 +80,47 @@ struct virtio_balloon_stat {
 	__virtio64 val;
 } __attribute__((packed));
 
+/*
+ * Page ops: our extension, see page-ops.md.  The bit is device-specific and
+ * far from those that others use; it needs VIRTIO_F_VERSION_1.
+ */
+#define VIRTIO_BALLOON_F_PAGE_OPS	57
+
+/* Of the configuration; little-endian as all of it. */
+struct virtio_balloon_ops_config {
+	__le32 ops_block_size;		/* bytes best given back together */
+	__le32 ops_max;			/* operations a buffer may hold */
+};
+#define VIRTIO_BALLOON_OPS_CONFIG_OFFSET 24
+
+enum {
+	VIRTIO_BALLOON_OP_INFLATE = 1,	/* count pages at addr enter */
+	VIRTIO_BALLOON_OP_DEFLATE = 2,	/* count pages at addr leave */
+	VIRTIO_BALLOON_OP_SWAP = 3,	/* those at addr leave, those at new_addr enter */
+};
+
+struct virtio_balloon_op {
+	__le16 type;
+	__le16 reserved;		/* 0 */
+	__le32 count;			/* 4 KiB pages, at least 1 */
+	__le64 addr;			/* guest-physical, bytes */
+	__le64 new_addr;		/* SWAP only, else 0 */
+};
+
+enum {
+	VIRTIO_BALLOON_OPS_OK = 0,
+	VIRTIO_BALLOON_OPS_MALFORMED = 1,
+	VIRTIO_BALLOON_OPS_NOT_RAM = 2,
+	VIRTIO_BALLOON_OPS_WRONG_STATE = 3,
+	VIRTIO_BALLOON_OPS_INHIBITED = 4,
+};
+
+/* The device-writable end of a buffer on opsq. */
+struct virtio_balloon_ops_status {
+	__le32 status;
+	__le32 index;			/* operations done */
+};
+
 #ifdef __cplusplus
 #define BALLONET_ASSERT static_assert
 #else
@@ -87,6 +128,9 @@ struct virtio_balloon_stat {
 #endif
 BALLONET_ASSERT(sizeof(struct virtio_balloon_config) == 16, "config layout");
 BALLONET_ASSERT(sizeof(struct virtio_balloon_stat) == 10, "stat layout");
+BALLONET_ASSERT(sizeof(struct virtio_balloon_ops_config) == 8, "ops config layout");
+BALLONET_ASSERT(sizeof(struct virtio_balloon_op) == 24, "op layout");
+BALLONET_ASSERT(sizeof(struct virtio_balloon_ops_status) == 8, "ops status layout");
 #undef BALLONET_ASSERT
 
 #endif /* BALLONET_SPEC_VIRTIO_BALLOON_H */
