@@ -41,8 +41,10 @@ struct hostcomm_request *resize_get_request(struct resize *rz)
 
 	spin_lock_irqsave(&rz->lock, flags);
 	rq = list_first_entry_or_null(&rz->idle, struct hostcomm_request, node);
-	if (rq)
+	if (rq) {
 		list_del_init(&rq->node);
+		rz->nr_idle--;
+	}
 	spin_unlock_irqrestore(&rz->lock, flags);
 	return rq;
 }
@@ -53,6 +55,7 @@ void resize_put_request(struct resize *rz, struct hostcomm_request *rq)
 
 	spin_lock_irqsave(&rz->lock, flags);
 	list_add(&rq->node, &rz->idle);
+	rz->nr_idle++;
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
@@ -186,19 +189,39 @@ static void resize_read_target(struct resize *rz)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
-/* Tells the host the size: not for each request, but always when at rest. */
-void resize_report(struct resize *rz, bool quiet)
+/**
+ * resize_report() - tell the host the size, if it does not know it
+ * @rz: started or stopped
+ * @quiet: nothing is on its way: now, however short ago the last time was
+ *
+ * Context: may sleep; the worker, or after resize_stop().
+ * Return: whether it is still to be told, in RESIZE_REPORT jiffies.
+ */
+bool resize_report(struct resize *rz, bool quiet)
 {
 	u32 actual = pages_size(&rz->vb->pages) * BALLOON_UNITS_PER_PAGE;
 
 	if (actual == rz->actual)
-		return;
+		return false;
 	if (!quiet && time_before(jiffies, rz->reported + RESIZE_REPORT))
-		return;
+		return true;
 	virtio_cwrite_le(rz->vb->vdev, struct virtio_balloon_config, actual,
 			 &actual);
 	rz->actual = actual;
 	rz->reported = jiffies;
+	return false;
+}
+
+/* Whether none of the worker's requests is on its way. */
+static bool resize_is_quiet(struct resize *rz)
+{
+	unsigned long flags;
+	bool ret;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	ret = rz->nr_idle == RESIZE_REQUESTS;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return ret;
 }
 
 static struct resize_step resize_next(struct resize *rz)
@@ -314,7 +337,8 @@ void resize_work(struct work_struct *work)
 		cond_resched();
 	}
 
-	resize_report(rz, !READ_ONCE(rz->vb->hostcomm.inflight));
+	if (resize_report(rz, resize_is_quiet(rz)))
+		delay = delay ? min(delay, RESIZE_REPORT + 0UL) : RESIZE_REPORT;
 	if (!delay)
 		return;
 	spin_lock_irqsave(&rz->lock, flags);

@@ -27,8 +27,9 @@ struct virtio_balloon;
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
  * @floor: guest pages that must stay available; probe-time only
- * @lock: protects @idle, @inflating, @policy, @stopped, @refused, @refused_at
+ * @lock: protects the members from @idle to @refused_at
  * @idle: requests of @rq that are not on their way
+ * @nr_idle: length of @idle
  * @inflating: guest pages on their way in
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
@@ -49,6 +50,7 @@ struct resize {
 	unsigned long floor;
 	spinlock_t lock;
 	struct list_head idle;
+	unsigned int nr_idle;
 	unsigned long inflating;
 	struct resize_policy policy;
 	bool stopped;
@@ -78,6 +80,6 @@ void resize_done(struct hostcomm_request *rq, int err);
 struct hostcomm_request *resize_get_request(struct resize *rz);
 void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
 u32 resize_deflate(struct hostcomm_request *rq, u64 max);
-void resize_report(struct resize *rz, bool quiet);
+bool resize_report(struct resize *rz, bool quiet);
 
 #endif

@@ -61,6 +61,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 		if (err)
 			return err;
 		list_add(&rz->rq[i].node, &rz->idle);
+		rz->nr_idle++;
 	}
 	return 0;
 }
