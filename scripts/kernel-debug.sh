@@ -71,21 +71,27 @@ check_config() {
 	[ -z "$lost" ] || say "note: kconfig left out$lost"
 }
 
-cache_open
-dir=$(guest_dir "$GUEST")
-[ ! -e "$dir/env" ] || [ "${REFRESH:-0}" = 1 ] || exit 0
-
-lock "linux-$GUEST"
-if [ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ]; then
-	lock apt
-	apt_view_open
-	apt_view apt-cache madison "linux-source-$SERIES" | awk '{ print $3 }' |
-		sort -V | tail -n 1 >"$pin.new"
-	[ -s "$pin.new" ] || die "this machine's Debian suites have no linux-source-$SERIES"
-	mv "$pin.new" "$pin"
+# A function is read whole before it runs: an edit of this file meanwhile does
+# no harm.
+main() {
+	cache_open
 	dir=$(guest_dir "$GUEST")
-fi
-[ ! -e "$dir/env" ] || exit 0
-version=$(cat "$pin")
-fetch "$version" "$CACHE/linux-source-$version"
-build "$CACHE/linux-source-$version" "$dir"
+	[ ! -e "$dir/env" ] || [ "${REFRESH:-0}" = 1 ] || exit 0
+
+	lock "linux-$GUEST"
+	if [ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ]; then
+		lock apt
+		apt_view_open
+		apt_view apt-cache madison "linux-source-$SERIES" | awk '{ print $3 }' |
+			sort -V | tail -n 1 >"$pin.new"
+		[ -s "$pin.new" ] || die "this machine's Debian suites have no linux-source-$SERIES"
+		mv "$pin.new" "$pin"
+		dir=$(guest_dir "$GUEST")
+	fi
+	[ ! -e "$dir/env" ] || exit 0
+	version=$(cat "$pin")
+	fetch "$version" "$CACHE/linux-source-$version"
+	build "$CACHE/linux-source-$version" "$dir"
+}
+
+main "$@"; exit

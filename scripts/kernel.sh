@@ -52,14 +52,20 @@ unpack() {
 	trap - EXIT
 }
 
-cache_open
-lock "linux-$GUEST"
-current=$(guest_dir "$GUEST")
-if [ ! -e "$current/env" ] || [ "${REFRESH:-0}" = 1 ]; then
-	lock apt
-	apt_view_open
-	rel=$(newest_release)
-	[ -n "$rel" ] || die "this machine's Debian suites have no linux-image-$META of $GUEST"
-	[ -e "$CACHE/linux-$rel/env" ] || unpack "$rel" "$CACHE/linux-$rel"
-	ln -sfn "linux-$rel" "$current"
-fi
+# A function is read whole before it runs: an edit of this file meanwhile does
+# no harm.
+main() {
+	cache_open
+	lock "linux-$GUEST"
+	current=$(guest_dir "$GUEST")
+	if [ ! -e "$current/env" ] || [ "${REFRESH:-0}" = 1 ]; then
+		lock apt
+		apt_view_open
+		rel=$(newest_release)
+		[ -n "$rel" ] || die "this machine's Debian suites have no linux-image-$META of $GUEST"
+		[ -e "$CACHE/linux-$rel/env" ] || unpack "$rel" "$CACHE/linux-$rel"
+		ln -sfn "linux-$rel" "$current"
+	fi
+}
+
+main "$@"; exit

@@ -108,54 +108,60 @@ prune() {
 		tail -n +13 | cut -d' ' -f2- | while read -r old; do rm -rf "$old"; done
 }
 
-# Debian's own python and meson, whatever else a user has in the path.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+# A function is read whole before it runs: an edit of this file meanwhile does
+# no harm.
+main() {
+	# Debian's own python and meson, whatever else a user has in the path.
+	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
-cache_open
-version=
-[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
-hash=$(output_name)
-if [ -n "$version" ] && [ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
-	touch "$(qemu_tree "$version")/out/$hash" 2>/dev/null || true
-	exit 0
-fi
+	cache_open
+	version=
+	[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
+	hash=$(output_name)
+	if [ -n "$version" ] && [ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
+		touch "$(qemu_tree "$version")/out/$hash" 2>/dev/null || true
+		exit 0
+	fi
 
-# The plain build goes first: it makes the stock reference before the tree is
-# grafted.
-if [ "$flavour" != plain ]; then
-	SANITIZE=0 bash "$0"
-	version=$(cat "$pin")
-fi
+	# The plain build goes first: it makes the stock reference before the tree is
+	# grafted.
+	if [ "$flavour" != plain ]; then
+		SANITIZE=0 bash "$0"
+		version=$(cat "$pin")
+	fi
 
-lock "qemu-$QEMU_VERSION"
-# Waiting may have been long enough for an edit.
-hash=$(output_name)
-if [ -z "$version" ]; then
-	lock apt
-	apt_view_open
-	version=$(newest_version)
-	[ -n "$version" ] ||
-		die "this machine's Debian suites have no source of QEMU $QEMU_VERSION"
-	fetch "$version"
-	echo "$version" >"$pin"
-fi
+	lock "qemu-$QEMU_VERSION"
+	# Waiting may have been long enough for an edit.
+	hash=$(output_name)
+	if [ -z "$version" ]; then
+		lock apt
+		apt_view_open
+		version=$(newest_version)
+		[ -n "$version" ] ||
+			die "this machine's Debian suites have no source of QEMU $QEMU_VERSION"
+		fetch "$version"
+		echo "$version" >"$pin"
+	fi
 
-tree=$(qemu_tree "$version")
-build=$tree/build
-[ "$flavour" = plain ] || build=$tree/build-$flavour
-mkdir -p "$tree"
-log=$tree/build-$flavour.log
-[ -e "$tree/src/VERSION" ] || fetch "$version"
-unpack
-configure
-if [ "$flavour" = plain ] && [ ! -x "$tree/stock/$bin" ]; then
-	compile "building QEMU"
-	publish "$tree/stock"
-fi
-if [ "$hash" != stock ]; then
-	bash "$ROOT/scripts/graft-qemu.sh" "$tree/src" || exit 1
-	sync_device
-	compile "building the device"
-fi
-publish "$tree/out/$hash"
-prune
+	tree=$(qemu_tree "$version")
+	build=$tree/build
+	[ "$flavour" = plain ] || build=$tree/build-$flavour
+	mkdir -p "$tree"
+	log=$tree/build-$flavour.log
+	[ -e "$tree/src/VERSION" ] || fetch "$version"
+	unpack
+	configure
+	if [ "$flavour" = plain ] && [ ! -x "$tree/stock/$bin" ]; then
+		compile "building QEMU"
+		publish "$tree/stock"
+	fi
+	if [ "$hash" != stock ]; then
+		bash "$ROOT/scripts/graft-qemu.sh" "$tree/src" || exit 1
+		sync_device
+		compile "building the device"
+	fi
+	publish "$tree/out/$hash"
+	prune
+}
+
+main "$@"; exit

@@ -132,17 +132,23 @@ check_rules() {
 	done | report "file length"
 }
 
-cache_open
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$ROOT" || exit 1
-[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
-check_rules
-check_shell
-[ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side
-if [ -e guest-driver/Kbuild ]; then
-	check_kernel_side
-	bash "$ROOT/scripts/driver.sh" sparse || fault sparse
-fi
-[ "$faults" = 0 ] || die "style: $faults kinds of faults"
-say "style: no faults"
+# A function is read whole before it runs: an edit of this file meanwhile does
+# no harm.
+main() {
+	cache_open
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	cd "$ROOT" || exit 1
+	[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
+	check_rules
+	check_shell
+	[ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side
+	if [ -e guest-driver/Kbuild ]; then
+		check_kernel_side
+		bash "$ROOT/scripts/driver.sh" sparse || fault sparse
+	fi
+	[ "$faults" = 0 ] || die "style: $faults kinds of faults"
+	say "style: no faults"
+}
+
+main "$@"; exit

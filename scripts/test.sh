@@ -87,24 +87,30 @@ folder_of() {
 	esac
 }
 
-for k in "$@"; do
-	printf '\n=== %s ===\n' "$k"
-	dir=$(folder_of "$k")
-	if [ ! -d "$ROOT/$dir" ]; then
-		echo "$k: there is no $dir"
-		failed=$((failed + 1))
-		bad+=" $k"
-		continue
-	fi
-	status=0
-	t=$SECONDS
-	kind "$k" || status=$?
-	tally "$k" "$status"
-	printf '=== %s: %s in %d s ===\n' "$k" "$([ "$status" = 0 ] && echo ok || echo FAILED)" \
-		$((SECONDS - t))
-done
+# A function is read whole before it runs: an edit of this file meanwhile does
+# no harm.
+main() {
+	for k in "$@"; do
+		printf '\n=== %s ===\n' "$k"
+		dir=$(folder_of "$k")
+		if [ ! -d "$ROOT/$dir" ]; then
+			echo "$k: there is no $dir"
+			failed=$((failed + 1))
+			bad+=" $k"
+			continue
+		fi
+		status=0
+		t=$SECONDS
+		kind "$k" || status=$?
+		tally "$k" "$status"
+		printf '=== %s: %s in %d s ===\n' "$k" "$([ "$status" = 0 ] && echo ok || echo FAILED)" \
+			$((SECONDS - t))
+	done
 
-[ -z "$bad" ] || printf '\nfailed:%s\n' "$bad"
-printf '\n===== %d passed, %d failed, %d skipped in %d s =====\n' \
-	"$passed" "$failed" "$skipped" $((SECONDS - started))
-[ "$failed" = 0 ]
+	[ -z "$bad" ] || printf '\nfailed:%s\n' "$bad"
+	printf '\n===== %d passed, %d failed, %d skipped in %d s =====\n' \
+		"$passed" "$failed" "$skipped" $((SECONDS - started))
+	[ "$failed" = 0 ]
+}
+
+main "$@"; exit
