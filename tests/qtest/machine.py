@@ -60,7 +60,7 @@ class Machine:
             self.process = subprocess.Popen(
                 [binary, "-accel", "qtest", "-machine", machine, "-m", memory,
                  "-display", "none", "-nodefaults", "-no-user-config",
-                 "-qtest", f"unix:{self.dir}/qtest",
+                 "-qtest", f"unix:{self.dir}/qtest", "-qtest-log", "none",
                  "-qmp", f"unix:{self.dir}/qmp"] + list(args),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, **(env or {})))

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Configuration space, features, and the host user's side: QMP and HMP."""
+
+import pytest
+
+import pci
+from balloon import (F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT, F_MUST_TELL_HOST, F_PAGE_POISON,
+                     F_REPORTING, F_STATS_VQ, MIB, PAGE, SLOT)
+from machine import QmpError
+
+RAM = 512 * MIB
+
+
+@pytest.mark.parametrize("options, on", [
+    ("", [F_PAGE_POISON]),
+    ("page-poison=off", []),
+    ("deflate-on-oom=on", [F_PAGE_POISON, F_DEFLATE_ON_OOM]),
+])
+def test_offered_features(boot_both, interface, options, on):
+    b = boot_both(interface=interface, options=options)
+    own = b.io.offered() & 0xFFFFFF
+    assert own == sum(1 << bit for bit in on + [F_STATS_VQ])
+
+
+def test_must_tell_host(boot, interface):
+    b = boot(interface=interface, options="must-tell-host=on")
+    assert b.io.offered() & 1 << F_MUST_TELL_HOST
+    b.inflate(64 * MIB, 4)
+    b.deflate(64 * MIB, 4)
+
+
+def test_transport_features_as_stock(boot, stock, interface):
+    bits = []
+    for binary in (None, stock):
+        b = boot(interface=interface, binary=binary)
+        bits.append(b.io.offered())
+        b.m.close()
+    assert bits[0] == bits[1]
+
+
+@pytest.mark.parametrize("options, length", [
+    ("", 16), ("page-poison=off", 8), ("page-poison=off,qemu-4-0-config-size=on", 16),
+])
+def test_config_size(boot_both, options, length):
+    b = boot_both(options=options)
+    # Beyond the end a read gives all ones.
+    assert b.io.config_read(length) == 0xFFFFFFFF
+    assert b.io.config_read(length - 4) == 0
+
+
+def test_queues_as_stock(boot_both, interface):
+    b = boot_both(interface=interface)
+    assert [b.io.queue_size(i) for i in range(5)] == [128, 128, 128, 0, 0]
+
+
+@pytest.mark.parametrize("device", ["virtio-balloon-pci", "virtio-balloon-pci-transitional",
+                                    "virtio-balloon-pci-non-transitional"])
+@pytest.mark.parametrize("machine", ["q35", "pc", "pc-i440fx-2.6"])
+def test_pci_config_space_as_stock(boot, ours, stock, device, machine):
+    """Every byte of it: ids, class, capabilities, BARs, no MSI-X."""
+    seen = []
+    for binary in (ours, stock):
+        m = boot.machine("-device", f"{device},addr={SLOT:#x}", binary=binary, machine=machine)
+        dev = pci.PciDevice(m, SLOT)
+        for bar in range(0x10, 0x28, 4):
+            dev.config_write(4, bar, 0xFFFFFFFF)
+        seen.append(dev.config_space())
+        m.close()
+    assert seen[0] == seen[1]
+    assert seen[0][0] & 0xFFFF == 0x1AF4
+
+
+def test_target_reaches_the_guest(boot_both, interface):
+    b = boot_both(interface=interface)
+    b.io.isr()
+    b.m.qmp("balloon", value=300 * MIB)
+    assert b.io.isr() == 3
+    assert b.io.config_read(0) == 212 * MIB // PAGE
+
+
+def test_hmp(boot_both):
+    b = boot_both()
+    assert b.m.hmp("info balloon") == "balloon: actual=512\r\n"
+    assert b.m.hmp("balloon 100") == ""
+    assert b.io.config_read(0) == 412 * MIB // PAGE
+    assert b.m.hmp("balloon 0") == "Error: Parameter 'target' expects a size\r\n"
+
+
+def test_target_above_ram_and_odd(boot_both):
+    b = boot_both()
+    b.m.qmp("balloon", value=1 << 40)
+    assert b.io.config_read(0) == 0
+    b.m.qmp("balloon", value=RAM - PAGE - 1)
+    assert b.io.config_read(0) == 1
+    b.m.qmp("balloon", value=1)
+    assert b.io.config_read(0) == RAM // PAGE - 1
+
+
+@pytest.mark.parametrize("value", [0, -1, -1 << 63])
+def test_target_that_is_none(boot_both, value):
+    b = boot_both()
+    with pytest.raises(QmpError) as e:
+        b.m.qmp("balloon", value=value)
+    assert (e.value.kind, e.value.desc) == ("GenericError", "Parameter 'target' expects a size")
+    assert b.io.config_read(0) == 0
+
+
+def test_no_balloon(boot_both):
+    m = boot_both.machine()
+    with pytest.raises(QmpError) as e:
+        m.qmp("query-balloon")
+    assert (e.value.kind, e.value.desc) == ("DeviceNotActive",
+                                            "No balloon device has been activated")
+
+
+def test_actual_and_its_event(boot_both, interface):
+    b = boot_both(interface=interface)
+    b.io.config_write(4, 1000)
+    assert b.m.event("BALLOON_CHANGE") == {"actual": RAM - 1000 * PAGE}
+    assert b.m.qmp("query-balloon") == {"actual": RAM - 1000 * PAGE}
+    assert b.io.config_read(4) == 1000
+    # The target is the device's to write (5.5.4).
+    b.io.config_write(0, 7)
+    assert b.io.config_read(0) == 0
+    # The same value again is no change; the next event is the next change's.
+    # (QEMU sends one of these a second; under qtest the seconds are ours.)
+    b.m.step_clock(2 * 10 ** 9)
+    b.io.config_write(4, 1000)
+    b.m.step_clock(2 * 10 ** 9)
+    b.io.config_write(4, 1001)
+    assert b.m.event("BALLOON_CHANGE") == {"actual": RAM - 1001 * PAGE}
+
+
+def test_actual_beyond_all_memory(boot):
+    """A guest may claim anything; what is left is never below nothing."""
+    b = boot()
+    b.io.config_write(4, 0xFFFFFFFF)
+    assert b.m.qmp("query-balloon") == {"actual": 0}
+    assert b.shown("balloon-pages") == 0
+
+
+def test_hotplugged_memory_counts(boot_both):
+    b = boot_both(memory="512M,slots=2,maxmem=1G")
+    b.m.qmp("object-add", qom_type="memory-backend-ram", id="more", size=128 * MIB)
+    b.m.qmp("device_add", driver="pc-dimm", id="dimm", memdev="more")
+    assert b.m.qmp("query-balloon") == {"actual": 640 * MIB}
+    b.m.qmp("balloon", value=600 * MIB)
+    assert b.io.config_read(0) == 40 * MIB // PAGE
+
+
+def test_poison_value(boot_both):
+    b = boot_both()
+    b.io.config_write(12, 0xAAAAAAAA)
+    assert b.io.config_read(12) == 0xAAAAAAAA
+    b.bring_up()
+    assert b.io.config_read(12) == 0
+
+
+def test_poison_value_without_the_feature(boot_both):
+    b = boot_both(features=1 << F_STATS_VQ)
+    b.io.config_write(12, 0xAAAAAAAA)
+    assert b.io.config_read(12) == 0
+
+
+def test_hint_without_iothread(boot_both):
+    m = boot_both.machine(machine="pc")
+    for _ in range(2):
+        with pytest.raises(QmpError) as e:
+            m.qmp("device_add", driver="virtio-balloon-pci", free_page_hint=True)
+        assert e.value.desc == "'free-page-hint' requires 'iothread' to be set"
+        if boot_both.kind == "stock":
+            break  # its second answer is another one: see test_lifecycle
+
+
+def test_feature_numbers():
+    assert (F_FREE_PAGE_HINT, F_REPORTING) == (3, 5)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The stats queue and its two properties."""
+
+import pytest
+
+from balloon import SPEC, STATS
+from machine import QmpError
+from ring import WRITE
+
+NAMES = {
+    "SWAP_IN": "stat-swap-in", "SWAP_OUT": "stat-swap-out", "MAJFLT": "stat-major-faults",
+    "MINFLT": "stat-minor-faults", "MEMFREE": "stat-free-memory", "MEMTOT": "stat-total-memory",
+    "AVAIL": "stat-available-memory", "CACHES": "stat-disk-caches",
+    "HTLB_PGALLOC": "stat-htlb-pgalloc", "HTLB_PGFAIL": "stat-htlb-pgfail",
+    "OOM_KILL": "stat-oom-kills", "ALLOC_STALL": "stat-alloc-stalls",
+    "SCAN_ASYNC": "stat-async-scans", "SCAN_DIRECT": "stat-direct-scans",
+    "RECLAIM_ASYNC": "stat-async-reclaims", "RECLAIM_DIRECT": "stat-direct-reclaims",
+}
+UNKNOWN = 2 ** 64 - 1
+OF_7_2 = 10  # tags that the stock device of QEMU 7.2 knows
+
+
+def interval(b, seconds):
+    b.m.qmp("qom-set", path="/machine/peripheral/balloon",
+            property="guest-stats-polling-interval", value=seconds)
+
+
+def test_before_the_guest_said_anything(boot_both):
+    stats = boot_both().guest_stats()
+    assert set(stats) == {"stats", "last-update"}
+    assert stats["last-update"] == 0
+    assert set(stats["stats"].values()) == {UNKNOWN}
+    assert len(stats["stats"]) == (16 if boot_both.kind == "ours" else OF_7_2)
+
+
+def test_every_tag_by_name(boot_both, interface):
+    b = boot_both(interface=interface)
+    tags = {SPEC[f"VIRTIO_BALLOON_S_{k}"]: name for k, name in NAMES.items()}
+    b.stats([(tag, 1000 + tag) for tag in tags])
+    b.kick(STATS)
+    b.m.until(lambda: b.guest_stats()["last-update"], "the statistics")
+    stats = b.guest_stats()["stats"]
+    wanted = {n: 1000 + t for t, n in tags.items() if boot_both.kind == "ours" or t < OF_7_2}
+    assert stats == wanted
+    assert not b.ring[STATS].take_used(), "the device keeps the buffer until it asks again"
+
+
+def test_asks_in_the_interval(boot_both, interface):
+    """The buffer is the question: it comes back when the interval is over, and
+    values that the guest does not repeat are forgotten."""
+    b = boot_both(interface=interface)
+    interval(b, 3)
+    assert b.shown("guest-stats-polling-interval") == 3
+    b.m.step_clock(10 ** 9)  # the first question comes at once, but there is no buffer yet
+    head = b.stats([(0, 1), (4, 2)])
+    b.kick(STATS)
+    assert b.guest_stats()["stats"]["stat-swap-in"] == 1
+    b.m.step_clock(2 * 10 ** 9)
+    assert not b.ring[STATS].take_used()
+    b.m.step_clock(2 * 10 ** 9)
+    assert b.wait_used(STATS) == [(head, 0)]
+    b.stats([(4, 3)])
+    b.kick(STATS)
+    stats = b.guest_stats()["stats"]
+    assert (stats["stat-swap-in"], stats["stat-free-memory"]) == (UNKNOWN, 3)
+    interval(b, 0)
+    b.m.step_clock(100 * 10 ** 9)
+    assert not b.ring[STATS].take_used()
+
+
+def test_waits_for_a_buffer(boot_both):
+    b = boot_both()
+    interval(b, 1)
+    for _ in range(5):
+        b.m.step_clock(10 ** 9)
+    head = b.stats([(4, 7)])
+    b.kick(STATS)
+    b.m.step_clock(10 ** 9)
+    assert b.wait_used(STATS) == [(head, 0)]
+
+
+@pytest.mark.parametrize("value, text", [
+    (-1, "timer value must be greater than zero"),
+    (2 ** 32, "timer value is too big"),
+])
+def test_wrong_interval(boot_both, value, text):
+    b = boot_both()
+    with pytest.raises(QmpError) as e:
+        interval(b, value)
+    assert e.value.desc == text
+    assert b.shown("guest-stats-polling-interval") == 0
+
+
+def test_interval_can_be_set_again_and_again(boot_both):
+    b = boot_both()
+    for seconds in (1, 2 ** 32 - 1, 0, 0, 5, 5, 1, 0):
+        interval(b, seconds)
+        assert b.shown("guest-stats-polling-interval") == seconds
+
+
+def test_unknown_and_repeated_tags(boot_both):
+    b = boot_both()
+    b.stats([(0xFFFF, 1), (0x8000, 2), (16, 3), (4, 4), (4, 5)])
+    b.kick(STATS)
+    stats = b.guest_stats()["stats"]
+    assert stats["stat-free-memory"] == 5
+    assert sum(v != UNKNOWN for v in stats.values()) == 1
+
+
+def test_ragged_and_writable(boot_both):
+    b = boot_both()
+    at = b.place(b"\x04\x00" + b"\x09" + bytes(7) + b"\xff" * 7)
+    spare = b.place(b"\x77" * 16)
+    b.ring[STATS].add([(at, 17, 0), (spare, 16, WRITE)])
+    b.kick(STATS)
+    assert b.guest_stats()["stats"]["stat-free-memory"] == 9
+    assert b.m.read(spare, 16) == b"\x77" * 16
+
+
+def test_a_second_buffer_sends_the_first_back(boot_both):
+    b = boot_both()
+    first = b.stats([(4, 1)])
+    b.kick(STATS)
+    assert not b.ring[STATS].take_used()
+    b.stats([(4, 2)])
+    b.kick(STATS)
+    assert b.wait_used(STATS) == [(first, 0)]
+    assert b.guest_stats()["stats"]["stat-free-memory"] == 2
+
+
+def test_a_long_buffer(boot):
+    """Read so far only: 256 statistics are more than there are tags."""
+    b = boot()
+    b.stats([(4, i) for i in range(6000)])
+    b.kick(STATS)
+    assert b.guest_stats()["stats"]["stat-free-memory"] == 255
+
+
+def test_stop_and_cont_keep_the_question_open(boot_both):
+    b = boot_both()
+    interval(b, 1)
+    b.m.step_clock(10 ** 9)
+    head = b.stats([(4, 1)])
+    b.kick(STATS)
+    b.m.qmp("stop")
+    b.m.qmp("cont")
+    b.m.step_clock(2 * 10 ** 9)
+    assert b.wait_used(STATS) == [(head, 0)]
+
+
+def test_reset_lets_the_buffer_go(boot_both, interface):
+    b = boot_both(interface=interface)
+    interval(b, 1)
+    b.stats([(4, 1)])
+    b.kick(STATS)
+    b.bring_up()
+    b.m.step_clock(5 * 10 ** 9)
+    assert not b.ring[STATS].take_used()
+    head = b.stats([(4, 2)])
+    b.kick(STATS)
+    b.m.step_clock(2 * 10 ** 9)
+    assert b.wait_used(STATS) == [(head, 0)]
