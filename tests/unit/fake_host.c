@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The host of fake_host.h.  Its two ops tables bear the names of the driver's
+ * own, so that the driver's probe takes them; they are linked in their place.
+ */
+#include <linux/mm.h>
+#include <linux/virtio.h>
+
+#include "fake_host.h"
+
+struct fake_host host;
+
+/* What a request says, as runs of pages. */
+struct fake_wire {
+	u32 nr;
+	struct fake_op {
+		u64 pfn, new_pfn;
+		u32 pages;
+	} op[];
+};
+
+static size_t fake_wire_size(u32 pages, u32 chunks)
+{
+	return sizeof(struct fake_wire) + max(pages, chunks) * sizeof(struct fake_op);
+}
+
+static void fake_begin(struct hostcomm_request *rq)
+{
+	((struct fake_wire *)rq->wire)->nr = 0;
+}
+
+static bool append(struct hostcomm_request *rq, struct page *page, struct page *newpage, u32 nr)
+{
+	struct fake_wire *wire = rq->wire;
+	struct fake_op *last = &wire->op[wire->nr - 1];
+	u64 pfn = page_to_pfn(page);
+
+	/* Runs grow upwards, as on opsq: the count of operations is bounded. */
+	if (wire->nr && !newpage && last->pfn + last->pages == pfn) {
+		last->pages += nr;
+		return true;
+	}
+	if (wire->nr == (rq->hc->ops->swap ? rq->max_chunks : rq->max_pages))
+		return false;
+	wire->op[wire->nr++] = (struct fake_op){
+		.pfn = pfn, .new_pfn = newpage ? page_to_pfn(newpage) : 0, .pages = nr,
+	};
+	return true;
+}
+
+static bool fake_add(struct hostcomm_request *rq, struct page *page, u32 nr)
+{
+	sim_check(rq->op != HOSTCOMM_SWAP, "a page added to a swap without another");
+	return append(rq, page, NULL, nr);
+}
+
+static bool fake_add_swap(struct hostcomm_request *rq, struct page *page, struct page *newpage)
+{
+	sim_check(rq->op == HOSTCOMM_SWAP, "a swap added to something else");
+	return append(rq, page, newpage, 1);
+}
+
+static void believe_page(u64 pfn, enum vm_host from, enum vm_host to)
+{
+	struct page *page;
+
+	sim_check(pfn >= VM_PFN_BASE && pfn - VM_PFN_BASE < vm_nr_frames,
+		  "the host is told of frame %#llx, which is none", pfn);
+	page = &vm_frames[pfn - VM_PFN_BASE];
+	sim_check(page->owner != VM_FREE, "a request names frame %llu, which is free",
+		  pfn - VM_PFN_BASE);
+	sim_check(page->host == from, "frame %llu goes from host state %d to %d, but is in %d (I1)",
+		  pfn - VM_PFN_BASE, from, to, page->host);
+	page->host = to;
+}
+
+/* The pages [@first, @end) of a request: those that enter, those that leave. */
+static void believe(struct hostcomm_request *rq, u32 first, u32 end, enum vm_host in_from,
+		    enum vm_host in_to, enum vm_host out_from, enum vm_host out_to)
+{
+	struct fake_wire *wire = rq->wire;
+	u32 at = 0;
+
+	for (u32 o = 0; o < wire->nr; o++) {
+		for (u32 i = 0; i < wire->op[o].pages; i++, at++) {
+			u64 pfn = wire->op[o].pfn + i;
+
+			if (at < first || at >= end)
+				continue;
+			if (rq->op == HOSTCOMM_SWAP)
+				believe_page(wire->op[o].new_pfn + i, in_from, in_to);
+			if (rq->op == HOSTCOMM_INFLATE)
+				believe_page(pfn, in_from, in_to);
+			else
+				believe_page(pfn, out_from, out_to);
+		}
+	}
+	sim_check(at == rq->pages, "a request of %u pages names %u", rq->pages, at);
+}
+
+static void interrupt(enum hostcomm_vq vq)
+{
+	bool before = sim_current->in_irq;
+
+	if (!host.vq[vq].callback)
+		return;
+	sim_current->in_irq = true;
+	host.vq[vq].callback(&host.vq[vq]);
+	sim_current->in_irq = before;
+}
+
+static void decide(struct fake_slot *slot)
+{
+	struct fake_wire *wire = slot->rq->wire;
+
+	slot->acked = slot->rq->pages;
+	if (!host.refuse || host.refuse_op != slot->rq->op || host.refuse_after >= wire->nr)
+		return;
+	host.refuse--;
+	slot->err = host.refuse_err;
+	slot->acked = 0;
+	for (u32 o = 0; o < host.refuse_after; o++)
+		slot->acked += wire->op[o].pages;
+}
+
+static void answer_next(enum hostcomm_vq vq)
+{
+	decide(&host.ring[vq][host.answered[vq]++]);
+}
+
+static int fake_post(struct hostcomm_request *rq)
+{
+	bool swap = rq->hc->ops->swap;
+	enum hostcomm_vq vq = swap ? HOSTCOMM_VQ_OPS : (enum hostcomm_vq)rq->op;
+
+	sim_assert_held(&rq->hc->lock);
+	sim_check(swap || rq->op != HOSTCOMM_SWAP, "a swap on the standard queues");
+	sim_check(rq->hc->vqs[vq] == &host.vq[vq], "a post to a queue that is not there");
+	sim_check(rq->pages && rq->pages <= rq->max_pages, "a request of %u pages", rq->pages);
+	if (host.nr[vq] >= host.room)
+		return -ENOSPC;
+	for (unsigned int i = 0; i < host.nr[vq]; i++)
+		sim_check(host.ring[vq][i].rq != rq, "a request posted twice");
+	host.ring[vq][host.nr[vq]++] = (struct fake_slot){ .rq = rq };
+	/* After a reset nobody reads it: it will be detached. */
+	if (!host.ready)
+		return 0;
+	believe(rq, 0, rq->pages, VM_HOST_OUT, VM_HOST_ENTERING, VM_HOST_IN, VM_HOST_LEAVING);
+	host.posts[rq->op]++;
+	host.pages[rq->op] += rq->pages;
+	if (host.at_once) {
+		while (host.answered[vq] < host.nr[vq])
+			answer_next(vq);
+		interrupt(vq);
+	}
+	return 0;
+}
+
+static struct fake_slot take_first(enum hostcomm_vq vq)
+{
+	struct fake_slot slot = host.ring[vq][0];
+
+	host.nr[vq]--;
+	memmove(host.ring[vq], host.ring[vq] + 1, host.nr[vq] * sizeof(slot));
+	return slot;
+}
+
+static struct hostcomm_request *fake_reap(struct hostcomm *hc, int *err)
+{
+	sim_assert_held(&hc->lock);
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++) {
+		struct hostcomm_request *rq;
+		struct fake_slot slot;
+
+		if (!host.answered[vq] || host.broken)
+			continue;
+		sim_check(hc->vqs[vq], "a queue is read that is not there");
+		host.answered[vq]--;
+		slot = take_first(vq);
+		rq = slot.rq;
+		rq->acked = slot.acked;
+		*err = slot.err;
+		if (!host.ready)
+			return rq;
+		believe(rq, 0, rq->acked, VM_HOST_ENTERING, VM_HOST_IN, VM_HOST_LEAVING,
+			VM_HOST_OUT);
+		believe(rq, rq->acked, rq->pages, VM_HOST_ENTERING, VM_HOST_OUT, VM_HOST_LEAVING,
+			VM_HOST_IN);
+		return rq;
+	}
+	return NULL;
+}
+
+static struct hostcomm_request *fake_detach(struct hostcomm *hc)
+{
+	sim_check(!host.ready, "buffers detached from a device that runs");
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++) {
+		if (!hc->vqs[vq] || !host.nr[vq])
+			continue;
+		host.answered[vq] -= host.answered[vq] > 0;
+		return take_first(vq).rq;
+	}
+	return NULL;
+}
+
+static bool fake_broken(struct hostcomm *hc)
+{
+	(void)hc;
+	return host.broken;
+}
+
+#define FAKE_OPS \
+	.pfn_limit = VM_PFN_BASE + (1UL << 20), \
+	.wire_size = fake_wire_size, \
+	.begin = fake_begin, \
+	.add = fake_add, \
+	.post = fake_post, \
+	.reap = fake_reap, \
+	.detach = fake_detach, \
+	.broken = fake_broken
+
+const struct hostcomm_ops hostcomm_pfn_ops = {
+	FAKE_OPS,
+	.name = "fake pfn",
+	.batch_pages = 2048,
+	.batch_chunks = 2048,
+};
+
+const struct hostcomm_ops hostcomm_ext_ops = {
+	FAKE_OPS,
+	.name = "fake page-ops",
+	.batch_pages = 3072,
+	.batch_chunks = 1024,
+	.swap = true,
+	.add_swap = fake_add_swap,
+};
+
+/* New queues for a device; what a test set of the host's ways stays. */
+void fake_host_start(struct virtio_device *vdev)
+{
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++) {
+		sim_check(!host.nr[vq], "queues are made while old ones hold requests");
+		host.vq[vq].vdev = vdev;
+		host.answered[vq] = 0;
+	}
+	host.broken = false;
+}
+
+/* The host forgets everything: that ends its right to any frame. */
+void fake_host_reset(void)
+{
+	host.ready = false;
+	for (unsigned long i = 0; i < vm_nr_frames; i++)
+		vm_frames[i].host = VM_HOST_OUT;
+}
+
+/**
+ * fake_host_answer() - answer what was posted, oldest first
+ * @vq: on which queue
+ * @max: how many requests at most
+ *
+ * Return: how many.
+ */
+unsigned int fake_host_answer(enum hostcomm_vq vq, unsigned int max)
+{
+	unsigned int n = 0;
+
+	while (host.ready && !host.broken && n < max && host.answered[vq] < host.nr[vq]) {
+		answer_next(vq);
+		n++;
+	}
+	if (n)
+		interrupt(vq);
+	return n;
+}
+
+/* Until nothing is left, what the answers themselves bring about included. */
+unsigned int fake_host_answer_all(void)
+{
+	unsigned int n, sum = 0;
+
+	do {
+		n = 0;
+		for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+			n += fake_host_answer(vq, FAKE_HOST_RING);
+		sim_settle();
+		sum += n;
+	} while (n);
+	return sum;
+}
+
+unsigned int fake_host_unanswered(void)
+{
+	unsigned int n = 0;
+
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+		n += host.nr[vq] - host.answered[vq];
+	return n;
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Setting a device up and taking it down, its configuration space, stand-ins
+ * for the parts of the driver that are not under test (statistics, debugfs),
+ * and the checks of I3 that hold at any moment and at quiet ones.
+ */
+#include "debugfs.h"
+#include "rig.h"
+
+struct virtio_device rig_vdev;
+struct virtio_balloon *rig;
+struct notifier_block *rig_oom;
+
+/* The last queue (spec/page-ops.md); those between are not offered. */
+#define OPS_VQ	VIRTIO_BALLOON_VQ_MAX
+
+static union {
+	struct virtio_balloon_config c;
+	u8 bytes[64];
+} config;
+
+/* The driver's parts that are not linked in. */
+void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
+{
+	st->vdev = vdev;
+}
+
+void stats_start(struct balloon_stats *st, struct virtqueue *vq)
+{
+	st->vq = vq;
+}
+
+void stats_stop(struct balloon_stats *st)
+{
+	st->stopped = true;
+}
+
+void stats_asked(struct virtqueue *vq)
+{
+	sim_fail("statistics asked for on %s", vq->name);
+}
+
+void balloon_debugfs_add(struct virtio_balloon *vb)
+{
+	vb->debugfs = NULL;
+}
+
+void balloon_debugfs_remove(struct virtio_balloon *vb)
+{
+	vb->debugfs = NULL;
+}
+
+int register_oom_notifier(struct notifier_block *nb)
+{
+	sim_check(!rig_oom, "an OOM notifier registered twice");
+	rig_oom = nb;
+	return 0;
+}
+
+int unregister_oom_notifier(struct notifier_block *nb)
+{
+	sim_check(rig_oom == nb, "an OOM notifier unregistered that is not");
+	rig_oom = NULL;
+	return 0;
+}
+
+/* The transport. */
+bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
+{
+	return vdev->features >> bit & 1;
+}
+
+int virtio_find_vqs(struct virtio_device *vdev, unsigned int n, struct virtqueue *vqs[],
+		    vq_callback_t *callbacks[], const char *const names[], void *desc)
+{
+	unsigned int vq;
+
+	(void)desc;
+	fake_host_start(vdev);
+	for (unsigned int i = 0; i < n; i++) {
+		if (!names[i])
+			continue;
+		vq = i == OPS_VQ ? HOSTCOMM_VQ_OPS : i;
+		sim_check(vq < HOSTCOMM_NR_VQS && (i == OPS_VQ || i < HOSTCOMM_VQ_OPS),
+			  "a queue called %s", names[i]);
+		host.vq[vq].name = names[i];
+		host.vq[vq].callback = callbacks[i];
+		vqs[i] = &host.vq[vq];
+	}
+	return 0;
+}
+
+static void del_vqs(struct virtio_device *vdev)
+{
+	(void)vdev;
+	sim_check(!host.ready, "queues deleted while the device runs");
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++) {
+		sim_check(!host.nr[vq], "queue %d deleted with %u requests in it", vq, host.nr[vq]);
+		host.vq[vq].callback = NULL;
+	}
+}
+
+static void get_config(struct virtio_device *vdev, unsigned int at, void *buf, unsigned int len)
+{
+	memcpy(buf, (char *)sim_config(vdev, at), len);
+}
+
+void *sim_config(struct virtio_device *vdev, size_t at)
+{
+	(void)vdev;
+	sim_point();
+	return config.bytes + at;
+}
+
+void virtio_device_ready(struct virtio_device *vdev)
+{
+	(void)vdev;
+	host.ready = true;
+}
+
+void virtio_reset_device(struct virtio_device *vdev)
+{
+	(void)vdev;
+	fake_host_reset();
+	sim_point();
+}
+
+static const struct virtio_config_ops config_ops = {
+	.get = get_config,
+	.del_vqs = del_vqs,
+};
+
+void rig_probe(void)
+{
+	assert_int_equal(balloon_probe(&rig_vdev), 0);
+	rig = rig_vdev.priv;
+}
+
+void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 features)
+{
+	sim_start(seed, odds);
+	sim_work_start(3);
+	vm_start(frames);
+	memset(&host, 0, sizeof(host));
+	host.room = FAKE_HOST_RING;
+	host.at_once = true;
+	memset(&config, 0, sizeof(config));
+	((struct virtio_balloon_ops_config *)
+	 (config.bytes + VIRTIO_BALLOON_OPS_CONFIG_OFFSET))->ops_max = 4096;
+	rig_vdev = (struct virtio_device){ .config = &config_ops, .features = features };
+	rig_oom = NULL;
+	rig_probe();
+}
+
+void rig_remove(void)
+{
+	balloon_remove(&rig_vdev);
+	rig = NULL;
+}
+
+/* The end of a test: everything is given back, or the test fails. */
+void rig_stop(void)
+{
+	if (rig) {
+		sim_settle();
+		rig_remove();
+	}
+	sim_check(sim_work_idle(), "work goes on after the device is gone");
+	vm_end();
+	sim_end();
+}
+
+/* cmocka's setup and teardown: a device with 8192 frames, told step by step. */
+int rig_open(void **state)
+{
+	(void)state;
+	rig_start(sim_seed(1), 0, 8192, 0);
+	return 0;
+}
+
+/* The same with page ops. */
+int rig_open_ops(void **state)
+{
+	(void)state;
+	rig_start(sim_seed(1), 0, 8192, 1ULL << VIRTIO_BALLOON_F_PAGE_OPS);
+	return 0;
+}
+
+int rig_close(void **state)
+{
+	(void)state;
+	rig_stop();
+	return 0;
+}
+
+void rig_target(unsigned long pages)
+{
+	bool before = sim_current->in_irq;
+
+	config.c.num_pages = pages;
+	sim_current->in_irq = true;
+	balloon_config_changed(&rig_vdev);
+	sim_current->in_irq = before;
+}
+
+/* What the host reads as the balloon's size. */
+unsigned long rig_given(void)
+{
+	return config.c.actual;
+}
+
+/* To a size with a host that answers at once. */
+void rig_inflate(unsigned long pages)
+{
+	host.at_once = true;
+	rig_target(pages);
+	sim_settle();
+	assert_int_equal(pages_size(&rig->pages), pages);
+	assert_int_equal(rig_given(), pages);
+	rig_check_quiet();
+}
+
+/* Young blocks become movable once nothing came for a while. */
+void rig_settle_blocks(void)
+{
+	sim_advance(2 * HZ);
+	sim_check(list_empty(&rig->pages.young), "blocks are still young after 2 s");
+}
+
+/* All in single pages, as compaction leaves them. */
+void rig_break_blocks(void)
+{
+	LIST_HEAD(isolated);
+
+	rig_settle_blocks();
+	while (!list_empty(&rig->pages.blocks)) {
+		assert_true(vm_isolate(rig_block(), MIGRATE_ASYNC, &isolated));
+		vm_putback(&isolated);
+	}
+}
+
+/* The first page of the oldest settled block. */
+struct page *rig_block(void)
+{
+	sim_check(!list_empty(&rig->pages.blocks), "no block where the test needs one");
+	return list_first_entry(&rig->pages.blocks, struct page, lru);
+}
+
+/* How the host is told of moves first. */
+enum hostcomm_op rig_move_op(void)
+{
+	return rig->hostcomm.ops->swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE;
+}
+
+/* A page on the list, so many after the oldest. */
+struct page *rig_listed(unsigned long skip)
+{
+	struct page *page;
+
+	list_for_each_entry(page, &rig->pages.list, lru)
+		if (!skip--)
+			return page;
+	sim_fail("fewer pages on the list than the test needs");
+}
+
+/* Old pages that wait in batches for the host. */
+unsigned long rig_moves_held(void)
+{
+	unsigned long n = 0;
+
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		n += rig->relocate.batch[i].nr;
+	return n;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole device under test: the driver's own probe and remove, on the machine
+ * of shim/sim.h, the frames of vm_model.h and the host of fake_host.h.
+ */
+#ifndef BALLONET_RIG_H
+#define BALLONET_RIG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <linux/mm.h>
+#include <linux/oom.h>
+#include <linux/printk.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "device.h"
+#include "fake_host.h"
+#include "sim.h"
+
+extern struct virtio_device rig_vdev;
+extern struct virtio_balloon *rig;
+extern struct notifier_block *rig_oom;
+
+int rig_open(void **state);
+int rig_open_ops(void **state);
+int rig_close(void **state);
+void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 features);
+void rig_probe(void);
+void rig_remove(void);
+void rig_stop(void);
+
+void rig_target(unsigned long pages);
+unsigned long rig_given(void);
+void rig_inflate(unsigned long pages);
+void rig_settle_blocks(void);
+void rig_break_blocks(void);
+struct page *rig_block(void);
+enum hostcomm_op rig_move_op(void);
+struct page *rig_listed(unsigned long skip);
+unsigned long rig_moves_held(void);
+
+void rig_check(void);
+void rig_check_quiet(void);
+
+#endif

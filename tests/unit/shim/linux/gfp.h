@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Allocation flags: of interest here is only whether they may sleep.
+ */
+#ifndef SHIM_LINUX_GFP_H
+#define SHIM_LINUX_GFP_H
+
+#include <linux/types.h>
+
+typedef unsigned int gfp_t;
+
+#define __GFP_RECLAIM		1u
+#define __GFP_NOWARN		2u
+#define __GFP_NORETRY		4u
+#define __GFP_NOMEMALLOC	8u
+#define GFP_KERNEL		__GFP_RECLAIM
+#define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | 16u)
+#define GFP_ATOMIC		32u
+#define GFP_NOWAIT		64u
+
+static inline void sim_gfp(gfp_t gfp)
+{
+	if (gfp & __GFP_RECLAIM)
+		sim_might_sleep("an allocation that may reclaim");
+}
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pages as a driver sees them; vm_model.c is what stands behind.
+ */
+#ifndef SHIM_LINUX_MM_H
+#define SHIM_LINUX_MM_H
+
+#include <linux/gfp.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/mmzone.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+
+#include "vm_model.h"
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	(1UL << PAGE_SHIFT)
+
+#define page_private(p)		((p)->private)
+#define set_page_private(p, v)	((p)->private = (v))
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order);
+void __free_pages(struct page *page, unsigned int order);
+void split_page(struct page *page, unsigned int order);
+void get_page(struct page *page);
+void put_page(struct page *page);
+bool page_ref_freeze(struct page *page, int count);
+void page_ref_unfreeze(struct page *page, int count);
+bool trylock_page(struct page *page);
+void lock_page(struct page *page);
+void unlock_page(struct page *page);
+unsigned long page_to_pfn(struct page *page);
+struct zone *page_zone(struct page *page);
+void adjust_managed_page_count(struct page *page, long n);
+void __SetPageOffline(struct page *page);
+void __ClearPageOffline(struct page *page);
+unsigned long totalram_pages(void);
+long si_mem_available(void);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Zones: what is managed in each.
+ */
+#ifndef SHIM_LINUX_MMZONE_H
+#define SHIM_LINUX_MMZONE_H
+
+#include <linux/types.h>
+
+#define MAX_ORDER	11
+
+struct zone {
+	long managed;
+};
+
+#endif

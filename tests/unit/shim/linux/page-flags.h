@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See mm.h.
+ */
+#ifndef SHIM_LINUX_PAGE_FLAGS_H
+#define SHIM_LINUX_PAGE_FLAGS_H
+
+#include <linux/mm.h>
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See mm.h.
+ */
+#ifndef SHIM_LINUX_PAGEMAP_H
+#define SHIM_LINUX_PAGEMAP_H
+
+#include <linux/mm.h>
+
+#endif

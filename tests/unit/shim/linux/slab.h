@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory of the driver's own; may be told to run out, to test that it is noticed.
+ */
+#ifndef SHIM_LINUX_SLAB_H
+#define SHIM_LINUX_SLAB_H
+
+#include <stdlib.h>
+
+#include <linux/gfp.h>
+
+/* How many allocations succeed before one fails; < 0: all do. */
+extern int sim_allocs_left;
+
+static inline void *sim_alloc(size_t size)
+{
+	if (sim_allocs_left >= 0 && !sim_allocs_left--)
+		return NULL;
+	return calloc(1, size ? size : 1);
+}
+
+#define kzalloc(size, gfp)	({ sim_gfp(gfp); sim_alloc(size); })
+#define kcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)
+#define kfree(p)		free(p)
+
+#endif

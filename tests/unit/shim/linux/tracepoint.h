@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tracepoints: typed, and silent.
+ */
+#ifndef SHIM_LINUX_TRACEPOINT_H
+#define SHIM_LINUX_TRACEPOINT_H
+
+#define TP_PROTO(...)		__VA_ARGS__
+#define TP_ARGS(...)		__VA_ARGS__
+#define DECLARE_EVENT_CLASS(...)	_Static_assert(1, "class")
+#define SIM_TRACE(name, proto) \
+	static inline __attribute__((unused)) void trace_##name(proto) {} \
+	_Static_assert(1, "event")
+#define DEFINE_EVENT(class, name, proto, args)	SIM_TRACE(name, TP_PROTO(proto))
+#define TRACE_EVENT(name, proto, ...)		SIM_TRACE(name, TP_PROTO(proto))
+
+#endif

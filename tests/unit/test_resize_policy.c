@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The resize policy: a table of edges, and random lives of a guest against
+ * rules that hold whatever happens (I4).  Pure: links that one file.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "model.h"
+#include "resize_policy.h"
+
+#define NEVER	UINT64_MAX
+
+struct edge {
+	const char *what;
+	struct resize_policy past;
+	struct resize_view view;
+	struct resize_step want;
+};
+
+static const struct edge edges[] = {
+	{ "at the target", {}, { 5, 100, 100, 1000, 10 }, { RESIZE_REST, 0, 0 } },
+	{ "at the target, below the floor", {}, { 5, 100, 100, 0, 10 }, { RESIZE_REST, 0, 0 } },
+	{ "empty and to stay so", {}, { 0, 0, 0, 0, 0 }, { RESIZE_REST, 0, 0 } },
+	{ "one page too few", {}, { 5, 101, 100, 1000, 10 }, { RESIZE_INFLATE, 1, 0 } },
+	{ "one page too many", {}, { 5, 99, 100, 1000, 10 }, { RESIZE_DEFLATE, 1, 0 } },
+	{ "all of it back", {}, { 5, 0, 100, 0, 10 }, { RESIZE_DEFLATE, 100, 0 } },
+	{ "down to the floor", {}, { 5, 5000, 0, 110, 10 }, { RESIZE_INFLATE, 100, 0 } },
+	{ "one page above the floor", {}, { 5, 5000, 0, 11, 10 }, { RESIZE_INFLATE, 1, 0 } },
+	{ "at the floor", {}, { 5, 5000, 0, 10, 10 }, { RESIZE_WAIT, 0, 200 } },
+	{ "below the floor", {}, { 5, 5000, 0, 0, 10 }, { RESIZE_WAIT, 0, 200 } },
+	{ "no floor, nothing left", {}, { 5, 5000, 0, 0, 0 }, { RESIZE_WAIT, 0, 200 } },
+	{ "a floor above all memory", {}, { 5, 10, 0, 1000, NEVER }, { RESIZE_WAIT, 0, 200 } },
+	{ "below the floor a second time", { 200, 0, 0 }, { 5, 50, 0, 0, 10 },
+	  { RESIZE_WAIT, 0, 400 } },
+	{ "a millisecond too early", { 200, 1000, 0 }, { 999, 50, 0, 1000, 10 },
+	  { RESIZE_WAIT, 0, 1 } },
+	{ "the time has come", { 200, 1000, 0 }, { 1000, 50, 0, 1000, 10 },
+	  { RESIZE_INFLATE, 50, 0 } },
+	{ "held off", { 0, 0, 1000 }, { 400, 50, 0, 1000, 10 }, { RESIZE_WAIT, 0, 600 } },
+	{ "held off longer than backed off", { 200, 500, 1000 }, { 400, 50, 0, 1000, 10 },
+	  { RESIZE_WAIT, 0, 600 } },
+	{ "backed off longer than held off", { 200, 1000, 500 }, { 400, 50, 0, 1000, 10 },
+	  { RESIZE_WAIT, 0, 600 } },
+	{ "deflates while held off", { 200, 1000, 1000 }, { 400, 0, 50, 0, 10 },
+	  { RESIZE_DEFLATE, 50, 0 } },
+	{ "rests while held off", { 200, 1000, 1000 }, { 400, 50, 50, 0, 10 },
+	  { RESIZE_REST, 0, 0 } },
+	{ "more than 32 bits count", {}, { 5, 1ULL << 40, 0, 1ULL << 41, 10 },
+	  { RESIZE_INFLATE, 1ULL << 40, 0 } },
+};
+
+static void test_edges(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
+		struct resize_policy rp = edges[i].past;
+		struct resize_step got = resize_policy_next(&rp, &edges[i].view);
+		const struct resize_step *want = &edges[i].want;
+
+		if (got.action != want->action || got.pages != want->pages ||
+		    got.wait_ms != want->wait_ms)
+			fail_msg("%s: action %d, %llu pages, %u ms", edges[i].what, got.action,
+				 got.pages, got.wait_ms);
+	}
+}
+
+static void test_back_off_doubles(void **state)
+{
+	struct resize_policy rp = {};
+	u32 want = RESIZE_BACKOFF_MIN_MS, got;
+
+	(void)state;
+	assert_int_equal(RESIZE_BACKOFF_MIN_MS, 200);
+	assert_int_equal(RESIZE_BACKOFF_MAX_MS, 32000);
+	for (int i = 0; i < 12; i++) {
+		got = resize_policy_dry(&rp, 70);
+		assert_int_equal(got, want);
+		assert_int_equal(rp.retry_at_ms, 70 + want);
+		want = want * 2 < RESIZE_BACKOFF_MAX_MS ? want * 2 : RESIZE_BACKOFF_MAX_MS;
+	}
+	assert_int_equal(got, RESIZE_BACKOFF_MAX_MS);
+	resize_policy_gave(&rp);
+	assert_int_equal(resize_policy_dry(&rp, 70), RESIZE_BACKOFF_MIN_MS);
+}
+
+static void test_retarget_ends_back_off_only(void **state)
+{
+	struct resize_policy rp = {};
+	struct resize_view view = { .now_ms = 1000, .target = 50, .available = 100, .floor = 10 };
+	struct resize_step step;
+
+	(void)state;
+	resize_policy_dry(&rp, 1000);
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_WAIT);
+	resize_policy_retarget(&rp);
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_INFLATE);
+	assert_int_equal(resize_policy_dry(&rp, 1000), RESIZE_BACKOFF_MIN_MS);
+
+	resize_policy_oom(&rp, 1000);
+	resize_policy_retarget(&rp);
+	resize_policy_gave(&rp);
+	step = resize_policy_next(&rp, &view);
+	assert_int_equal(step.action, RESIZE_WAIT);
+	assert_int_equal(step.wait_ms, RESIZE_HOLD_OFF_MS);
+	view.now_ms += RESIZE_HOLD_OFF_MS;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_INFLATE);
+}
+
+/* What a step must be, whatever the past: told by the clock of the test itself. */
+static void check_step(const struct resize_step *step, const struct resize_view *v,
+		       u64 dry_until, u64 held_until)
+{
+	switch (step->action) {
+	case RESIZE_REST:
+		assert_true(v->size == v->target);
+		break;
+	case RESIZE_DEFLATE:
+		assert_true(v->size > v->target);
+		assert_true(step->pages == v->size - v->target);
+		break;
+	case RESIZE_INFLATE:
+		assert_true(v->now_ms >= dry_until && v->now_ms >= held_until);
+		assert_true(step->pages > 0 && v->size + step->pages <= v->target);
+		assert_true(v->available >= v->floor + step->pages);
+		break;
+	default:
+		assert_true(v->size < v->target);
+		assert_in_range(step->wait_ms, 1, RESIZE_BACKOFF_MAX_MS);
+		break;
+	}
+	assert_true(step->action == RESIZE_WAIT || !step->wait_ms);
+}
+
+static void random_life(void)
+{
+	struct resize_policy rp = {};
+	struct resize_view v = { .floor = model_rand(2000) };
+	u64 memory = 1000 + model_rand(100000), used = 0;
+	u64 dry_until = 0, held_until = 0, backoff = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		struct resize_step step;
+
+		v.now_ms += model_rand(3) ? model_rand(50) : model_rand(40000);
+		used = model_rand(4) ? used : model_rand(memory);
+		if (!model_rand(8)) {
+			v.target = model_rand(memory * 2);
+			resize_policy_retarget(&rp);
+			dry_until = backoff = 0;
+		}
+		if (!model_rand(32)) {
+			/* OOM: some pages leave by another door. */
+			v.size -= model_rand(v.size + 1);
+			resize_policy_oom(&rp, v.now_ms);
+			held_until = v.now_ms + 10000;
+		}
+		v.available = used + v.size < memory ? memory - used - v.size : 0;
+		step = resize_policy_next(&rp, &v);
+		check_step(&step, &v, dry_until, held_until);
+		if (step.action == RESIZE_INFLATE && model_rand(4)) {
+			v.size += step.pages;
+			resize_policy_gave(&rp);
+			backoff = 0;
+		} else if (step.action == RESIZE_INFLATE) {
+			/* The allocator had less than it said. */
+			u32 wait = resize_policy_dry(&rp, v.now_ms);
+
+			backoff = backoff ? backoff * 2 < 32000 ? backoff * 2 : 32000 : 200;
+			assert_int_equal(wait, backoff);
+			dry_until = v.now_ms + backoff;
+		} else if (step.action == RESIZE_DEFLATE) {
+			v.size -= step.pages;
+		} else if (step.action == RESIZE_WAIT && v.now_ms >= dry_until &&
+			   v.now_ms >= held_until) {
+			assert_true(v.available <= v.floor);
+			backoff = backoff ? backoff * 2 < 32000 ? backoff * 2 : 32000 : 200;
+			assert_int_equal(step.wait_ms, backoff);
+			dry_until = v.now_ms + backoff;
+		}
+	}
+}
+
+static void test_random_lives(void **state)
+{
+	(void)state;
+	model_seed();
+	for (int i = 0; i < 300; i++)
+		random_life();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_back_off_doubles),
+		cmocka_unit_test(test_retarget_ends_back_off_only),
+		cmocka_unit_test(test_random_lives),
+	};
+
+	return cmocka_run_group_tests_name("resize_policy", tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Units of the guest driver. Its sources are compiled as they are, against
+# kernel headers of our own (shim/), once for all tests of movable pages.
+
+.DEFAULT_GOAL := all
+
+DRV := $(TOP)/guest-driver
+GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
+# Kernel code leaves parameters unused and compares signs.
+GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
+GUEST_OBJS := $(addprefix $(OUT)/guest/,sim.o lock.o work.o vm_model.o vm_compact.o \
+	fake_host.o rig.o rig_check.o pages.o blocks.o mobility_mops.o relocate.o hostcomm.o resize.o \
+	resize_life.o resize_policy.o supply.o oom.o probe.o)
+
+MOVABLE := vm_model pages blocks
+UNITS += resize_policy $(MOVABLE)
+
+SRC_resize_policy := $(DRV)/resize_policy.c
+CFLAGS_resize_policy := -Ishim -I$(DRV) $(GUEST_WARN)
+$(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
+	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN)))
+
+vpath %.c shim . $(DRV)
+GUEST_HEADERS := $(wildcard *.h shim/*.h shim/*/*.h $(DRV)/*.h $(DRV)/compat/*.h $(TOP)/spec/*.h)
+
+$(OUT)/guest/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) $(SAN) $(GUEST_INC) $(GUEST_WARN) \
+	  -include $(DRV)/compat/compat.h -c -o $@ $<
+
+$(OUT)/libguest.a: $(GUEST_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Page frames of the model: allocation, references, page locks, marks and
+ * counters.  Checks at each step what a debugging kernel checks, and that no
+ * frame becomes free while the host may take it for ballooned (I2).
+ */
+#include <sanitizer/asan_interface.h>
+#include <stdlib.h>
+
+#include <linux/mm.h>
+#include <linux/printk.h>
+
+struct page *vm_frames;
+unsigned long vm_nr_frames;
+struct zone vm_zone[VM_ZONES];
+long vm_events[NR_VM_EVENT_ITEMS];
+void (*vm_hook)(enum vm_point at, struct page *page);
+struct page *(*vm_new_frame)(void);
+void (*vm_reclaim)(void);
+int sim_allocs_left;
+unsigned int sim_log_lines;
+
+static unsigned long nr_free;
+
+/* Whoever touches lru, private or index of a free frame is stopped by ASan. */
+static void hide(struct page *page)
+{
+	ASAN_POISON_MEMORY_REGION(page, offsetof(struct page, mapping));
+}
+
+static void unhide(struct page *page)
+{
+	ASAN_UNPOISON_MEMORY_REGION(page, offsetof(struct page, mapping));
+}
+
+static unsigned long index_of(struct page *page)
+{
+	return page - vm_frames;
+}
+
+void vm_start(unsigned long frames)
+{
+	free(vm_frames);
+	vm_frames = calloc(frames, sizeof(*vm_frames));
+	sim_check(vm_frames, "no memory for %lu frames", frames);
+	vm_nr_frames = nr_free = frames;
+	for (unsigned long i = 0; i < frames; i++)
+		hide(&vm_frames[i]);
+	for (int z = 0; z < VM_ZONES; z++)
+		vm_zone[z].managed = frames / VM_ZONES;
+	memset(vm_events, 0, sizeof(vm_events));
+	vm_hook = NULL;
+	vm_new_frame = NULL;
+	vm_reclaim = NULL;
+	sim_allocs_left = -1;
+	sim_log_lines = 0;
+}
+
+/* After this every frame must be free: what is not was leaked. */
+void vm_end(void)
+{
+	for (unsigned long i = 0; i < vm_nr_frames; i++) {
+		struct page *page = &vm_frames[i];
+
+		sim_check(page->owner == VM_FREE, "frame %lu leaked: owner %d, %d references, host %d",
+			  i, page->owner, page->count, page->host);
+		unhide(page);
+	}
+	for (int z = 0; z < VM_ZONES; z++)
+		sim_check(vm_zone[z].managed == (long)(vm_nr_frames / VM_ZONES),
+			  "zone %d manages %ld pages in the end", z, vm_zone[z].managed);
+	free(vm_frames);
+	vm_frames = NULL;
+}
+
+static void take_frame(struct page *page, enum vm_owner owner)
+{
+	sim_check(page->owner == VM_FREE && page->host == VM_HOST_OUT,
+		  "frame %lu handed out while host state is %d (I2)", index_of(page), page->host);
+	unhide(page);
+	/* What the last owner left there is any number. */
+	*page = (struct page){ .owner = owner, .private = 1, .index = 3 };
+	nr_free--;
+}
+
+/* The first free run of aligned frames from a random place. */
+static struct page *find_free(unsigned int order)
+{
+	unsigned long blocks = vm_nr_frames >> order, from = sim_rand(blocks);
+
+	for (unsigned long b = 0; b < blocks; b++) {
+		struct page *first = &vm_frames[(from + b) % blocks << order];
+		unsigned long n = 0;
+
+		while (n < 1UL << order && first[n].owner == VM_FREE)
+			n++;
+		if (n == 1UL << order)
+			return first;
+	}
+	return NULL;
+}
+
+static struct page *alloc_block(unsigned int order, enum vm_owner owner)
+{
+	struct page *first = nr_free >> order ? find_free(order) : NULL;
+
+	if (!first)
+		return NULL;
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		take_frame(&first[i], owner);
+		first[i].whole = order;
+	}
+	first->private = 0;
+	first->count = 1;
+	return first;
+}
+
+struct page *vm_alloc(enum vm_owner owner)
+{
+	return alloc_block(0, owner);
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page;
+
+	sim_gfp(gfp);
+	page = alloc_block(order, VM_BALLOON);
+	/* An allocation may end up in compaction, in this very task. */
+	if (!page && (gfp & __GFP_RECLAIM) && vm_reclaim) {
+		vm_reclaim();
+		page = alloc_block(order, VM_BALLOON);
+	}
+	return page;
+}
+
+void split_page(struct page *page, unsigned int order)
+{
+	for (unsigned long i = 0; i < 1UL << order; i++) {
+		sim_check(page[i].whole == (order > 0), "a block is split that is none");
+		page[i].whole = false;
+		page[i].count = 1;
+	}
+}
+
+static void free_frame(struct page *page)
+{
+	unsigned long i = index_of(page);
+
+	sim_check(page->owner != VM_FREE, "frame %lu freed twice", i);
+	sim_check(page->host == VM_HOST_OUT,
+		  "frame %lu freed while the host may take it for ballooned: state %d (I1, I2)",
+		  i, page->host);
+	sim_check(!page->locker, "frame %lu freed while %s holds its lock", i,
+		  page->locker ? page->locker->name : "");
+	sim_check(!page->offline, "frame %lu freed with its offline mark", i);
+	sim_check(!vm_mops(page), "frame %lu freed while it leads to a driver", i);
+	page->owner = VM_FREE;
+	page->mapping = NULL;
+	page->isolated = page->whole = false;
+	hide(page);
+	nr_free++;
+}
+
+/*
+ * A block that is not compound: its first page has the reference, the others
+ * none and no mapping.  Who looks at the first page just now keeps that alone.
+ */
+void __free_pages(struct page *page, unsigned int order)
+{
+	sim_check(page->count > 0, "frame %lu: freed by who has no reference", index_of(page));
+	for (unsigned long i = 1; i < 1UL << order; i++) {
+		sim_check(!page[i].count && !page[i].mapping,
+			  "frame %lu freed inside a block: %d references, mapping %p",
+			  index_of(page + i), page[i].count, page[i].mapping);
+		free_frame(&page[i]);
+	}
+	page->whole = false;
+	put_page(page);
+}
+
+bool page_ref_freeze(struct page *page, int count)
+{
+	sim_point();
+	if (page->count != count)
+		return false;
+	page->count = 0;
+	return true;
+}
+
+void page_ref_unfreeze(struct page *page, int count)
+{
+	sim_check(!page->count, "frame %lu thawed, which is not frozen", index_of(page));
+	page->count = count;
+	sim_point();
+}
+
+void get_page(struct page *page)
+{
+	sim_check(page->count > 0, "a reference to frame %lu, which nobody has", index_of(page));
+	page->count++;
+	sim_point();
+}
+
+void put_page(struct page *page)
+{
+	sim_check(page->count > 0, "frame %lu: one put_page() too many", index_of(page));
+	if (!--page->count) {
+		sim_check(!page->whole, "frame %lu: a block freed as a page", index_of(page));
+		free_frame(page);
+	}
+	sim_point();
+}
+
+bool trylock_page(struct page *page)
+{
+	sim_point();
+	sim_check(page->count > 0, "the lock of frame %lu, which nobody has", index_of(page));
+	if (page->locker)
+		return false;
+	page->locker = sim_current;
+	return true;
+}
+
+static bool unlocked(void *arg)
+{
+	return !((struct page *)arg)->locker;
+}
+
+void lock_page(struct page *page)
+{
+	sim_might_sleep("lock_page");
+	sim_check(page->locker != sim_current, "frame %lu locked twice", index_of(page));
+	while (!trylock_page(page))
+		sim_block(unlocked, page, SIM_FOREVER, "a page lock");
+}
+
+void unlock_page(struct page *page)
+{
+	sim_check(page->locker == sim_current, "frame %lu unlocked by who has not locked it",
+		  index_of(page));
+	page->locker = NULL;
+	sim_point();
+}
+
+static void need_lock(struct page *page, const char *what)
+{
+	sim_check(page->locker == sim_current, "frame %lu: %s without the page lock",
+		  index_of(page), what);
+}
+
+const struct movable_operations *vm_mops(const struct page *page)
+{
+	return (const void *)((uintptr_t)page->mapping & ~VM_MAPPING_MOVABLE);
+}
+
+void __SetPageMovable(struct page *page, const struct movable_operations *ops)
+{
+	need_lock(page, "made movable");
+	sim_check(!vm_mops(page), "frame %lu made movable twice", index_of(page));
+	page->mapping = (const char *)ops + VM_MAPPING_MOVABLE;
+}
+
+void __ClearPageMovable(struct page *page)
+{
+	need_lock(page, "made unmovable");
+	sim_check(vm_mops(page), "frame %lu made unmovable, which it is", index_of(page));
+	page->mapping = (const void *)VM_MAPPING_MOVABLE;
+}
+
+bool __PageMovable(struct page *page)
+{
+	return (uintptr_t)page->mapping & VM_MAPPING_MOVABLE;
+}
+
+const struct movable_operations *page_movable_ops(struct page *page)
+{
+	need_lock(page, "asked for its owner");
+	sim_check(vm_mops(page), "frame %lu has no owner to ask", index_of(page));
+	return vm_mops(page);
+}
+
+void __SetPageOffline(struct page *page)
+{
+	sim_check(!page->offline, "frame %lu marked offline twice", index_of(page));
+	page->offline = true;
+}
+
+void __ClearPageOffline(struct page *page)
+{
+	sim_check(page->offline, "frame %lu marked online, which it is", index_of(page));
+	page->offline = false;
+}
+
+unsigned long page_to_pfn(struct page *page)
+{
+	return VM_PFN_BASE + index_of(page);
+}
+
+struct zone *page_zone(struct page *page)
+{
+	return &vm_zone[index_of(page) * VM_ZONES / vm_nr_frames];
+}
+
+void adjust_managed_page_count(struct page *page, long n)
+{
+	page_zone(page)->managed += n;
+}
+
+unsigned long totalram_pages(void)
+{
+	return vm_nr_frames;
+}
+
+long si_mem_available(void)
+{
+	return nr_free;
+}
+
+void count_vm_events(enum vm_event_item item, long n)
+{
+	vm_events[item] += n;
+}
+
+unsigned long vm_free_frames(void)
+{
+	return nr_free;
+}
+
+unsigned long vm_count(enum vm_owner owner)
+{
+	unsigned long n = 0;
+
+	for (unsigned long i = 0; i < vm_nr_frames; i++)
+		n += vm_frames[i].owner == owner;
+	return n;
+}
+
+unsigned long vm_count_host(enum vm_host host)
+{
+	unsigned long n = 0;
+
+	for (unsigned long i = 0; i < vm_nr_frames; i++)
+		n += vm_frames[i].host == host;
+	return n;
+}
