@@ -68,5 +68,5 @@ class Sampler:
             try:
                 self.take()
             except (LabError, OSError, KeyError):
-                pass
+                pass  # also while libvirt is busy with an order
             self._stop.wait(PERIOD_S)

@@ -48,7 +48,7 @@ class Story:
             try:
                 self._tell()
             finally:
-                self.sampler.stop()
+                self.sampler.stop()  # before the guest goes
             screen.step("end the guest")
         screen.done("domain gone")
         picture.draw(self._plot, self.sampler.samples, self._phases, GUEST_MIB)
@@ -287,6 +287,6 @@ class Story:
         given = (before.rss - after.rss) / 1024
         print(f"virsh setmem gave {given:.2f} GiB back to the host in {shrink_s:.1f} s"
               f" and returned them in {grow_s:.1f} s.")
-        print(f"Compaction moved {moved.ballooned_moved:,} ballooned pages: free 2 MiB blocks in the"
-              f" guest went from {moved.blocks_before} to {moved.blocks_after}.")
+        print(f"Compaction moved {moved.ballooned_moved:,} ballooned pages: free 2 MiB blocks in"
+              f" the guest went from {moved.blocks_before} to {moved.blocks_after}.")
         print(f"MemTotal is back at {grown.total:.0f} MiB and the guest's data is unharmed.")

@@ -154,8 +154,19 @@ class Domain:
         except VirshError as error:
             if self.name in virsh("list", "--all", "--name").split():
                 raise LabError(f"domain {self.name} is left: {error}") from error
+        except LabError:
+            # libvirtd does not answer; it forgets the domain once it does
+            if self.pid is not None and self._is_ours(self.pid):
+                procs.end(self.pid)
         if self.pid is not None:
             wait_for(lambda: not procs.alive(self.pid), 20, f"end of {self.name}'s QEMU")
+
+    def _is_ours(self, pid):
+        """Whether this process is still our guest's, not a later one of that pid."""
+        try:
+            return self.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
 
     def _remove_log(self):
         for path in LOGS.glob(f"{self.name}.log*"):
@@ -208,11 +219,11 @@ class Domain:
         lines = (self.console_text() or self.qemu_log()).strip().splitlines()
         return lines[-1] if lines else "it said nothing"
 
-    def splats(self):
+    def splats(self, allow=()):
         text = self.console_text()
         if self.alive() and self.guest.boots:
             text += self.guest.dmesg()
-        return dmesg.find(text)
+        return dmesg.find(text, allow)
 
     # -- the balloon, through libvirt -------------------------------------------
 

@@ -13,7 +13,7 @@ class VirshError(LabError):
     """virsh said no; the text is its first error line."""
 
 
-def virsh(*args, timeout=60, tick=None):
+def virsh(*args, timeout=30, tick=None):
     """stdout of `virsh ARGS`. VirshError when it fails or does not answer."""
     what = f"virsh {args[0]}"
     command = ["virsh", "-q", "-c", URI, *args]

@@ -169,12 +169,12 @@ class VM:
         lines = (self.qemu_log() or self.console_text()).strip().splitlines()
         return lines[-1] if lines else "QEMU said nothing"
 
-    def splats(self):
-        """Complaints of the guest's kernel so far, see dmesg.find."""
+    def splats(self, allow=()):
+        """Complaints of the guest's kernel so far; allow: see dmesg.find."""
         text = self.console_text()
         if self.alive() and self.guest.boots:
             text += self.guest.dmesg()
-        return dmesg.find(text)
+        return dmesg.find(text, allow)
 
     # -- the balloon ----------------------------------------------------------
 
