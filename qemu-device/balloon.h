@@ -16,6 +16,7 @@
 #include "executor.h"
 #include "queue.h"
 #include "ram.h"
+#include "reclaim.h"
 #include "stats.h"
 #include "virtio_balloon.h"
 
@@ -50,6 +51,7 @@ struct Ballonet {
     uint32_t poison_val;
 
     BalloonRam ram;
+    BalloonReclaim reclaim;
     BalloonExecutor executor;
     BalloonStats stats;
     BalloonCounters count;

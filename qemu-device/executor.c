@@ -10,13 +10,9 @@
  * Context of everything here: BQL held.
  */
 #include "qemu/osdep.h"
-#include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "balloon.h"
 #include "trace.h"
-
-#define SLICE_NS (2 * SCALE_MS)
-#define RETRY_MS 1000
 
 /*
  * Pages gathered before their buffers go back: enough for long runs, little
@@ -26,15 +22,6 @@
 
 /* What may be done in the kicking thread: two of Linux' arrays. */
 #define INLINE_PFNS 512
-
-/*
- * One discard: long enough to be cheap for each page, and cut down while one
- * takes more than half a slice (a host that has to unmap 4 KiB pages needs
- * about 5 ms for 64 MiB, shared memory 13 ms).
- */
-#define STEP_MIN (4 * MiB)
-#define STEP_START (16 * MiB)
-#define STEP_MAX (64 * MiB)
 
 /* On a stop: PFNs of a half-read buffer still worth reading, and the longest wait. */
 #define DRAIN_PFNS (4 * GiB / VIRTIO_BALLOON_PFN_SIZE)
@@ -111,74 +98,6 @@ static void gather(Ballonet *s, int64_t deadline)
     }
 }
 
-/* Keeps what cannot be given back in the ledger, and looks again later. */
-static void note_inhibition(Ballonet *s, const char *why)
-{
-    BalloonExecutor *ex = &s->executor;
-    uint64_t withheld = balloon_zones_fresh(&s->ram.zones);
-
-    if (!withheld) {
-        return;
-    }
-    trace_ballonet_inhibited(why, withheld);
-    if (!ex->inhibited) {
-        ex->inhibited = true;
-        warn_report("balloon: memory cannot be given back to the host now (%s); "
-                    "it will be once that has ended", why);
-    }
-    timer_mod(ex->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + RETRY_MS);
-}
-
-static void fit_step(BalloonExecutor *ex, int64_t took, int64_t bytes)
-{
-    if (took > SLICE_NS / 2 && ex->step > STEP_MIN) {
-        ex->step /= 2;
-    } else if (took < SLICE_NS / 8 && bytes >= (int64_t)ex->step && ex->step < STEP_MAX) {
-        ex->step *= 2;
-    }
-}
-
-/*
- * Discards what is fresh.  Return: whether nothing is left that could be
- * discarded now; false where time ran out or a deflate came in, which must be
- * applied first.
- */
-static bool discard(Ballonet *s, int64_t deadline)
-{
-    BalloonExecutor *ex = &s->executor;
-
-    for (;;) {
-        const char *why = balloon_ram_inhibited();
-        int64_t t0 = get_clock(), bytes;
-
-        if (why) {
-            note_inhibition(s, why);
-            return true;
-        }
-        if (ex->inhibited) {
-            ex->inhibited = false;
-            trace_ballonet_uninhibited(balloon_zones_fresh(&s->ram.zones));
-        }
-        if (!virtio_queue_empty(s->deflateq)) {
-            return false;
-        }
-        bytes = balloon_ram_give_back(&s->ram, ex->step);
-        if (bytes < 0) {
-            return true;
-        }
-        if (bytes) {
-            s->count.discards++;
-            s->count.discarded_bytes += bytes;
-            fit_step(ex, get_clock() - t0, bytes);
-        } else {
-            s->count.failed_discards++;
-        }
-        if (late(deadline)) {
-            return false;
-        }
-    }
-}
-
 static void push_held(Ballonet *s)
 {
     BalloonExecutor *ex = &s->executor;
@@ -213,7 +132,7 @@ static void set_busy(Ballonet *s, bool busy)
 static bool slice(Ballonet *s, bool in_kick)
 {
     BalloonExecutor *ex = &s->executor;
-    int64_t t0 = get_clock(), deadline = t0 + SLICE_NS;
+    int64_t t0 = get_clock(), deadline = t0 + BALLOON_SLICE_NS;
     bool done = false;
 
     balloon_ram_begin(&s->ram);
@@ -225,7 +144,7 @@ static bool slice(Ballonet *s, bool in_kick)
         if (in_kick && (ex->inflate.elem || ex->nheld > 1 || ex->gathered > INLINE_PFNS)) {
             break;
         }
-        if (discard(s, deadline)) {
+        if (balloon_reclaim_run(s, deadline)) {
             push_held(s);
             done = idle(s);
         }
@@ -273,11 +192,9 @@ void balloon_executor_resume(Ballonet *s)
 
 void balloon_executor_init(Ballonet *s)
 {
-    DeviceState *dev = DEVICE(s);
-
-    s->executor = (BalloonExecutor){ .step = STEP_START };
-    s->executor.bh = virtio_bh_new_guarded(dev, bottom_half, s);
-    s->executor.retry = timer_new_ms(QEMU_CLOCK_REALTIME, bottom_half, s);
+    s->executor = (BalloonExecutor){ 0 };
+    s->executor.bh = virtio_bh_new_guarded(DEVICE(s), bottom_half, s);
+    balloon_reclaim_init(s, bottom_half);
 }
 
 /* Reads @buf to its end, or puts it back where that would take long. */
@@ -306,7 +223,7 @@ void balloon_executor_drain(Ballonet *s)
     int64_t deadline = get_clock() + DRAIN_NS;
 
     qemu_bh_cancel(ex->bh);
-    timer_del(ex->retry);
+    balloon_reclaim_pause(s);
     if (!ex->busy) {
         return;
     }
@@ -317,7 +234,7 @@ void balloon_executor_drain(Ballonet *s)
      * What time does not suffice for stays fresh in the ledger and is given
      * back when the VM goes on; its buffers need not wait for that.
      */
-    while (do_deflates(s, deadline) && !discard(s, deadline) && !late(deadline)) {
+    while (do_deflates(s, deadline) && !balloon_reclaim_run(s, deadline) && !late(deadline)) {
         continue;
     }
     settle(s, s->deflateq, &ex->deflate);
@@ -333,7 +250,6 @@ void balloon_executor_reset(Ballonet *s)
 
     trace_ballonet_reset(balloon_zones_in(&s->ram.zones));
     qemu_bh_cancel(ex->bh);
-    timer_del(ex->retry);
     while (ex->nheld) {
         balloon_queue_forget(s->inflateq, ex->held[--ex->nheld]);
     }
@@ -346,13 +262,13 @@ void balloon_executor_reset(Ballonet *s)
     ex->inflate.elem = ex->deflate.elem = NULL;
     ex->gathered = 0;
     ex->busy = false;
-    ex->inhibited = false;
     balloon_zones_clear(&s->ram.zones);
+    balloon_reclaim_reset(s);
 }
 
 void balloon_executor_fini(Ballonet *s)
 {
     balloon_executor_reset(s);
-    timer_free(s->executor.retry);
+    balloon_reclaim_fini(s);
     qemu_bh_delete(s->executor.bh);
 }

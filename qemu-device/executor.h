@@ -16,18 +16,18 @@
 #define BALLONET_EXECUTOR_H
 
 #include "qemu/main-loop.h"
-#include "qemu/timer.h"
+#include "qemu/timer.h" /* SCALE_MS */
 
 #include "queue.h"
+
+/* How long the main loop or a vCPU may be held at a time. */
+#define BALLOON_SLICE_NS (2 * SCALE_MS)
 
 struct Ballonet;
 
 typedef struct BalloonExecutor {
     QEMUBH *bh;         /* the next slice */
-    QEMUTimer *retry;   /* looks whether an inhibition has ended */
     bool busy;          /* the bottom half is at work; kicks are not needed */
-    bool inhibited;     /* warned of; until the inhibition ends */
-    uint64_t step;      /* bytes to discard in one call, fitted to the host's pace */
     BalloonBuffer inflate, deflate;             /* being read */
     VirtQueueElement *held[BALLOON_QUEUE_SIZE]; /* inflate buffers that wait for their discards */
     unsigned nheld;
