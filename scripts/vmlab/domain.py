@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, LabError
 from .guest import Guest
-from .session import Session, Shield
+from .session import Session, Shield, sweep_folders
 from .virsh import VirshError, virsh
 from .vm import KERNEL_ARGS
 from .waits import wait_for
@@ -120,7 +120,7 @@ class Domain:
         """Only QEMU; tick(fraction of a usual start) while libvirt works."""
         xml = self._session.dir / "domain.xml"
         xml.write_text(self.xml())
-        self._session.later(self._remove_log)
+        self._session.later(_remove_log, self.name)
         self._session.later(self._destroy)
         with Shield():  # libvirt would go on creating it after a Ctrl-C
             virsh("create", str(xml), timeout=180, tick=tick)
@@ -167,10 +167,6 @@ class Domain:
             return self.name.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
-
-    def _remove_log(self):
-        for path in LOGS.glob(f"{self.name}.log*"):
-            path.unlink(missing_ok=True)
 
     # -- how it is started ----------------------------------------------------
 
@@ -274,5 +270,12 @@ def sweep():
         found = re.fullmatch(r"ballonet-(\d+)-[0-9a-f]{6}", name)
         if found and not procs.alive(int(found.group(1))):
             virsh("destroy", name)
+            _remove_log(name)
             gone.append(name)
+    sweep_folders()
     return gone
+
+
+def _remove_log(name):
+    for path in LOGS.glob(f"{name}.log*"):
+        path.unlink(missing_ok=True)

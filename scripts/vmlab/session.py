@@ -32,7 +32,7 @@ class Session:
             for number in SIGNALS:
                 if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                     self._old[number] = signal.signal(number, _interrupt)
-        self.dir = Path(tempfile.mkdtemp(prefix="ballonet-"))
+        self.dir = Path(tempfile.mkdtemp(prefix=f"ballonet-{os.getpid()}-"))
         self.dir.chmod(0o755)  # libvirt's user must pass through
         self.later(shutil.rmtree, self.dir, ignore_errors=True)
         return self
@@ -53,6 +53,14 @@ class Session:
             for number, handler in {**held, **self._old}.items():
                 signal.signal(number, handler)
         return False
+
+
+def sweep_folders():
+    """Removes the folders of runs that were killed before they could do it."""
+    for path in Path(tempfile.gettempdir()).glob("ballonet-*-*"):
+        pid = path.name.split("-")[1]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}") and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _interrupt(number, _frame):

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
 FONT = "font-family='DejaVu Sans, Verdana, sans-serif'"
-LEFT, RIGHT, BOTTOM, ROW = 74, 24, 58, 20
+LEFT, RIGHT, TOP, BOTTOM, ROW = 74, 24, 92, 58, 20
+TINTS = ("#f3ecdf", "#e8edf3")
 CHAR = 6.6  # width of a letter at 12 px, roughly
 
 
@@ -37,7 +38,7 @@ class Chart:
     def svg(self):
         self._x_max = max((x for curve in self.curves for x, _ in curve.points), default=1) or 1
         rows, labels = self._label_rows()
-        self._top = 92 + rows * ROW
+        self._top = TOP + rows * ROW
         parts = [
             f"<svg xmlns='http://www.w3.org/2000/svg' width='{self.width}' height='{self.height}'"
             f" viewBox='0 0 {self.width} {self.height}' {FONT}>",
@@ -72,17 +73,22 @@ class Chart:
         return len(ends), labels
 
     def _bands(self, labels):
-        for (begin, end, words), (left, row, middle) in zip(self.phases, labels):
+        bottom = self.height - BOTTOM
+        for index, (begin, end, _) in enumerate(self.phases):
             x, width = self._x(begin), max(self._x(end) - self._x(begin), 2)
-            y = 92 + row * ROW
             yield (
                 f"<rect x='{x:.1f}' y='{self._top}' width='{width:.1f}'"
-                f" height='{self.height - BOTTOM - self._top}' fill='#f0e9dc'/>"
+                f" height='{bottom - self._top}' fill='{TINTS[index % len(TINTS)]}'/>"
             )
+        # all leaders before all names, so that none crosses a name
+        for _, row, middle in labels:
+            top = TOP + row * ROW + 3
+            yield f"<path d='M{middle:.1f} {top} V{self._top}' stroke='#c9b999' fill='none'/>"
+        for (_, _, words), (left, row, _) in zip(self.phases, labels):
+            y, width = TOP + row * ROW, len(words) * CHAR
             yield (
-                f"<path d='M{middle:.1f} {y + 3} V{self._top}' stroke='#c9b999' fill='none'/>"
-                f"<rect x='{left - 3:.1f}' y='{y - 13}' width='{len(words) * CHAR + 6:.1f}'"
-                f" height='17' fill='#ffffff'/>"
+                f"<rect x='{left - 3:.1f}' y='{y - 13}' width='{width + 6:.1f}' height='17'"
+                " fill='#ffffff'/>"
             )
             yield _text(left, y, words, 12, "#6b5a35")
 
