@@ -44,6 +44,7 @@ struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
 
 void rig_check(void);
+void rig_check_rest(void);
 void rig_check_quiet(void);
 
 #endif

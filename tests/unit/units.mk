@@ -10,9 +10,9 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 GUEST_OBJS := $(addprefix $(OUT)/guest/,sim.o lock.o work.o vm_model.o vm_compact.o \
 	fake_host.o rig.o rig_check.o pages.o blocks.o mobility_mops.o relocate.o hostcomm.o resize.o \
-	resize_life.o resize_policy.o supply.o oom.o probe.o)
+	resize_life.o resize_policy.o supply.o oom.o probe.o pm.o)
 
-MOVABLE := vm_model pages blocks
+MOVABLE := vm_model pages blocks relocate relocate_wait hostcomm lifecycle
 UNITS += resize_policy $(MOVABLE)
 
 SRC_resize_policy := $(DRV)/resize_policy.c

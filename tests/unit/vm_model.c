@@ -106,10 +106,8 @@ static struct page *alloc_block(unsigned int order, enum vm_owner owner)
 
 	if (!first)
 		return NULL;
-	for (unsigned long i = 0; i < 1UL << order; i++) {
+	for (unsigned long i = 0; i < 1UL << order; i++)
 		take_frame(&first[i], owner);
-		first[i].whole = order;
-	}
 	first->private = 0;
 	first->count = 1;
 	return first;
@@ -137,9 +135,9 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 void split_page(struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
-		sim_check(page[i].whole == (order > 0), "a block is split that is none");
-		page[i].whole = false;
-		page[i].count = 1;
+		sim_check(!i == !!page[i].count, "frame %lu split off a block with %d references",
+			  index_of(page + i), page[i].count);
+		page[i].count += i > 0;
 	}
 }
 
@@ -157,7 +155,7 @@ static void free_frame(struct page *page)
 	sim_check(!vm_mops(page), "frame %lu freed while it leads to a driver", i);
 	page->owner = VM_FREE;
 	page->mapping = NULL;
-	page->isolated = page->whole = false;
+	page->isolated = false;
 	hide(page);
 	nr_free++;
 }
@@ -175,7 +173,6 @@ void __free_pages(struct page *page, unsigned int order)
 			  index_of(page + i), page[i].count, page[i].mapping);
 		free_frame(&page[i]);
 	}
-	page->whole = false;
 	put_page(page);
 }
 
@@ -205,10 +202,8 @@ void get_page(struct page *page)
 void put_page(struct page *page)
 {
 	sim_check(page->count > 0, "frame %lu: one put_page() too many", index_of(page));
-	if (!--page->count) {
-		sim_check(!page->whole, "frame %lu: a block freed as a page", index_of(page));
+	if (!--page->count)
 		free_frame(page);
-	}
 	sim_point();
 }
 

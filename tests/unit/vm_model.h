@@ -37,11 +37,10 @@ enum vm_host {
  * @index: the owner's
  * @mapping: how to move it, and in its low bits that it was ever made movable,
  *	which sticks until it is free
- * @count: references
+ * @count: references; of a block in one piece only the first frame has any
  * @locker: who holds the page lock
  * @isolated: PG_isolated
  * @offline: its content is not there
- * @whole: of a block that was not split yet
  */
 struct page {
 	struct list_head lru;
@@ -52,7 +51,6 @@ struct page {
 	struct sim_task *locker;
 	bool isolated;
 	bool offline;
-	bool whole;
 	enum vm_owner owner;
 	enum vm_host host;
 };

@@ -264,9 +264,16 @@ static bool never(void *arg)
 	return arg == &never;
 }
 
+unsigned long sim_after(unsigned long ticks)
+{
+	unsigned long then = jiffies + ticks;
+
+	return then == SIM_FOREVER ? 0 : then;
+}
+
 void sim_sleep(unsigned long ticks)
 {
-	sim_block(never, NULL, jiffies + ticks, "time to pass");
+	sim_block(never, NULL, sim_after(ticks), "time to pass");
 }
 
 /* Lets all others run as far as they get without time passing. */

@@ -44,6 +44,9 @@ void sim_spawn(const char *name, void (*fn)(void *arg), void *arg);
 void sim_spawn_daemon(const char *name, void (*fn)(void *arg), void *arg);
 void sim_join(void);
 
+/* A moment so many ticks from now, which is never SIM_FOREVER. */
+unsigned long sim_after(unsigned long ticks);
+
 void sim_point(void);
 void sim_yield(void);
 void sim_sleep(unsigned long ticks);

@@ -20,7 +20,7 @@ void wake_up_all(wait_queue_head_t *wq);
 
 /* Return: 0 at the end of the time, else what is left of it, at least 1. */
 #define wait_event_timeout(wq, cond, timeout) ({ \
-	unsigned long end__ = jiffies + (timeout); \
+	unsigned long end__ = sim_after(timeout); \
 	bool ok__; \
 	sim_might_sleep("wait_event_timeout"); \
 	for (;;) { \

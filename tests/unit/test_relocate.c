@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Moving ballooned pages: what the host is told and in which order, what is
+ * free when, what happens when batches run out, when the balloon closes and
+ * when the device is reset half-way.  Each case on the PFN queues and with
+ * page ops.  Compaction here is MIGRATE_ASYNC unless a test says otherwise;
+ * the modes that wait are in test_relocate_wait.c.
+ */
+#include "rig.h"
+
+#define ALL_HELD (RELOCATE_BATCH * RELOCATE_BATCHES)
+
+/* A balloon of single pages, then a host that answers when told. */
+static void settled(unsigned long pages)
+{
+	rig_inflate(pages);
+	rig_break_blocks();
+	host.at_once = false;
+}
+
+/* Moves the oldest pages on the list, in clusters as compaction does. */
+static struct vm_result move_oldest(unsigned int n, enum migrate_mode mode)
+{
+	struct vm_result r;
+	LIST_HEAD(isolated);
+
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(vm_isolate(rig_listed(0), mode, &isolated));
+	r = vm_migrate(&isolated, mode);
+	vm_putback(&isolated);
+	return r;
+}
+
+static void test_a_move_is_told_and_then_the_old_frame_is_free(void **state)
+{
+	struct page *old;
+	LIST_HEAD(isolated);
+
+	settled(100);
+	old = rig_listed(0);
+	assert_true(vm_isolate(old, MIGRATE_ASYNC, &isolated));
+	assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 1);
+	assert_int_equal(old->owner, VM_BALLOON);
+	assert_int_equal(rig->pages.arriving, 1);
+	assert_int_equal(fake_host_unanswered(), 0);
+	/* For company, but not for long. */
+	sim_advance(2);
+	assert_int_equal(fake_host_unanswered(), 1);
+	assert_int_equal(old->owner, VM_BALLOON);
+	rig_check();
+	fake_host_answer_all();
+	assert_int_equal(old->owner, VM_FREE);
+	assert_int_equal(pages_size(&rig->pages), 100);
+	assert_int_equal(vm_events[BALLOON_MIGRATE], 1);
+	rig_check_quiet();
+}
+
+/* PFN queues: the deflate of the old page follows the answer to the inflate. */
+static void test_inflate_is_acknowledged_before_deflate(void **state)
+{
+	settled(100);
+	assert_int_equal(move_oldest(10, MIGRATE_ASYNC).moved, 10);
+	sim_advance(2);
+	assert_int_equal(vm_count_host(VM_HOST_ENTERING), 10);
+	assert_int_equal(vm_count_host(VM_HOST_LEAVING), 0);
+	assert_int_equal(fake_host_answer(HOSTCOMM_VQ_DEFLATE, 9), 0);
+	fake_host_answer(HOSTCOMM_VQ_INFLATE, 1);
+	sim_settle();
+	assert_int_equal(vm_count_host(VM_HOST_ENTERING), 0);
+	assert_int_equal(vm_count_host(VM_HOST_LEAVING), 10);
+	assert_int_equal(rig->pages.arriving, 0);
+	assert_int_equal(vm_count(VM_BALLOON), 110);
+	fake_host_answer(HOSTCOMM_VQ_DEFLATE, 1);
+	sim_settle();
+	assert_int_equal(vm_count(VM_BALLOON), 100);
+	rig_check_quiet();
+}
+
+/* Page ops: one buffer says both. */
+static void test_a_batch_is_one_request(void **state)
+{
+	unsigned int before;
+
+	settled(600);
+	before = host.posts[HOSTCOMM_SWAP];
+	assert_int_equal(move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved, RELOCATE_BATCH);
+	sim_settle();
+	assert_int_equal(host.posts[HOSTCOMM_SWAP] - before, 1);
+	assert_int_equal(fake_host_unanswered(), 1);
+	fake_host_answer_all();
+	assert_int_equal(host.posts[HOSTCOMM_DEFLATE], 0);
+	rig_check_quiet();
+}
+
+static void test_an_arriving_page_is_neither_isolated_nor_deflated(void **state)
+{
+	LIST_HEAD(isolated);
+
+	settled(50);
+	assert_int_equal(move_oldest(50, MIGRATE_ASYNC).moved, 50);
+	for (unsigned long i = 0; i < vm_nr_frames; i++)
+		assert_false(vm_isolate(&vm_frames[i], MIGRATE_SYNC, &isolated));
+	rig_target(0);
+	sim_advance(HZ);
+	assert_int_equal(pages_size(&rig->pages), 50);
+	assert_int_equal(rig->pages.arriving, 50);
+	fake_host_answer_all();
+	sim_advance(HZ);
+	fake_host_answer_all();
+	assert_int_equal(pages_size(&rig->pages), 0);
+	rig_check_quiet();
+}
+
+static void test_a_moved_page_moves_again(void **state)
+{
+	settled(40);
+	for (int round = 0; round < 30; round++) {
+		assert_int_equal(move_oldest(40, MIGRATE_ASYNC).moved, 40);
+		sim_advance(2);
+		fake_host_answer_all();
+		rig_check_quiet();
+	}
+	assert_int_equal(vm_events[BALLOON_MIGRATE], 1200);
+}
+
+static void test_busy_while_the_host_has_every_batch(void **state)
+{
+	struct vm_result r;
+	unsigned int moved = 0;
+
+	settled(2000);
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		moved += move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved;
+	assert_int_equal(moved, ALL_HELD);
+	assert_int_equal(rig_moves_held(), ALL_HELD);
+	r = move_oldest(5, MIGRATE_ASYNC);
+	assert_int_equal(r.moved, 0);
+	/* Once a page, not ten times: trying again at once would not help. */
+	assert_int_equal(r.calls, 5);
+	assert_int_equal(r.failed, 5);
+	assert_int_equal(rig->relocate.stats.busy, 5);
+	rig_check();
+	fake_host_answer_all();
+	assert_int_equal(rig_moves_held(), 0);
+	assert_int_equal(move_oldest(5, MIGRATE_ASYNC).moved, 5);
+	sim_advance(2);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+/* Answered, but nobody has read it: the callback reads it for itself. */
+static void test_unread_answers_make_room(void **state)
+{
+	settled(2000);
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+		fake_host_answer(vq, FAKE_HOST_RING);
+	host.at_once = true;
+	assert_int_equal(move_oldest(1, MIGRATE_ASYNC).moved, 1);
+	sim_advance(2);
+	rig_check_quiet();
+}
+
+static int again_calls;
+
+static void reopen_at_third(enum vm_point at, struct page *page)
+{
+	if (at != VM_MIGRATE_CALL)
+		return;
+	if (++again_calls == 1)
+		rig->pages.closed = true;
+	if (again_calls == 4)
+		pages_open(&rig->pages);
+}
+
+static void test_again_while_closing_then_moved(void **state)
+{
+	struct vm_result r;
+	LIST_HEAD(isolated);
+
+	settled(10);
+	assert_true(vm_isolate(rig_listed(0), MIGRATE_ASYNC, &isolated));
+	again_calls = 0;
+	vm_hook = reopen_at_third;
+	r = vm_migrate(&isolated, MIGRATE_ASYNC);
+	vm_hook = NULL;
+	assert_int_equal(r.calls, 4);
+	assert_int_equal(r.again, 3);
+	assert_int_equal(r.moved, 1);
+	sim_advance(2);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+static void compact_late(void *arg)
+{
+	struct list_head *isolated = arg;
+	struct vm_result r;
+
+	sim_sleep(20);
+	r = vm_migrate(isolated, MIGRATE_ASYNC);
+	sim_check(!r.moved && r.calls == 3 * 10, "%u moved in %u calls", r.moved, r.calls);
+	vm_putback(isolated);
+}
+
+static void test_closing_while_isolated_ends_in_putback(void **state)
+{
+	LIST_HEAD(isolated);
+
+	rig_inflate(10);
+	rig_break_blocks();
+	for (int i = 0; i < 3; i++)
+		assert_true(vm_isolate(rig_listed(0), MIGRATE_ASYNC, &isolated));
+	sim_spawn("compactor", compact_late, &isolated);
+	rig_remove();
+	sim_join();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static struct page *far_frame(void)
+{
+	struct page *page = vm_alloc(VM_CORE);
+	unsigned long tries = 100000;
+
+	while (page_zone(page) == &vm_zone[0] && tries--) {
+		put_page(page);
+		page = vm_alloc(VM_CORE);
+	}
+	return page;
+}
+
+static void test_moves_across_zones_keep_managed_counts(void **state)
+{
+	settled(500);
+	vm_new_frame = far_frame;
+	assert_int_equal(move_oldest(200, MIGRATE_ASYNC).moved, 200);
+	sim_advance(2);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+/* Resets with a batch in each state it can be in. */
+static void reset_with(unsigned int filling, int inflating, int deflating)
+{
+	settled(2000);
+	for (int i = 0; i < deflating; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	/* Swaps know no such state: there they are done then. */
+	fake_host_answer(rig->hostcomm.ops->swap ? HOSTCOMM_VQ_OPS : HOSTCOMM_VQ_INFLATE,
+			 deflating);
+	sim_settle();
+	for (int i = 0; i < inflating; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	if (filling)
+		move_oldest(filling, MIGRATE_ASYNC);
+	rig_check();
+	rig_remove();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static void test_reset_with_a_batch_filling(void **state)
+{
+	reset_with(7, 0, 0);
+}
+
+static void test_reset_with_batches_inflating(void **state)
+{
+	reset_with(0, 2, 0);
+}
+
+static void test_reset_with_batches_deflating(void **state)
+{
+	reset_with(0, 0, 3);
+}
+
+static void test_reset_with_batches_in_all_states(void **state)
+{
+	reset_with(9, 1, 2);
+}
+
+static void test_reset_of_a_broken_device(void **state)
+{
+	settled(2000);
+	move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	move_oldest(5, MIGRATE_ASYNC);
+	host.broken = true;
+	assert_int_equal(move_oldest(5, MIGRATE_ASYNC).moved, 0);
+	rig_remove();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
+#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
+#define both(test) with_rig(test), with_ops(test)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		both(test_a_move_is_told_and_then_the_old_frame_is_free),
+		with_rig(test_inflate_is_acknowledged_before_deflate),
+		with_ops(test_a_batch_is_one_request),
+		both(test_an_arriving_page_is_neither_isolated_nor_deflated),
+		both(test_a_moved_page_moves_again),
+		both(test_busy_while_the_host_has_every_batch),
+		both(test_unread_answers_make_room),
+		both(test_again_while_closing_then_moved),
+		both(test_closing_while_isolated_ends_in_putback),
+		both(test_moves_across_zones_keep_managed_counts),
+		both(test_reset_with_a_batch_filling),
+		both(test_reset_with_batches_inflating),
+		with_rig(test_reset_with_batches_deflating),
+		both(test_reset_with_batches_in_all_states),
+		both(test_reset_of_a_broken_device),
+	};
+
+	return cmocka_run_group_tests_name("relocate", tests, NULL, NULL);
+}

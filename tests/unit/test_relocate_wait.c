@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Who waits for the host when a page moves, and for how long (I5, I6): nobody
+ * but MIGRATE_SYNC, and that not for ever.  The machine fails any sleep in the
+ * other modes; here is what the waits are good for and what ends them.
+ */
+#include "rig.h"
+
+/* The patience that relocate.c has with a silent host. */
+#define PATIENCE	(HZ / 2)
+
+static void settled(unsigned long pages)
+{
+	rig_inflate(pages);
+	rig_break_blocks();
+	host.at_once = false;
+}
+
+static void isolate_oldest(unsigned int n, struct list_head *isolated)
+{
+	while (n--)
+		assert_true(vm_isolate(rig_listed(0), MIGRATE_SYNC, isolated));
+}
+
+static struct vm_result move_oldest(unsigned int n, enum migrate_mode mode)
+{
+	struct vm_result r;
+	LIST_HEAD(isolated);
+
+	isolate_oldest(n, &isolated);
+	r = vm_migrate(&isolated, mode);
+	vm_putback(&isolated);
+	return r;
+}
+
+/* Answers each request some ticks after it came, for so many ticks. */
+static void slow_host(void *arg)
+{
+	for (unsigned long end = jiffies + 2 * HZ; time_before(jiffies, end);) {
+		sim_sleep(3);
+		for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+			fake_host_answer(vq, 1);
+	}
+}
+
+static void test_sync_callers_find_the_frames_free(void **state)
+{
+	struct vm_result r;
+	struct page *first;
+
+	settled(1024);
+	/* A range full of ballooned pages, as compaction left it. */
+	for (first = vm_frames; !first->offline; first += 64)
+		;
+	sim_spawn("host", slow_host, NULL);
+	assert_int_equal(vm_contig(first, 64, &r), 0);
+	assert_int_equal(r.moved, 64);
+	assert_int_equal(rig->relocate.stats.waits, 1);
+	sim_join();
+	rig_check_quiet();
+}
+
+static void test_sync_flushes_at_the_last_isolated_page(void **state)
+{
+	settled(100);
+	sim_spawn("host", slow_host, NULL);
+	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	/* Not in two, nor page by page. */
+	assert_int_equal(rig->relocate.stats.batches, 1);
+	assert_int_equal(rig_moves_held(), 0);
+	assert_int_equal(vm_count(VM_BALLOON), 100);
+	sim_join();
+	rig_check_quiet();
+}
+
+static void test_a_silent_host_ends_the_wait_not_the_move(void **state)
+{
+	unsigned long before;
+
+	settled(100);
+	before = jiffies;
+	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	assert_in_range(jiffies - before, PATIENCE, PATIENCE + 2);
+	assert_int_equal(rig_moves_held(), 20);
+	rig_check();
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+static void test_sync_waits_for_a_batch_but_not_for_ever(void **state)
+{
+	unsigned long before;
+	struct vm_result r;
+
+	settled(2000);
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	before = jiffies;
+	r = move_oldest(1, MIGRATE_SYNC);
+	assert_int_equal(r.moved, 0);
+	assert_int_equal(r.calls, 1);
+	assert_in_range(jiffies - before, PATIENCE, PATIENCE + 2);
+	sim_spawn("host", slow_host, NULL);
+	before = jiffies;
+	assert_int_equal(move_oldest(1, MIGRATE_SYNC).moved, 1);
+	assert_in_range(jiffies - before, 1, PATIENCE);
+	sim_join();
+	rig_check_quiet();
+}
+
+/* ASYNC and SYNC_LIGHT with a silent host: no time passes at all. */
+static void test_others_never_wait(void **state)
+{
+	unsigned long before;
+
+	settled(2000);
+	before = jiffies;
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		move_oldest(RELOCATE_BATCH, i % 2 ? MIGRATE_ASYNC : MIGRATE_SYNC_LIGHT);
+	move_oldest(20, MIGRATE_ASYNC);
+	move_oldest(20, MIGRATE_SYNC_LIGHT);
+	assert_int_equal(jiffies, before);
+	assert_int_equal(rig->relocate.stats.waits, 0);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+static void mover(void *arg)
+{
+	struct vm_result *r = arg;
+
+	*r = move_oldest(10, MIGRATE_SYNC);
+}
+
+/* Removal comes while a callback sleeps for the host: it must outlive that. */
+static void test_removal_while_a_callback_waits(void **state)
+{
+	struct vm_result r = {};
+
+	settled(100);
+	sim_spawn("compactor", mover, &r);
+	sim_settle();
+	assert_int_equal(rig_moves_held(), 10);
+	rig_remove();
+	sim_join();
+	assert_int_equal(r.moved, 10);
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static void test_removal_while_a_callback_waits_for_a_batch(void **state)
+{
+	struct vm_result r = {};
+
+	settled(2000);
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	sim_spawn("compactor", mover, &r);
+	sim_settle();
+	rig_remove();
+	sim_join();
+	assert_int_equal(r.moved, 0);
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static void test_a_broken_device_is_not_waited_for(void **state)
+{
+	unsigned long before;
+
+	settled(100);
+	host.broken = true;
+	before = jiffies;
+	assert_int_equal(move_oldest(10, MIGRATE_SYNC).moved, 0);
+	assert_int_equal(jiffies, before);
+	rig_check();
+}
+
+static void answer_on_return(enum vm_point at, struct page *page)
+{
+	if (at == VM_MIGRATE_RETURNED)
+		fake_host_answer_all();
+}
+
+/* The answers come before the core has let go of the pages. */
+static void test_answers_before_the_core_is_done(void **state)
+{
+	settled(600);
+	vm_hook = answer_on_return;
+	assert_int_equal(move_oldest(RELOCATE_BATCH + 3, MIGRATE_ASYNC).moved, RELOCATE_BATCH + 3);
+	vm_hook = NULL;
+	sim_advance(2);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
+#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
+#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
+#define both(test) with_rig(test), with_ops(test)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		both(test_sync_callers_find_the_frames_free),
+		both(test_sync_flushes_at_the_last_isolated_page),
+		both(test_a_silent_host_ends_the_wait_not_the_move),
+		both(test_sync_waits_for_a_batch_but_not_for_ever),
+		both(test_others_never_wait),
+		both(test_removal_while_a_callback_waits),
+		both(test_removal_while_a_callback_waits_for_a_batch),
+		both(test_a_broken_device_is_not_waited_for),
+		both(test_answers_before_the_core_is_done),
+	};
+
+	return cmocka_run_group_tests_name("relocate_wait", tests, NULL, NULL);
+}
