@@ -27,13 +27,16 @@ static void oom_done(struct hostcomm_request *rq, int err)
 	struct virtio_balloon *vb = container_of(rq, struct virtio_balloon,
 						 oom.rq);
 
-	if (!err || err == -ENODEV) {
-		vb->oom.released += rq->pages;
-		supply_release(vb, &rq->page_list);
-	} else {
-		/* The host disagrees on what is ballooned: nothing is freed. */
-		pages_add(&vb->pages, &rq->page_list);
-	}
+	LIST_HEAD(chunks);
+
+	/* A reset ends the host's right to them all. */
+	if (err == -ENODEV)
+		rq->acked = rq->pages;
+	supply_split(&rq->page_list, rq->acked, &chunks);
+	supply_release(vb, &chunks);
+	vb->oom.released += rq->acked;
+	/* What the host refused to give back is not freed. */
+	pages_add(&vb->pages, &rq->page_list);
 	/* Pairs with oom_is_done(): who sees it may use @rq again. */
 	smp_store_release(&vb->oom.busy, false);
 }
@@ -70,7 +73,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg
 	oom->busy = true;
 	hostcomm_submit(&oom->rq);
 	if (hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
-		*freed += pages;
+		*freed += oom->rq.acked;
 	trace_virtio_balloon_oom(pages, *freed);
 	resize_ran_dry(&vb->resize);
 	return NOTIFY_OK;

@@ -380,16 +380,23 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
 }
 
 /**
- * pages_refused() - the host refused a move of pages_replace()
+ * pages_refused() - undo pages_replace(): the host refused the move
  * @bp: the balloon
  * @page: the old page; the balloon's again
  * @newpage: ARRIVING; freed
  *
  * Context: process; does not sleep.
+ * Return: false while the migration core is not done with both pages: it
+ * unlinks @page, then drops its reference.  Try again later.
  */
-void pages_refused(struct balloon_pages *bp, struct page *page,
+bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage)
 {
+	if (page_count(page) != 1 || !trylock_page(newpage))
+		return false;
+	page_unmark(newpage);
+	unlock_page(newpage);
+
 	page_mark(bp, page);
 	spin_lock(&bp->lock);
 	page_set_state(page, BALLOON_PAGE_LISTED);
@@ -397,19 +404,8 @@ void pages_refused(struct balloon_pages *bp, struct page *page,
 	bp->listed++;
 	bp->arriving--;
 	spin_unlock(&bp->lock);
-
-	/*
-	 * Its lock may be held by a migrate callback that waits for this very
-	 * answer; then freeing it clears its marks.
-	 */
-	if (trylock_page(newpage)) {
-		page_unmark(newpage);
-		unlock_page(newpage);
-	} else {
-		page_set_state(newpage, BALLOON_PAGE_ALIEN);
-		__ClearPageOffline(newpage);
-	}
 	put_page(newpage);
+	return true;
 }
 
 /**

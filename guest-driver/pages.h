@@ -114,7 +114,7 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 void pages_moved(struct balloon_pages *bp);
 void pages_arrived(struct balloon_pages *bp, struct page *page);
-void pages_refused(struct balloon_pages *bp, struct page *page,
+bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 bool pages_last_isolated(struct balloon_pages *bp);
 

@@ -68,6 +68,7 @@ int balloon_start(struct virtio_balloon *vb)
 		return err;
 	}
 	virtio_device_ready(vb->vdev);
+	vb->relocate.hurry = false;
 	pages_open(&vb->pages);
 	hostcomm_start(&vb->hostcomm);
 	stats_start(&vb->stats, stats);
@@ -89,11 +90,13 @@ void balloon_stop(struct virtio_balloon *vb)
 	resize_stop(&vb->resize);
 	stats_stop(&vb->stats);
 	oom_stop(vb);
+	relocate_hurry(&vb->relocate);
 	pages_close(&vb->pages);
 	relocate_stop(&vb->relocate);
 	resize_give_back(&vb->resize);
 	virtio_reset_device(vb->vdev);
 	hostcomm_stop(&vb->hostcomm);
+	relocate_settle(&vb->relocate);
 	resize_free_rest(&vb->resize);
 	vb->vdev->config->del_vqs(vb->vdev);
 }

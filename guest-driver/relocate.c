@@ -29,85 +29,6 @@
 /* How long a synchronous caller is kept waiting by a silent host. */
 #define RELOCATE_PATIENCE	(HZ / 2)
 
-/* The batch is done with; it may be filled again. */
-static void relocate_finish(struct relocate_batch *b, unsigned int refused)
-{
-	struct relocate *rl = b->rl;
-
-	spin_lock(&rl->lock);
-	rl->stats.refused += refused;
-	b->nr = 0;
-	b->serial++;
-	b->state = RELOCATE_IDLE;
-	spin_unlock(&rl->lock);
-}
-
-static void relocate_deflated(struct hostcomm_request *rq, int err)
-{
-	struct relocate_batch *b = container_of(rq, struct relocate_batch,
-						deflate);
-	unsigned int i;
-
-	for (i = 0; i < b->nr; i++)
-		put_page(b->old[i]);
-	relocate_finish(b, 0);
-}
-
-static void relocate_swapped(struct relocate_batch *b, int err)
-{
-	/* A dead device can discard nothing any more: all is as if told. */
-	unsigned int i, told = err == -ENODEV ? b->nr : b->inflate.acked;
-
-	for (i = 0; i < b->nr; i++) {
-		if (i < told) {
-			pages_arrived(b->rl->bp, b->new[i]);
-			put_page(b->old[i]);
-		} else {
-			pages_refused(b->rl->bp, b->old[i], b->new[i]);
-		}
-	}
-	relocate_finish(b, b->nr - told);
-}
-
-static void relocate_inflated(struct hostcomm_request *rq, int err)
-{
-	struct relocate_batch *b = container_of(rq, struct relocate_batch,
-						inflate);
-	unsigned int i;
-
-	if (b->state == RELOCATE_SWAPPING) {
-		relocate_swapped(b, err);
-		return;
-	}
-
-	/* Also when the device died: the pages are the balloon's either way. */
-	for (i = 0; i < b->nr; i++)
-		pages_arrived(b->rl->bp, b->new[i]);
-
-	b->state = RELOCATE_DEFLATING;
-	hostcomm_begin(&b->deflate, HOSTCOMM_DEFLATE);
-	for (i = 0; i < b->nr; i++)
-		hostcomm_add(&b->deflate, b->old[i], 1);
-	hostcomm_submit(&b->deflate);
-}
-
-/* Sends a batch that left FILLING; no lock held. */
-static void relocate_send(struct relocate_batch *b)
-{
-	bool swap = b->rl->hc->ops->swap;
-	unsigned int i;
-
-	b->state = swap ? RELOCATE_SWAPPING : RELOCATE_INFLATING;
-	hostcomm_begin(&b->inflate, swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE);
-	for (i = 0; i < b->nr; i++) {
-		if (swap)
-			hostcomm_add_swap(&b->inflate, b->old[i], b->new[i]);
-		else
-			hostcomm_add(&b->inflate, b->new[i], 1);
-	}
-	hostcomm_submit(&b->inflate);
-}
-
 /* Takes the batch off @filling for its trip; relocate.lock held. */
 static struct relocate_batch *relocate_seal(struct relocate *rl)
 {
@@ -165,7 +86,7 @@ static bool relocate_has_room(void *arg)
 	bool ok;
 
 	spin_lock(&rl->lock);
-	ok = relocate_open(rl);
+	ok = relocate_open(rl) || rl->hurry;
 	spin_unlock(&rl->lock);
 	return ok;
 }
@@ -179,9 +100,8 @@ static bool relocate_is_told(void *arg)
 {
 	struct relocate_ticket *t = arg;
 
-	/* Nor does the end of the balloon wait for the patience of a caller. */
 	return READ_ONCE(t->batch->serial) != t->serial ||
-	       READ_ONCE(t->batch->rl->bp->closed);
+	       READ_ONCE(t->batch->rl->hurry);
 }
 
 static void relocate_count(struct relocate *rl, u64 *counter)
@@ -265,10 +185,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 	spin_unlock(&rl->lock);
 
 	trace_virtio_balloon_migrate(page, newpage, mode, 0);
-	if (rl->managed && page_zone(page) != page_zone(newpage)) {
-		adjust_managed_page_count(page, 1);
-		adjust_managed_page_count(newpage, -1);
-	}
+	relocate_recharge(rl, page, newpage);
 	if (full)
 		relocate_send(full);
 	else if (first)
@@ -302,6 +219,7 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 	rl->managed = managed;
 	spin_lock_init(&rl->lock);
 	INIT_DELAYED_WORK(&rl->flush_work, relocate_flush_work);
+	INIT_DELAYED_WORK(&rl->undo_work, relocate_undo_work);
 	rl->batch = kcalloc(RELOCATE_BATCHES, sizeof(*rl->batch), GFP_KERNEL);
 	if (!rl->batch)
 		return -ENOMEM;
@@ -321,6 +239,18 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 		rl->capacity = b->inflate.max_chunks;
 	}
 	return 0;
+}
+
+/**
+ * relocate_hurry() - end the waits of callbacks: the balloon goes
+ * @rl: initialised
+ *
+ * Context: may sleep.
+ */
+void relocate_hurry(struct relocate *rl)
+{
+	WRITE_ONCE(rl->hurry, true);
+	wake_up_all(&rl->hc->acked);
 }
 
 /**

@@ -31,6 +31,8 @@ struct relocate;
  * @RELOCATE_INFLATING: the host is being told of the new pages
  * @RELOCATE_DEFLATING: the new pages are the balloon's; the host is being told
  *	that the old ones are not
+ * @RELOCATE_REFUSED: the host refused the moves that are left in the batch;
+ *	undone as soon as the migration core has let go of the pages
  */
 enum relocate_state {
 	RELOCATE_IDLE,
@@ -38,13 +40,14 @@ enum relocate_state {
 	RELOCATE_SWAPPING,
 	RELOCATE_INFLATING,
 	RELOCATE_DEFLATING,
+	RELOCATE_REFUSED,
 };
 
 /**
  * struct relocate_batch - moves told to the host together
  * @rl: whose
  * @state: under relocate.lock while IDLE or FILLING, else the one request's
- *	that is out
+ *	that is out, or @undo_work's while REFUSED
  * @serial: counts uses, so that a waiter knows when its moves are told
  * @nr: moves, at most RELOCATE_BATCH
  * @old: pages that left, each with the balloon's reference
@@ -86,9 +89,11 @@ struct relocate_stats {
  * @managed: pages of the balloon are taken off the zone's managed pages;
  *	probe-time only
  * @capacity: moves that go into a batch; probe-time only
+ * @hurry: callbacks must not wait for the host any more
  * @lock: protects @filling, @stats and the batches while IDLE or FILLING
  * @filling: the batch that takes moves, or NULL
  * @flush_work: sends a batch that did not fill up soon
+ * @undo_work: undoes moves that the host refused
  * @batch: all of them
  */
 struct relocate {
@@ -96,10 +101,12 @@ struct relocate {
 	struct hostcomm *hc;
 	bool managed;
 	unsigned int capacity;
+	bool hurry;
 	spinlock_t lock;
 	struct relocate_batch *filling;
 	struct relocate_stats stats;
 	struct delayed_work flush_work;
+	struct delayed_work undo_work;
 	struct relocate_batch *batch;
 };
 
@@ -107,7 +114,16 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 		  struct hostcomm *hc, bool managed);
 void relocate_exit(struct relocate *rl);
 void relocate_flush(struct relocate *rl);
+void relocate_hurry(struct relocate *rl);
 void relocate_stop(struct relocate *rl);
+void relocate_settle(struct relocate *rl);
+
+/* Between relocate.c and relocate_tell.c only. */
+void relocate_send(struct relocate_batch *b);
+void relocate_inflated(struct hostcomm_request *rq, int err);
+void relocate_deflated(struct hostcomm_request *rq, int err);
+void relocate_undo_work(struct work_struct *work);
+void relocate_recharge(struct relocate *rl, struct page *from, struct page *to);
 
 int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		  enum migrate_mode mode);

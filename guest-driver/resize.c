@@ -68,21 +68,6 @@ static void resize_add_inflating(struct resize *rz, long pages)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
-/* The chunks of the first @pages pages of a list go to another. */
-static void resize_split(struct list_head *chunks, u32 pages,
-			 struct list_head *head)
-{
-	struct page *page, *next;
-	unsigned long nr = 0;
-
-	list_for_each_entry_safe(page, next, chunks, lru) {
-		nr += chunk_pages(page);
-		if (nr > pages)
-			return;
-		list_move_tail(&page->lru, head);
-	}
-}
-
 /*
  * The host refused: what it did not take is the guest's again, what it did
  * not give back stays the balloon's.  Either way, not again at once.
@@ -121,7 +106,7 @@ void resize_done(struct hostcomm_request *rq, int err)
 	/* A reset ends the host's right to all of them, asked or not. */
 	if (err == -ENODEV && rq->op == HOSTCOMM_DEFLATE)
 		rq->acked = rq->pages;
-	resize_split(&rq->page_list, rq->acked, &chunks);
+	supply_split(&rq->page_list, rq->acked, &chunks);
 
 	if (rq->op == HOSTCOMM_DEFLATE) {
 		supply_release(vb, &chunks);

@@ -7,6 +7,7 @@
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
@@ -143,7 +144,9 @@ void resize_give_back(struct resize *rz)
 		rq = resize_get_request(rz);
 		if (!resize_deflate(rq, ULONG_MAX)) {
 			resize_put_request(rz, rq);
-			pages_await_lock(&vb->pages);
+			/* Else what is left is a refused move being undone. */
+			if (!pages_await_lock(&vb->pages))
+				schedule_timeout_uninterruptible(1);
 		}
 	}
 	if (hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))

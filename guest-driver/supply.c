@@ -67,6 +67,28 @@ void supply_release(struct virtio_balloon *vb, struct list_head *chunks)
 }
 
 /**
+ * supply_split() - part a list of chunks
+ * @chunks: loses its first chunks
+ * @pages: as many as these hold, or fewer where one would hold more
+ * @head: they are added here
+ *
+ * Context: any.
+ */
+void supply_split(struct list_head *chunks, unsigned long pages,
+		  struct list_head *head)
+{
+	struct page *page, *next;
+	unsigned long nr = 0;
+
+	list_for_each_entry_safe(page, next, chunks, lru) {
+		nr += chunk_pages(page);
+		if (nr > pages)
+			return;
+		list_move_tail(&page->lru, head);
+	}
+}
+
+/**
  * supply_charge() - chunks became the balloon's
  * @vb: the device
  * @chunks: they

@@ -14,6 +14,8 @@ struct virtio_balloon;
 void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest);
 void supply_charge(struct virtio_balloon *vb, struct list_head *chunks);
 void supply_release(struct virtio_balloon *vb, struct list_head *chunks);
+void supply_split(struct list_head *chunks, unsigned long pages,
+		  struct list_head *head);
 void supply_free(struct list_head *chunks);
 
 #endif
