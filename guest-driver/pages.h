@@ -118,11 +118,13 @@ bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 bool pages_last_isolated(struct balloon_pages *bp);
 
-/* For blocks.c: the state of single pages; see pages.c. */
+/* For blocks.c and pages_move.c: the state of single pages; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
 void page_set_state(struct page *page, enum balloon_page_state state);
 bool page_mark(struct balloon_pages *bp, struct page *page);
+void page_mark_locked(struct balloon_pages *bp, struct page *page);
 void page_unmark(struct page *page);
+unsigned long pages_in_callbacks(struct balloon_pages *bp);
 
 /* blocks.c: the lock held. */
 void blocks_add_young(struct balloon_pages *bp, struct page *first);

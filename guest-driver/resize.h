@@ -74,10 +74,12 @@ void resize_free_rest(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
 
-/* Between resize.c and resize_life.c only. */
+/* Between the files of resize only. */
 void resize_work(struct work_struct *work);
 void resize_done(struct hostcomm_request *rq, int err);
 struct hostcomm_request *resize_get_request(struct resize *rz);
+void resize_kick(struct resize *rz);
+void resize_add_inflating(struct resize *rz, long pages);
 void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
 u32 resize_deflate(struct hostcomm_request *rq, u64 max);
 bool resize_report(struct resize *rz, bool quiet);

@@ -21,7 +21,7 @@
 static unsigned int floor_mib;
 module_param(floor_mib, uint, 0444);
 MODULE_PARM_DESC(floor_mib,
-		 "MiB of available memory that inflating leaves to the guest (0: 1/64 of it, at least 32, at most 256)");
+		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
 
 static unsigned long resize_floor(void)
 {

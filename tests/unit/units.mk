@@ -9,8 +9,9 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 GUEST_OBJS := $(addprefix $(OUT)/guest/,sim.o lock.o work.o vm_model.o vm_compact.o \
-	fake_host.o rig.o rig_check.o pages.o blocks.o mobility_mops.o relocate.o hostcomm.o resize.o \
-	resize_life.o resize_policy.o supply.o oom.o probe.o pm.o)
+	fake_host.o rig.o rig_check.o pages.o pages_move.o blocks.o mobility_mops.o relocate.o \
+	relocate_tell.o hostcomm.o hostcomm_request.o resize.o resize_request.o resize_life.o \
+	resize_policy.o supply.o oom.o probe.o pm.o)
 
 MOVABLE := vm_model pages blocks relocate relocate_wait hostcomm lifecycle
 UNITS += resize_policy $(MOVABLE)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The requests of resizing: which are idle, and what their answers mean for
+ * the pages in them.
+ *
+ * Locks: resize.lock; never held over pages_*() or supply_*().
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/virtio.h>
+
+#include "device.h"
+#include "resize.h"
+#include "supply.h"
+
+/* Starts the worker, unless it must not run any more; any context. */
+void resize_kick(struct resize *rz)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	if (!rz->stopped)
+		mod_delayed_work(rz->wq, &rz->work, 0);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+struct hostcomm_request *resize_get_request(struct resize *rz)
+{
+	struct hostcomm_request *rq;
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rq = list_first_entry_or_null(&rz->idle, struct hostcomm_request, node);
+	if (rq) {
+		list_del_init(&rq->node);
+		rz->nr_idle--;
+	}
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return rq;
+}
+
+void resize_put_request(struct resize *rz, struct hostcomm_request *rq)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	list_add(&rq->node, &rz->idle);
+	rz->nr_idle++;
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+void resize_add_inflating(struct resize *rz, long pages)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->inflating += pages;
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/*
+ * The host refused: what it did not take is the guest's again, what it did
+ * not give back stays the balloon's.  Either way, not again at once.
+ */
+static void resize_refused(struct resize *rz, struct hostcomm_request *rq,
+			   int err, struct list_head *rest)
+{
+	struct virtio_balloon *vb = rz->vb;
+	unsigned long flags;
+	bool first;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	first = !rz->refused;
+	rz->refused = true;
+	rz->refused_at = jiffies;
+	resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
+	spin_unlock_irqrestore(&rz->lock, flags);
+	if (first)
+		dev_warn(&vb->vdev->dev,
+			 "the host refused to %s %u of %u pages: error %d; still trying\n",
+			 rq->op == HOSTCOMM_DEFLATE ? "deflate" : "inflate",
+			 rq->pages - rq->acked, rq->pages, err);
+	if (rq->op == HOSTCOMM_DEFLATE)
+		pages_add(&vb->pages, rest);
+	else
+		supply_free(rest);
+}
+
+void resize_done(struct hostcomm_request *rq, int err)
+{
+	struct virtio_balloon *vb = container_of(rq->hc, struct virtio_balloon,
+						 hostcomm);
+	struct resize *rz = &vb->resize;
+	LIST_HEAD(chunks);
+
+	/* A reset ends the host's right to all of them, asked or not. */
+	if (err == -ENODEV && rq->op == HOSTCOMM_DEFLATE)
+		rq->acked = rq->pages;
+	supply_split(&rq->page_list, rq->acked, &chunks);
+
+	if (rq->op == HOSTCOMM_DEFLATE) {
+		supply_release(vb, &chunks);
+	} else {
+		supply_charge(vb, &chunks);
+		pages_add(&vb->pages, &chunks);
+	}
+	if (err == -ENODEV)
+		supply_free(&rq->page_list);
+	else if (err)
+		resize_refused(rz, rq, err, &rq->page_list);
+	if (rq->op == HOSTCOMM_INFLATE)
+		resize_add_inflating(rz, -(long)rq->pages);
+	resize_put_request(rz, rq);
+	resize_kick(rz);
+}
