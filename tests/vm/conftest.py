@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the guest tests: the pool of guests, and the checks after a test.
+
+A complaint of a guest's kernel fails the test that ran beside it, whatever the
+test itself thought.
+"""
+
+import os
+
+import pytest
+
+from vmtest import env  # first: it makes vmlab importable
+from vmtest.pool import Pool
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "interop: one of our halves with Debian's other half")
+    if os.geteuid() != 0:
+        pytest.exit("the guest tests read /proc/PID/pagemap and use libvirt: run as root", 2)
+
+
+def pytest_report_header():
+    return f"guest kernel {env.GUEST}, time limits times {env.SLOW}"
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when != "call":
+        return
+    item.failed_call = report.failed
+    if report.failed:
+        for loan in getattr(item, "loans", []):
+            report.sections.append(("guest", loan.state()))
+
+
+@pytest.fixture(scope="session")
+def pool():
+    guests = Pool()
+    yield guests
+    guests.close()
+
+
+@pytest.fixture
+def lend(pool, request):
+    """lend(memory_mib=512, ...) gives a vmlab.VM for this test: a shared one with an empty
+    balloon, or with fresh=True one of its own. Its .loan.allow may name expected complaints."""
+    loans = request.node.loans = []
+
+    def borrow(**options):
+        loan = pool.lend(**options)
+        loan.vm.loan = loan
+        loans.append(loan)
+        return loan.vm
+
+    yield borrow
+    failed = getattr(request.node, "failed_call", True)
+    complaints = []
+    for loan in loans:
+        found = loan.splats()
+        complaints += found
+        pool.take_back(loan, keep=not failed and not found)
+    if complaints:
+        pytest.fail("the guest's kernel complains: " + "; ".join(complaints[:5]), pytrace=False)

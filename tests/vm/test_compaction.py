@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Ballooned pages move: the guest's compaction gathers free memory as if they were its own."""
+
+from vmtest import frames, size
+from vmtest.fragmented import check_data, compact, scatter
+from vmtest.pairs import every_pair
+from vmtest.size import Books
+from vmtest.trace import traced
+
+MEMORY_MIB = 2048
+DATA_MIB = 200
+
+
+@every_pair
+def test_one_compaction_moves_ten_thousand_pages(lend, pair):
+    """One `echo 1 > compact_memory` moves at least 10,000 ballooned pages; the guest's data, its
+    size and all counts stay; whole blocks become free; no moved page costs the host memory."""
+    vm = lend(memory_mib=MEMORY_MIB, small_pages=True, **pair.options)
+    target = scatter(vm, DATA_MIB)
+    before, rss = Books.of(vm), vm.ram().rss_bytes()
+
+    done = compact(vm)
+
+    after = Books.of(vm)
+    assert done.ballooned_moved >= 10000, f"moved only {done.ballooned_moved} ballooned pages"
+    assert after.migrated - before.migrated == done.ballooned_moved
+    assert done.blocks_after > done.blocks_before, "no whole block was gained"
+    assert (after.actual, after.total) == (target, before.total), "the size changed"
+    assert (after.inflated, after.deflated) == (before.inflated, before.deflated)
+    grown = vm.ram().rss_bytes() - rss
+    assert grown < 8 << 20, f"moving pages made the host back {grown >> 20} MiB more"
+    backed = frames.backed_though_ballooned(vm)
+    assert not backed, f"the host was not told of {len(backed)} pages, the first is {backed[0]:#x}"
+    check_data(vm)
+    size.resize(vm, size.full(vm))
+
+
+@every_pair
+def test_size_holds_while_pages_move(lend, pair):
+    """Shrinking and growing go on exactly while compaction runs without pause."""
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    before = Books.of(vm)
+    target = scatter(vm, DATA_MIB)
+    loop = vm.guest.start("while :; do echo 1 >/proc/sys/vm/compact_memory; done")
+    try:
+        for away in (0, 200 << 20, 100 << 20, 300 << 20, 0):
+            size.resize(vm, target + away)
+    finally:
+        loop.kill()
+    loop.wait(60, check=False)
+    after = Books.of(vm)
+    assert before.total - after.total == size.full(vm) - target
+    check_data(vm)
+    size.resize(vm, size.full(vm))
+    assert Books.of(vm).total == before.total
+
+
+def test_notifications_are_few(lend):
+    """A mass migration notifies the host once for dozens of pages, not twice for each."""
+    vm = lend(memory_mib=MEMORY_MIB)
+    scatter(vm)
+    with traced(vm, "virtio_queue_notify") as seen:
+        moved = compact(vm).ballooned_moved
+    assert moved >= 10000
+    assert 0 < len(seen.lines) < moved / 10, f"{len(seen.lines)} notifications for {moved} pages"
+    size.resize(vm, size.full(vm))
+
+
+def test_second_compaction_finds_little(lend):
+    """What was gathered stays gathered: a second pass moves a small part of the first."""
+    vm = lend(memory_mib=MEMORY_MIB)
+    scatter(vm)
+    first, second = compact(vm), compact(vm)
+    assert second.ballooned_moved < first.ballooned_moved / 5
+    size.resize(vm, size.full(vm))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A user can follow a resize, and is not flooded by it."""
+
+import re
+
+import pytest
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import every_device
+from vmtest.trace import traced
+
+GIVEN_MIB = 1024
+ACTUAL = re.compile(r"virtio_balloon_set_config actual: (\d+)")
+
+
+def sizes(vm):
+    return [event["data"]["actual"] for event in vm.qmp.events("BALLOON_CHANGE")]
+
+
+@every_device
+def test_actual_is_told_in_steps(lend, pair):
+    """A shrink by 1 GiB is told in more than one step, growing in one or more; either in fewer
+    than one per 16 MiB, each step nearer to the target, the last one on it."""
+    vm = lend(memory_mib=1536, **pair.options)
+    for target, least in ((size.full(vm) - GIVEN_MIB * MIB, 2), (size.full(vm), 1)):
+        with traced(vm, "virtio_balloon_set_config") as seen:
+            size.resize(vm, target)
+        told = [int(n) for n in ACTUAL.findall("\n".join(seen.lines))]
+        assert least <= len(told) < scaled(GIVEN_MIB // 16), f"told {len(told)} times"
+        down = target < size.full(vm)
+        assert told == sorted(told, reverse=not down), f"back and forth: {told}"
+        assert told[-1] == (size.full(vm) - target) // 4096
+
+
+@every_device
+@pytest.mark.parametrize("given", [1, 700])
+def test_balloon_change_event(lend, pair, given):
+    """BALLOON_CHANGE tells the size that a resize ended with. (QEMU sends one a second.)"""
+    vm = lend(memory_mib=1536, **pair.options)
+    for target in (size.full(vm) - given * MIB, size.full(vm)):
+        vm.qmp.clear_events()
+        size.resize(vm, target)
+        vm.qmp.wait_event("BALLOON_CHANGE", match=lambda data, end=target: data["actual"] == end)
+        assert sizes(vm)[-1] == target
+        assert len(sizes(vm)) < scaled(20)
+
+
+def test_no_word_without_change(lend):
+    """A guest that is told the size it has says nothing."""
+    vm = lend()
+    with traced(vm, "virtio_balloon_set_config") as seen:
+        for _ in range(3):
+            size.ask(vm, size.full(vm))
+        vm.guest.run("true")  # a round trip, so that the guest has seen them
+    assert not seen.lines

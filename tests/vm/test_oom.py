@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""deflate-on-oom: a guest that runs dry gets the balloon's memory, not the OOM killer."""
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import every_pair
+from vmtest.size import Books
+
+OPTIONS = {"balloon": "virtio-balloon-pci,deflate-on-oom=on", "memory_mib": 768}
+GIVEN = 400 * MIB
+
+
+@every_pair
+def test_nothing_is_killed(lend, pair):
+    """A program that needs more than the balloon left gets it: no kill, and the data is whole."""
+    vm = lend(fresh=True, **OPTIONS, **pair.options)
+    before = Books.of(vm)
+    size.resize(vm, size.full(vm) - GIVEN)
+    left = vm.guest.meminfo()["MemFree"] // 1024
+
+    vm.guest.run(f"memtool touch {left + 150} 3", scaled(120))
+
+    after = Books.of(vm)
+    assert after.kills == before.kills, "the guest's OOM killer ran"
+    assert after.deflated > before.deflated, "the balloon gave nothing"
+    assert after.total == before.total, "with this feature MemTotal stays"
+
+
+@every_pair
+def test_balloon_comes_back_and_ends_exact(lend, pair):
+    """What was given in need is taken again later, and growing ends at nought."""
+    vm = lend(fresh=True, **OPTIONS, **pair.options)
+    target = size.full(vm) - GIVEN
+    size.resize(vm, target)
+    vm.guest.run(f"memtool keep data {vm.guest.meminfo()['MemFree'] // 1024 + 100} 3", scaled(120))
+    assert Books.of(vm).kills == 0
+    vm.guest.run("memtool ask data verify", scaled(60))
+    vm.guest.run("memtool ask data quit", scaled(60))
+    if pair.driver == "ours":  # stock waits for the next order from the host
+        size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
+    else:
+        size.ask(vm, target)
+        size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
+    size.resize(vm, size.full(vm))
+    books = Books.of(vm)
+    assert books.inflated == books.deflated
+
+
+@every_pair
+def test_resize_leaves_memtotal(lend, pair):
+    """With the feature ballooned memory counts as used: MemFree falls, MemTotal does not; as stock."""
+    vm = lend(**OPTIONS, **pair.options)
+    before, free = Books.of(vm), vm.guest.meminfo()["MemFree"]
+    size.resize(vm, size.full(vm) - GIVEN)
+    now = vm.guest.meminfo()
+    assert now["MemTotal"] << 10 == before.total
+    assert abs((free - now["MemFree"] << 10) - GIVEN) < 24 * MIB
+    size.resize(vm, size.full(vm))
+    assert Books.of(vm).total == before.total

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A reboot with an inflated balloon: the new kernel has all its memory."""
+
+import pytest
+
+from vmlab.waits import wait_for
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import every_pair
+from vmtest.size import Books
+
+GIVEN = 256 * MIB
+WAYS = {
+    "from-the-host": lambda vm: vm.qmp.cmd("system_reset"),
+    "by-the-guest": lambda vm: vm.guest.start("reboot -f"),
+}
+
+
+def wait_total(vm, total):
+    """Waits until the guest has that many bytes. (query-balloon tells nothing here: as with
+    stock it keeps the old kernel's word until the new one speaks.)"""
+    what = f"the target that stands, {total} bytes of MemTotal"
+    wait_for(lambda: vm.guest.meminfo()["MemTotal"] << 10 == total, scaled(60), what)
+
+
+@every_pair
+@pytest.mark.parametrize("way", WAYS)
+def test_reboot_inflated(lend, pair, way):
+    """After a reset the guest sees and can use all its memory, its data stays whole while the
+    driver is not loaded, and with the driver it reaches the target that still stands."""
+    vm = lend(fresh=True, reboot=True, **pair.options)
+    before = Books.of(vm)
+    small = size.full(vm) - GIVEN
+    size.resize(vm, small)
+
+    WAYS[way](vm)
+    vm.guest.wait_boot(2, scaled(90), alive=vm.alive)
+    assert vm.guest.meminfo()["MemTotal"] * 1024 == before.total
+    vm.guest.run("memtool keep data free-80 6", scaled(60))
+    vm.guest.run("memtool ask data verify", scaled(60))
+    vm.guest.run("memtool ask data quit", scaled(60))
+
+    vm.guest.load_driver(pair.driver)
+    wait_total(vm, before.total - GIVEN)
+    size.resize(vm, size.full(vm))
+    assert Books.of(vm).total == before.total
+
+
+@every_pair
+def test_reset_half_way(lend, pair):
+    """A reset in the middle of an inflate: what was on its way takes nothing from the new kernel."""
+    vm = lend(memory_mib=1536, fresh=True, reboot=True, **pair.options)
+    before = Books.of(vm)
+    small = size.full(vm) - 1024 * MIB
+    size.ask(vm, small)
+    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+
+    vm.qmp.cmd("system_reset")
+    vm.guest.wait_boot(2, scaled(90), alive=vm.alive)
+    vm.guest.run("memtool keep data free-100 8", scaled(90))
+    vm.guest.run("memtool ask data verify", scaled(60))
+    vm.guest.run("memtool ask data quit", scaled(60))
+
+    vm.guest.load_driver(pair.driver)
+    wait_total(vm, before.total - 1024 * MIB)
+    size.resize(vm, size.full(vm))
+    assert Books.of(vm).total == before.total

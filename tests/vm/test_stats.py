@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""guest-stats: what the guest tells of its memory is true, fresh, and can be turned off."""
+
+import pytest
+
+from vmlab.qmp import QmpError
+from vmlab.vm import BALLOON_PATH
+from vmlab.waits import wait_for
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import OURS, STOCK, every_pair
+
+INTERVAL = "guest-stats-polling-interval"
+UNSET = (1 << 64) - 1
+# Since Linux 6.12 drivers know more; ours fills those on older kernels too.
+LATER = {"oom-kills", "alloc-stalls"}
+LATER |= {f"{way}-{what}" for way in ("async", "direct") for what in ("scans", "reclaims")}
+
+
+def poll(vm, seconds):
+    vm.qmp.qom_set(BALLOON_PATH, INTERVAL, seconds)
+
+
+def raw(vm):
+    return vm.qmp.qom_get(BALLOON_PATH, "guest-stats")
+
+
+def fresh(vm, passing=2):
+    """The stats of an answer that was asked for after this call began."""
+    start = raw(vm)["last-update"]
+    wait_for(lambda: raw(vm)["last-update"] >= start + passing, scaled(20), "fresh guest-stats")
+    return raw(vm)["stats"]
+
+
+@pytest.fixture
+def polled(lend):
+    """polled(pair): a guest whose stats are asked for every second."""
+    guests = []
+
+    def start(pair, **options):
+        vm = lend(**pair.options, **options)
+        guests.append(vm)
+        poll(vm, 1)
+        return vm
+
+    yield start
+    for vm in guests:
+        poll(vm, 0)
+
+
+@every_pair
+def test_every_tag_is_filled(polled, pair):
+    """Each statistic that QEMU knows has a value, of the driver's time at least."""
+    vm = polled(pair)
+    stats = fresh(vm)
+    missing = {name.removeprefix("stat-") for name, value in stats.items() if value == UNSET}
+    if pair.driver == "stock":
+        missing -= LATER
+    assert len(stats) >= 10
+    assert not missing, f"without a value: {missing}"
+
+
+@every_pair
+def test_values_are_the_guests(polled, pair):
+    """The values are those of the guest's /proc, total memory to the byte."""
+    vm = polled(pair)
+    vm.guest.run("memtool keep data 100 1 shared")  # page cache, so that caches are not nought
+    low, start = vm.guest.vmstat(), vm.guest.meminfo()
+    stats = fresh(vm)
+    high, end = vm.guest.vmstat(), vm.guest.meminfo()
+    vm.guest.run("memtool ask data quit")
+
+    def near(name, before, after, slack=16 * MIB):
+        value = stats[f"stat-{name}"]
+        least, most = min(before, after) - slack, max(before, after) + slack
+        assert least <= value <= most, f"{name}: {value}, the guest says {before} to {after}"
+
+    for name, key in (("free-memory", "MemFree"), ("available-memory", "MemAvailable")):
+        near(name, start[key] << 10, end[key] << 10)
+    near("total-memory", start["MemTotal"] << 10, end["MemTotal"] << 10, slack=0)
+    caches = [(m["Cached"] + m["Buffers"] + m["SwapCached"]) << 10 for m in (start, end)]
+    assert caches[0] > 100 * MIB
+    near("disk-caches", *caches)
+    near("minor-faults", low["pgfault"], high["pgfault"], slack=0)
+    near("major-faults", low["pgmajfault"], high["pgmajfault"], slack=0)
+    near("swap-in", low["pswpin"] << 12, high["pswpin"] << 12, slack=0)
+    near("swap-out", low["pswpout"] << 12, high["pswpout"] << 12, slack=0)
+    if "htlb_buddy_alloc_success" in low:
+        for name, key in (("htlb-pgalloc", "success"), ("htlb-pgfail", "fail")):
+            near(name, *(m[f"htlb_buddy_alloc_{key}"] for m in (low, high)), slack=0)
+    if pair == OURS:
+        near("oom-kills", low["oom_kill"], high["oom_kill"], slack=0)
+        near("direct-scans", *(m["pgscan_direct"] << 12 for m in (low, high)), slack=0)
+
+
+@every_pair
+def test_total_follows_the_balloon(polled, pair):
+    """After a shrink the total is smaller by exactly what was given."""
+    vm = polled(pair)
+    before = fresh(vm)["stat-total-memory"]
+    size.resize(vm, size.full(vm) - 200 * MIB)
+    assert before - fresh(vm)["stat-total-memory"] == 200 * MIB
+    size.resize(vm, size.full(vm))
+    assert fresh(vm)["stat-total-memory"] == before
+
+
+@every_pair
+def test_interval_and_off(lend, pair):
+    """The interval is kept, nought stops the asking, and it can be started again."""
+    vm = lend(**pair.options)
+    poll(vm, 3)
+    assert vm.qmp.qom_get(BALLOON_PATH, INTERVAL) == 3
+    poll(vm, 1)
+    fresh(vm)
+    poll(vm, 0)
+    assert vm.qmp.qom_get(BALLOON_PATH, INTERVAL) == 0
+    stopped = raw(vm)["last-update"]
+    # two intervals of the old length, in guest time
+    vm.guest.run("sleep 3")
+    assert raw(vm)["last-update"] <= stopped + 1, "it still asks"
+    poll(vm, 1)
+    fresh(vm)
+    poll(vm, 0)
+
+
+def test_bad_intervals_are_refused_as_stock_does(lend):
+    """Negative and oversized intervals: stock's words, and nothing changes."""
+    ours, stock = lend(**OURS.options), lend(**STOCK.options)
+    for value in (-1, 1 << 32, 1 << 62):
+        words = []
+        for vm in (ours, stock):
+            with pytest.raises(QmpError) as caught:
+                poll(vm, value)
+            words.append((caught.value.kind, caught.value.desc))
+            assert vm.qmp.qom_get(BALLOON_PATH, INTERVAL) == 0
+        assert words[0] == words[1]
+
+
+def test_stats_have_stocks_names(lend):
+    """Stock's keys are all there; beside them only what newer stock versions have."""
+    ours, stock = (raw(lend(**pair.options)) for pair in (OURS, STOCK))
+    assert set(ours) == set(stock)
+    more = set(ours["stats"]) - set(stock["stats"])
+    assert set(stock["stats"]) <= set(ours["stats"])
+    assert more <= {f"stat-{name}" for name in LATER}
+
+
+def test_stats_before_a_driver(lend):
+    """Without a driver the stats can be read and polled: no value, no error, as stock."""
+    for which in ("ours", "stock"):
+        vm = lend(fresh=True, qemu=which, driver=None)
+        poll(vm, 1)
+        answer = raw(vm)
+        assert answer["last-update"] == 0
+        assert set(answer["stats"].values()) == {UNSET}

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The driver may go at any moment: every page comes back to the guest."""
+
+import time
+
+import pytest
+
+from vmtest import leaks, size
+from vmtest.env import MIB, scaled
+from vmtest.fragmented import check_data, scatter
+from vmtest.pairs import every_device, every_pair
+from vmtest.size import Books
+
+GIVEN = 256 * MIB
+DRIVER = "/sys/bus/virtio/drivers/virtio_balloon"
+
+
+def rmmod(vm, seconds):
+    """Unloads, within that time."""
+    start = time.monotonic()
+    vm.guest.unload_driver(scaled(seconds))
+    return time.monotonic() - start
+
+
+def assert_all_given_back(vm, before):
+    assert not vm.guest.driver_loaded()
+    now = Books.of(vm)
+    assert now.total == before.total, f"the guest lacks {before.total - now.total} bytes"
+    assert now.actual == size.full(vm), "the host was not told that the balloon is empty"
+    leaks.assert_none(vm)
+
+
+@every_pair
+def test_rmmod_inflated(lend, pair):
+    """rmmod gives all pages of an inflated balloon back, within seconds; data is kept; the same
+    driver loaded again goes for the target that still stands."""
+    vm = lend(fresh=True, **pair.options)
+    leaks.start_clean(vm)
+    vm.guest.run("memtool keep data 64 1")
+    before = Books.of(vm)
+    small = size.full(vm) - GIVEN
+    size.resize(vm, small)
+
+    rmmod(vm, 20)
+    assert_all_given_back(vm, before)
+    vm.guest.run("memtool touch free-60", scaled(60))
+
+    vm.guest.load_driver(pair.driver)
+    size.wait_actual(vm, lambda now: now == small, "the target that stands")
+    assert before.total - Books.of(vm).total == GIVEN
+    check_data(vm)
+    rmmod(vm, 20)
+    assert_all_given_back(vm, before)
+
+
+@every_device
+def test_rmmod_half_way(lend, pair):
+    """rmmod in the middle of an inflate, and of a deflate."""
+    vm = lend(memory_mib=1536, fresh=True, **pair.options)
+    leaks.start_clean(vm)
+    before = Books.of(vm)
+    small = size.full(vm) - 1024 * MIB
+
+    size.ask(vm, small)
+    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+    rmmod(vm, 20)
+    assert_all_given_back(vm, before)
+
+    vm.guest.load_driver(pair.driver)
+    size.wait_actual(vm, lambda now: now == small, "the target that stands")
+    size.ask(vm, size.full(vm))
+    rmmod(vm, 20)
+    assert_all_given_back(vm, before)
+
+
+@every_pair
+def test_unbind_and_bind(lend, pair):
+    """Unbinding the device does as rmmod does, and binding as loading."""
+    vm = lend(fresh=True, **pair.options)
+    before = Books.of(vm)
+    name = vm.guest.run(f"basename $(ls -d {DRIVER}/virtio*)").output.strip()
+    small = size.full(vm) - GIVEN
+    for _ in range(3):
+        size.resize(vm, small)
+        vm.guest.run(f"echo {name} >{DRIVER}/unbind", scaled(20))
+        now = Books.of(vm)
+        assert (now.total, now.actual) == (before.total, size.full(vm))
+        vm.guest.run(f"echo {name} >{DRIVER}/bind", scaled(20))
+        size.wait_actual(vm, lambda now: now == small, "the target that stands")
+        size.resize(vm, size.full(vm))
+        assert Books.of(vm).total == before.total
+
+
+@every_device
+def test_rmmod_during_compaction(lend, pair):
+    """rmmod while compaction moves the balloon's pages as fast as it can."""
+    vm = lend(memory_mib=2048, fresh=True, **pair.options)
+    leaks.start_clean(vm)
+    before = Books.of(vm)
+    scatter(vm, data_mib=100)
+    loop = vm.guest.start("while :; do echo 1 >/proc/sys/vm/compact_memory; done")
+    moved = Books.of(vm).migrated
+    size.wait_for(lambda: Books.of(vm).migrated > moved, scaled(30), "compaction to move pages")
+    try:
+        rmmod(vm, 30)
+    finally:
+        loop.kill()
+    loop.wait(scaled(30), check=False)
+    assert_all_given_back(vm, before)
+    check_data(vm)
+    vm.guest.run("memtool touch free-100", scaled(90))
+
+
+@pytest.mark.parametrize("rounds", [10])
+def test_load_and_unload_again_and_again(lend, rounds):
+    """Each load finds the target, each unload gives all back; no memory is lost on the way."""
+    vm = lend(fresh=True)
+    leaks.start_clean(vm)
+    before = Books.of(vm)
+    small = size.full(vm) - 64 * MIB
+    size.resize(vm, small)
+    for _ in range(rounds):
+        rmmod(vm, 20)
+        assert Books.of(vm).total == before.total
+        vm.guest.load_driver("ours")
+        size.wait_actual(vm, lambda now: now == small, "the target that stands")
+    rmmod(vm, 20)
+    assert_all_given_back(vm, before)

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where the tests run: which guest kernel, how patient to be.
+
+GUEST names the guest kernel as for `make`. A kernel that checks itself is several
+times slower, so every time limit goes through scaled().
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+GUEST = os.environ.get("GUEST") or "6.1"
+DEBUG = GUEST.endswith("-debug")
+SLOW = 6 if DEBUG else 1
+MIB = 1 << 20
+PAGE = 4096
+
+
+def scaled(seconds):
+    """A time limit for this guest kernel."""
+    return seconds * SLOW

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest in which one compaction moves tens of thousands of ballooned pages.
+
+The recipe is vmlab's (fragment, inflate into the holes, release); here it is cut to
+this guest's memory and left at the moment before the compaction.
+"""
+
+from vmlab import recipes
+
+from . import size
+from .env import MIB, scaled
+
+# More than the driver leaves to the guest, so that the target is reached.
+LEAVE_MIB = 160
+
+
+def scatter(vm, data_mib=0, seed=11):
+    """Balloons scattered pages; returns the guest's size then. `memtool ask data verify` checks
+    what the guest holds meanwhile; scattered pages of the balloon lie all over."""
+    guest = vm.guest
+    if data_mib:
+        guest.run(f"memtool keep data {data_mib} {seed} small", scaled(60))
+    recipes.fragment(guest, timeout=scaled(120))
+    target = size.full(vm) - (guest.meminfo()["MemFree"] // 1024 - LEAVE_MIB) * MIB
+    size.resize(vm, target)
+    recipes.release(guest, scaled(60))
+    return target
+
+
+def compact(vm):
+    """recipes.Compaction of one pass over all zones."""
+    return recipes.compact(vm.guest, scaled(120))
+
+
+def check_data(vm, forget=True):
+    vm.guest.run("memtool ask data verify", scaled(60))
+    if forget:
+        vm.guest.run("memtool ask data quit", scaled(30))
