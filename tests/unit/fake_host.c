@@ -105,7 +105,9 @@ static void interrupt(enum hostcomm_vq vq)
 	if (!host.vq[vq].callback)
 		return;
 	sim_current->in_irq = true;
+	host.interrupts++;
 	host.vq[vq].callback(&host.vq[vq]);
+	host.interrupts--;
 	sim_current->in_irq = before;
 }
 
@@ -246,12 +248,22 @@ void fake_host_start(struct virtio_device *vdev)
 	host.broken = false;
 }
 
-/* The host forgets everything: that ends its right to any frame. */
+static bool no_interrupt(void *arg)
+{
+	(void)arg;
+	return !host.interrupts;
+}
+
+/*
+ * The host forgets everything: that ends its right to any frame.  As with a
+ * real transport no callback of a queue runs any more when this returns.
+ */
 void fake_host_reset(void)
 {
 	host.ready = false;
 	for (unsigned long i = 0; i < vm_nr_frames; i++)
 		vm_frames[i].host = VM_HOST_OUT;
+	sim_block(no_interrupt, NULL, SIM_FOREVER, "interrupts to end");
 }
 
 /**

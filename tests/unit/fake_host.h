@@ -24,6 +24,7 @@ struct fake_slot {
  * @at_once: answer whatever is posted in the post itself
  * @room: buffers a queue takes before it is full
  * @broken: the queues do not work any more
+ * @interrupts: how many are being handled just now
  * @ready: the driver said DRIVER_OK and has not reset the device since
  * @refuse: how many of the next requests of @refuse_op are answered with
  *	@refuse_err after @refuse_after operations (page ops only)
@@ -38,6 +39,7 @@ struct fake_host {
 	bool at_once;
 	unsigned int room;
 	bool broken;
+	unsigned int interrupts;
 	bool ready;
 	unsigned int refuse;
 	enum hostcomm_op refuse_op;

@@ -162,6 +162,24 @@ static void test_removal_while_a_callback_waits_for_a_batch(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+/* A device that is known to be dead is removed at once: sooner than the callback. */
+static void test_removal_of_a_dead_device_while_a_callback_waits(void **state)
+{
+	unsigned long before = jiffies;
+	struct vm_result r = {};
+
+	settled(100);
+	sim_spawn("compactor", mover, &r);
+	sim_settle();
+	host.broken = true;
+	before = jiffies;
+	rig_remove();
+	assert_in_range(jiffies - before, 0, PATIENCE + 2);
+	sim_join();
+	assert_int_equal(r.moved, 10);
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
 static void test_a_broken_device_is_not_waited_for(void **state)
 {
 	unsigned long before;
@@ -206,6 +224,7 @@ int main(void)
 		both(test_others_never_wait),
 		both(test_removal_while_a_callback_waits),
 		both(test_removal_while_a_callback_waits_for_a_batch),
+		both(test_removal_of_a_dead_device_while_a_callback_waits),
 		both(test_a_broken_device_is_not_waited_for),
 		both(test_answers_before_the_core_is_done),
 	};

@@ -18,6 +18,7 @@
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 
+#define page_count(p)		({ sim_point(); (p)->count; })
 #define page_private(p)		((p)->private)
 #define set_page_private(p, v)	((p)->private = (v))
 

@@ -7,6 +7,12 @@
 
 #include <linux/types.h>
 
+static inline void schedule_timeout_uninterruptible(unsigned long ticks)
+{
+	sim_might_sleep("schedule_timeout");
+	sim_sleep(ticks);
+}
+
 static inline void cond_resched(void)
 {
 	sim_check(!sim_current->nr_held, "cond_resched() with %s held", sim_current->held[0]);
