@@ -12,19 +12,16 @@
 #include "standard-headers/linux/virtio_ids.h"
 #include "balloon.h"
 
+static bool hinting(const Ballonet *s)
+{
+    return virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+}
+
 /* Return: whether the device can be what its properties ask for. */
 static bool properties_hold(const Ballonet *s, Error **errp)
 {
-    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT) && !s->iothread) {
+    if (hinting(s) && !s->iothread) {
         error_setg(errp, "'free-page-hint' requires 'iothread' to be set");
-        return false;
-    }
-    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT)) {
-        error_setg(errp, "'free-page-hint' is not supported by this device yet");
-        return false;
-    }
-    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_REPORTING)) {
-        error_setg(errp, "'free-page-reporting' is not supported by this device yet");
         return false;
     }
     return true;
@@ -49,17 +46,13 @@ static void device_realize(DeviceState *dev, Error **errp)
 
     virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
 
-    /*
-     * A queue takes the first free index, so the order is the interface, and
-     * a queue of an optional feature exists where the feature is offered:
-     * hinting, then reporting, then page ops.
-     */
-    s->inflateq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_queue_kicked);
-    s->deflateq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_queue_kicked);
-    s->statsq = virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, balloon_stats_handle);
-
+    balloon_dispatch_add_queues(s);
     balloon_stats_init(s);
     balloon_executor_init(s);
+    balloon_reporting_init(s);
+    if (hinting(s)) {
+        balloon_hinting_init(s);
+    }
 }
 
 static void device_unrealize(DeviceState *dev)
@@ -68,11 +61,13 @@ static void device_unrealize(DeviceState *dev)
     Ballonet *s = BALLONET(dev);
 
     qemu_remove_balloon_handler(s);
+    if (hinting(s)) {
+        balloon_hinting_fini(s);
+    }
+    balloon_reporting_fini(s);
     balloon_executor_fini(s);
     balloon_stats_fini(s);
-    virtio_delete_queue(s->inflateq);
-    virtio_delete_queue(s->deflateq);
-    virtio_delete_queue(s->statsq);
+    balloon_dispatch_delete_queues(s);
     virtio_cleanup(vdev);
 }
 
@@ -86,29 +81,53 @@ static void device_reset(VirtIODevice *vdev)
 
     balloon_executor_reset(s);
     balloon_stats_reset(s);
+    balloon_reporting_reset(s);
+    if (hinting(s)) {
+        balloon_hinting_reset(s);
+    }
     s->poison_val = 0;
+}
+
+/* Nothing is left popped, on any queue but the one of statistics (stats.h). */
+static void drain(Ballonet *s)
+{
+    balloon_executor_drain(s);
+    balloon_reporting_drain(s);
+    if (hinting(s)) {
+        balloon_hinting_drain(s);
+    }
+}
+
+/* Looks at all queues, as their buffers may be there without a kick. */
+static void resume(Ballonet *s)
+{
+    balloon_executor_resume(s);
+    balloon_reporting_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_REPORTING));
+    if (hinting(s)) {
+        balloon_hinting_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_HINT));
+    }
 }
 
 static void queue_reset(VirtIODevice *vdev, uint32_t index)
 {
     Ballonet *s = BALLONET(vdev);
 
-    if (virtio_get_queue(vdev, index) == s->statsq) {
+    if (balloon_dispatch_role(s, index) == BALLOON_ROLE_STATS) {
         balloon_stats_reset(s);
         return;
     }
-    balloon_executor_drain(s);
-    balloon_executor_resume(s); /* the other queue's buffers still need us */
+    drain(s);
+    resume(s); /* the other queues' buffers still need us */
 }
 
 /* Also called with an unchanged status when the VM stops or starts. */
 static void status_changed(Ballonet *s, uint8_t status)
 {
     if (!VIRTIO_DEVICE(s)->vm_running) {
-        balloon_executor_drain(s);
+        drain(s);
     } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
-        balloon_stats_resume(s);
-        balloon_executor_resume(s);
+        balloon_stats_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_STATS));
+        resume(s);
     }
 }
 
@@ -130,12 +149,14 @@ static void instance_init(Object *obj)
     Ballonet *s = BALLONET(obj);
 
     balloon_ram_init(&s->ram);
+    balloon_hinting_construct(s);
     balloon_stats_properties(s);
     balloon_show_init(s);
 }
 
 static void instance_finalize(Object *obj)
 {
+    balloon_hinting_destruct(BALLONET(obj));
     balloon_ram_fini(&BALLONET(obj)->ram);
 }
 

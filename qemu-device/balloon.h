@@ -14,9 +14,12 @@
 #include "qom/object.h"
 
 #include "executor.h"
+#include "hinting.h"
 #include "queue.h"
 #include "ram.h"
 #include "reclaim.h"
+#include "reporting.h"
+#include "role.h"
 #include "stats.h"
 #include "virtio_balloon.h"
 
@@ -32,13 +35,14 @@ typedef struct BalloonCounters {
     uint64_t discards;         /* calls that gave memory back */
     uint64_t discarded_bytes;
     uint64_t failed_discards;
+    uint64_t reported_bytes; /* of discarded_bytes, those of free page reporting */
 } BalloonCounters;
 
 struct Ballonet {
     VirtIODevice parent_obj;
 
-    /* Set at realize. */
-    VirtQueue *inflateq, *deflateq, *statsq;
+    /* Set at realize.  Which of the further queues is whose depends on the driver: dispatch.c. */
+    VirtQueue *inflateq, *deflateq;
 
     /* Properties; fixed from realize on. */
     uint64_t host_features;
@@ -54,6 +58,8 @@ struct Ballonet {
     BalloonReclaim reclaim;
     BalloonExecutor executor;
     BalloonStats stats;
+    BalloonReporting reporting;
+    BalloonHinting hinting;
     BalloonCounters count;
 };
 
@@ -66,6 +72,12 @@ uint64_t balloon_config_features(VirtIODevice *vdev, uint64_t features, Error **
 /* The QMP side, for qemu_add_balloon_handler(); @opaque is the device. */
 void balloon_config_target(void *opaque, ram_addr_t target);
 void balloon_config_info(void *opaque, BalloonInfo *info);
+
+/* dispatch.c: the queues, and who does what on which.  Context: BQL held. */
+void balloon_dispatch_add_queues(Ballonet *s);
+void balloon_dispatch_delete_queues(Ballonet *s);
+BalloonRole balloon_dispatch_role(Ballonet *s, unsigned index);
+VirtQueue *balloon_dispatch_queue(Ballonet *s, BalloonRole role);
 
 /* show.c: read-only properties; the names end with NULL, for aliases on a proxy. */
 void balloon_show_init(Ballonet *s);

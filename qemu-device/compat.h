@@ -28,8 +28,10 @@
 #include "exec/memory.h"
 #include "exec/address-spaces.h"
 #endif
+#include "block/aio-wait.h"
 #include "exec/cpu-common.h"
 #include "exec/ramlist.h"
+#include "migration/misc.h"
 
 #if __has_include("hw/core/boards.h")
 #include "hw/core/boards.h"
@@ -56,6 +58,37 @@
 #define BALLONET_VMFIELDS (VMStateField[])
 #define BALLONET_VMSUBSECTIONS (const VMStateDescription *[])
 #endif
+
+/*
+ * The precopy notifier: a third argument in 10.0, and migrate_postcopy_ram()
+ * in a header that others may include.
+ */
+#if BALLONET_QEMU_10
+#include "migration/client-options.h"
+#define BALLONET_PRECOPY_NOTIFY(name) \
+    static int name(NotifierWithReturn *n, void *data, Error **errp)
+#else
+#include "migration/migration.h"
+#define BALLONET_PRECOPY_NOTIFY(name) static int name(NotifierWithReturn *n, void *data)
+#endif
+
+static inline void ballonet_nothing(void *opaque)
+{
+}
+
+/* Until what the I/O thread was at is done.  Context: BQL held. */
+static inline void ballonet_wait_for_iothread(IOThread *iothread)
+{
+    AioContext *ctx = iothread_get_aio_context(iothread);
+
+#if !BALLONET_QEMU_10
+    aio_context_acquire(ctx); /* 9.0 did away with this lock */
+#endif
+    aio_wait_bh_oneshot(ctx, ballonet_nothing, NULL);
+#if !BALLONET_QEMU_10
+    aio_context_release(ctx);
+#endif
+}
 
 /* 10.1 made the class data const; 10.2 lets set_status fail. */
 #if __has_include("system/memory.h")

@@ -58,6 +58,7 @@ void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
     struct virtio_balloon_config config = {
         .num_pages = cpu_to_le32(s->num_pages),
         .actual = cpu_to_le32(s->actual),
+        .free_page_hint_cmd_id = cpu_to_le32(balloon_hinting_config(s)),
         .poison_val = cpu_to_le32(s->poison_val),
     };
 

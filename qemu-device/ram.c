@@ -47,28 +47,42 @@ void balloon_ram_begin(BalloonRam *ram)
     ram->span.n = 0;
 }
 
-/*
- * Why @s cannot be ballooned; NULL: it can.  ROM and devices are never the
- * guest's to give; what a RamDiscardManager rules (virtio-mem) has an owner
- * that would not learn of it; what is in a persistent module is data.
- */
-static const char *not_ours(const MemoryRegionSection *s)
+/* Why memory of @mr is not the guest's to give; NULL: it is. */
+static const char *no_memory(MemoryRegion *mr)
 {
-    MemoryRegion *mr = s->mr;
-
     if (!memory_region_is_ram(mr)) {
         return "device";
     }
-    if (s->readonly || memory_region_is_rom(mr) || memory_region_is_romd(mr)) {
+    if (memory_region_is_rom(mr) || memory_region_is_romd(mr)) {
         return "ROM";
     }
     if (memory_region_is_ram_device(mr)) {
         return "device memory";
     }
-    if (s->nonvolatile || memory_region_is_nonvolatile(mr)) {
+    if (memory_region_is_nonvolatile(mr)) {
         return "persistent memory";
     }
-    if (memory_region_has_ram_discard_manager(mr)) {
+    return NULL;
+}
+
+/*
+ * Why @s cannot be ballooned; NULL: it can.  What a RamDiscardManager rules
+ * (virtio-mem) has an owner that would not learn of it.
+ */
+static const char *not_ours(const MemoryRegionSection *s)
+{
+    const char *why = no_memory(s->mr);
+
+    if (why) {
+        return why;
+    }
+    if (s->readonly) {
+        return "ROM";
+    }
+    if (s->nonvolatile) {
+        return "persistent memory";
+    }
+    if (memory_region_has_ram_discard_manager(s->mr)) {
         return "memory with a manager of its own";
     }
     if (!QEMU_IS_ALIGNED(s->offset_within_region - s->offset_within_address_space,
@@ -221,6 +235,20 @@ const char *balloon_ram_inhibited(void)
     return NULL;
 }
 
+/* Return: 0, or what the host said; the block is left alone from then on. */
+static int discard(BalloonZone *z, uint64_t offset, uint64_t bytes)
+{
+    int64_t t0 = get_clock();
+    int ret = ram_block_discard_range(z->rb, offset, bytes);
+
+    trace_ballonet_discard(qemu_ram_get_idstr(z->rb), offset, bytes, ret, get_clock() - t0);
+    if (ret) {
+        /* QEMU has said why, once for each call: once is enough. */
+        z->refused = true;
+    }
+    return ret;
+}
+
 int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max)
 {
     BalloonZone *z;
@@ -228,23 +256,42 @@ int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max)
     QTAILQ_FOREACH (z, &ram->zones.list, next) {
         PlanLimits lim = { .unit = z->unit, .bridge = PAGES(BRIDGE_BYTES), .max = PAGES(max) };
         PlanRun run;
-        int64_t t0;
-        int ret;
 
         if (z->refused || !plan_next(z->in, z->fresh, 0, &lim, &run)) {
             continue;
         }
-        t0 = get_clock();
-        ret = ram_block_discard_range(z->rb, BYTES(run.first), BYTES(run.n));
-        trace_ballonet_discard(qemu_ram_get_idstr(z->rb), BYTES(run.first), BYTES(run.n), ret,
-                               get_clock() - t0);
-        if (ret) {
-            /* QEMU has said why, once for each call: once is enough. */
-            z->refused = true;
+        if (discard(z, BYTES(run.first), BYTES(run.n))) {
             return 0;
         }
         ledger_clear(z->fresh, run.first, run.n);
         return (int64_t)BYTES(run.n);
     }
     return -1;
+}
+
+void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t max,
+                        BalloonReported *got)
+{
+    ram_addr_t offset;
+    MemoryRegion *mr = memory_region_from_host(host, &offset);
+    uint64_t page, start, end, used;
+    BalloonZone *z;
+
+    *got = (BalloonReported){ .passed = bytes };
+    if (!mr || no_memory(mr)) {
+        got->rejected = true; /* a bounce buffer, for one: what is there is no memory */
+        return;
+    }
+    z = balloon_zone_of(&ram->zones, mr->ram_block);
+    used = qemu_ram_get_used_length(z->rb);
+    page = BYTES(z->unit);
+    start = ROUND_UP(offset, page);
+    end = QEMU_ALIGN_DOWN(MIN(offset + bytes, used), page);
+    if (z->refused || start >= end) {
+        return;
+    }
+    end = MIN(end, start + MAX(QEMU_ALIGN_DOWN(max, page), page));
+    got->tried = true;
+    got->passed = end - offset;
+    got->discarded = discard(z, start, end - start) ? 0 : end - start;
 }

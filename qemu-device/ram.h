@@ -58,4 +58,19 @@ const char *balloon_ram_inhibited(void);
  */
 int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max);
 
+/* What became of the start of a range that the guest lends. */
+typedef struct BalloonReported {
+    uint64_t passed;    /* bytes that are settled, more than 0 */
+    uint64_t discarded; /* of them, bytes given back to the host */
+    bool tried;         /* there was a discard; it failed where discarded is 0 */
+    bool rejected;      /* not guest memory that may be discarded */
+} BalloonReported;
+
+/*
+ * Gives back the whole host pages at the start of the @bytes at @host, the
+ * mapped part of a buffer; at most @max bytes, but one page at least.
+ */
+void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t max,
+                        BalloonReported *got);
+
 #endif

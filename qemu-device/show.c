@@ -19,7 +19,7 @@
 const char *const balloon_show_names[] = {
     "balloon-pages",   "withheld-pages",  "inhibited",     "rejected-pfns",
     "repeated-pfns",   "stray-pfns",      "rejected-buffers", "discards",
-    "discarded-bytes", "failed-discards", NULL,
+    "discarded-bytes", "failed-discards", "reported-bytes", NULL,
 };
 
 static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
@@ -55,6 +55,7 @@ void balloon_show_init(Ballonet *s)
         { "discards", &s->count.discards },
         { "discarded-bytes", &s->count.discarded_bytes },
         { "failed-discards", &s->count.failed_discards },
+        { "reported-bytes", &s->count.reported_bytes },
     };
 
     object_property_add(obj, "balloon-pages", "uint64", get_in, NULL, NULL, NULL);

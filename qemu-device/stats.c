@@ -58,8 +58,8 @@ static void ask_in(BalloonStats *st, int64_t seconds)
 /* Hands the driver's buffer back, which asks it for fresh figures. */
 static void give_back(Ballonet *s)
 {
-    virtqueue_push(s->statsq, s->stats.elem, 0);
-    virtio_notify(VIRTIO_DEVICE(s), s->statsq);
+    virtqueue_push(s->stats.vq, s->stats.elem, 0);
+    virtio_notify(VIRTIO_DEVICE(s), s->stats.vq);
     g_free(s->stats.elem);
     s->stats.elem = NULL;
 }
@@ -106,9 +106,8 @@ static void read_values(Ballonet *s, const VirtQueueElement *elem)
     }
 }
 
-void balloon_stats_handle(VirtIODevice *vdev, VirtQueue *vq)
+void balloon_stats_kick(Ballonet *s, VirtQueue *vq)
 {
-    Ballonet *s = BALLONET(vdev);
     VirtQueueElement *elem = virtqueue_pop(vq, sizeof(VirtQueueElement));
 
     if (elem) {
@@ -117,21 +116,22 @@ void balloon_stats_handle(VirtIODevice *vdev, VirtQueue *vq)
             s->count.rejected_buffers++;
             give_back(s);
         }
+        s->stats.vq = vq;
         s->stats.elem = elem;
         read_values(s, elem);
     }
     ask_in(&s->stats, s->stats.interval);
 }
 
-void balloon_stats_resume(Ballonet *s)
+void balloon_stats_resume(Ballonet *s, VirtQueue *vq)
 {
     /*
      * The stream has no word of a popped buffer, only that one is out: it is
      * popped again here, after our own stop and start as well as after the
      * stock device's.
      */
-    if (!s->stats.elem && virtqueue_rewind(s->statsq, 1)) {
-        balloon_stats_handle(VIRTIO_DEVICE(s), s->statsq);
+    if (vq && !s->stats.elem && virtqueue_rewind(vq, 1)) {
+        balloon_stats_kick(s, vq);
     }
 }
 
@@ -143,7 +143,7 @@ void balloon_stats_rearm(Ballonet *s)
 void balloon_stats_reset(Ballonet *s)
 {
     if (s->stats.elem) {
-        balloon_queue_forget(s->statsq, s->stats.elem);
+        balloon_queue_forget(s->stats.vq, s->stats.elem);
         s->stats.elem = NULL;
     }
 }

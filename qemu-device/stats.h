@@ -22,6 +22,7 @@ typedef struct BalloonStats {
     int64_t last_update;                 /* seconds since the epoch; 0: never */
     int64_t interval;                    /* seconds between questions; 0: none are asked */
     QEMUTimer *timer;                    /* virtual clock: a stopped guest is not asked */
+    VirtQueue *vq;                       /* the queue last used; its number depends on the driver */
     VirtQueueElement *elem;              /* the driver's buffer while it is with us */
 } BalloonStats;
 
@@ -31,11 +32,10 @@ void balloon_stats_properties(struct Ballonet *s);
 void balloon_stats_init(struct Ballonet *s);
 void balloon_stats_fini(struct Ballonet *s);
 
-/* Handler of the stats queue. */
-void balloon_stats_handle(VirtIODevice *vdev, VirtQueue *vq);
+void balloon_stats_kick(struct Ballonet *s, VirtQueue *vq);
 
-/* The VM runs: takes up the buffer that a migration left popped. */
-void balloon_stats_resume(struct Ballonet *s);
+/* The VM runs: takes up the buffer that a migration left popped; @vq may be NULL. */
+void balloon_stats_resume(struct Ballonet *s, VirtQueue *vq);
 
 /* After a migration came in: the questions go on. */
 void balloon_stats_rearm(struct Ballonet *s);

@@ -5,8 +5,6 @@
  * queue is not in it (see executor.h), nor is the ledger, which the stock
  * device does not know.
  *
- * Seats: free page hinting's subsection "virtio-balloon-device/free-page-report".
- *
  * Context of everything here: BQL held.
  */
 #include "qemu/osdep.h"
@@ -18,6 +16,30 @@ static int post_load(void *opaque, int version_id)
     balloon_stats_rearm(opaque);
     return 0;
 }
+
+static bool hint_needed(void *opaque)
+{
+    return virtio_vdev_has_feature(VIRTIO_DEVICE(opaque), VIRTIO_BALLOON_F_FREE_PAGE_HINT);
+}
+
+static int hint_post_load(void *opaque, int version_id)
+{
+    return balloon_hinting_loaded(opaque);
+}
+
+/* Named before reporting got that word for itself. */
+static const VMStateDescription vmstate_hint = {
+    .name = "virtio-balloon-device/free-page-report",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = hint_needed,
+    .post_load = hint_post_load,
+    .fields = BALLONET_VMFIELDS{
+        VMSTATE_UINT32(hinting.cmd_id, Ballonet),
+        VMSTATE_UINT32(hinting.status, Ballonet),
+        VMSTATE_END_OF_LIST(),
+    },
+};
 
 static bool poison_needed(void *opaque)
 {
@@ -47,6 +69,7 @@ const VMStateDescription balloon_vmstate_device = {
         VMSTATE_END_OF_LIST(),
     },
     .subsections = BALLONET_VMSUBSECTIONS{
+        &vmstate_hint,
         &vmstate_poison,
         NULL,
     },

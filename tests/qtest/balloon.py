@@ -34,17 +34,21 @@ PLAY = 64 * MIB  # memory to balloon
 
 # Names of our own read-only properties.
 SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repeated-pfns",
-         "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards")
+         "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
+         "reported-bytes")
 
 
 class Balloon:
-    """A driver of the device with id "balloon" in slot SLOT."""
+    """A driver of the device with id "balloon" in slot SLOT.
+
+    queues: how many it sets up from number 0 on, or a list of numbers.
+    """
 
     def __init__(self, machine, interface=pci.Modern, features=None, queues=3):
         self.m = machine
         self.io = interface(machine, SLOT)
         self.features = features
-        self.queues = queues
+        self.queues = range(queues) if isinstance(queues, int) else queues
         self.buffer = BUFFERS
         self.bring_up()
 
@@ -59,12 +63,12 @@ class Balloon:
                                      1 << F_REPORTING | 1 << F_FREE_PAGE_HINT |
                                      1 << pci.F_RING_RESET)
         assert io.accept(wanted), "the device refuses features it offered"
-        self.ring = []
+        self.ring = {}
         base = RINGS
-        for index in range(self.queues):
+        for index in self.queues:
             ring = Ring(self.m, base, io.queue_size(index))
             io.enable_queue(index, ring)
-            self.ring.append(ring)
+            self.ring[index] = ring
             base = ring.end
         io.set_status(io.status() | pci.STATUS_DRIVER_OK)
 

@@ -214,14 +214,16 @@ def test_huge_chain_does_not_hold_the_main_loop(boot, interface, queue):
     b = boot(interface=interface, memory="1G")
     b.ring[queue].add([(PLAY * 4, 256 * MIB, 0)] * 128)
     b.kick(queue)
-    worst = 0
+    took = []
     end = time.monotonic() + 1
     while time.monotonic() < end:
         t0 = time.monotonic()
         b.m.qmp("query-balloon")
-        worst = max(worst, time.monotonic() - t0)
+        took.append(time.monotonic() - t0)
     assert not b.ring[queue].take_used()
-    assert worst < 0.5, f"the main loop was held for {worst:.3f} s"
+    # Generous, as other work on this machine shows in it too; to read it all takes minutes.
+    took.sort()
+    assert took[len(took) // 2] < 0.05 and took[-1] < 5, f"{len(took)} answers, {took[-3:]}"
     b.bring_up()
     assert b.shown("balloon-pages") == 0
     good_pages_still_work(b)

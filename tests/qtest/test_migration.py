@@ -40,12 +40,12 @@ def moved(driver, target):
     other.io = type(driver.io).__new__(type(driver.io))
     other.io.__dict__.update(driver.io.__dict__)
     other.io.m = target
-    other.ring = []
-    for ring in driver.ring:
+    other.ring = {}
+    for index, ring in driver.ring.items():
         copy = type(ring).__new__(type(ring))
         copy.__dict__.update(ring.__dict__)
         copy.m = target
-        other.ring.append(copy)
+        other.ring[index] = copy
     return other
 
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which queue does what.  The specification gives every queue a fixed number
+ * (5.5.2); QEMU has always left out the queues of features it does not offer,
+ * and Linux numbers them by the features that were negotiated.  A driver that
+ * declines a feature thus may mean either of two queues by one number, which
+ * shows in the numbers of the rings it has set up.
+ *
+ * Pure: no lock, no QEMU type.
+ */
+#ifndef BALLONET_ROLE_H
+#define BALLONET_ROLE_H
+
+#include <stdint.h>
+
+typedef enum BalloonRole {
+    BALLOON_ROLE_NONE,
+    BALLOON_ROLE_INFLATE,
+    BALLOON_ROLE_DEFLATE,
+    BALLOON_ROLE_STATS,
+    BALLOON_ROLE_HINT,
+    BALLOON_ROLE_REPORTING,
+} BalloonRole;
+
+/*
+ * The role of queue @index; @offered and @negotiated are feature bits, @rings
+ * has bit n set where the driver has set up queue n.
+ */
+BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, unsigned index);
+
+/* The number of the queue with @role, -1 where there is none. */
+int role_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, BalloonRole role);
+
+#endif

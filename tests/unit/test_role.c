@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Queue numbers: every mix of offered and negotiated features, numbered the
+ * way Linux does it and the way that follows what the device offers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "role.h"
+#include "virtio_balloon.h"
+
+static const unsigned bit[3] = {
+    VIRTIO_BALLOON_F_STATS_VQ,
+    VIRTIO_BALLOON_F_FREE_PAGE_HINT,
+    VIRTIO_BALLOON_F_REPORTING,
+};
+
+static uint64_t features(unsigned set)
+{
+    uint64_t f = UINT64_C(1) << 32 | 1 << VIRTIO_BALLOON_F_DEFLATE_ON_OOM;
+
+    for (unsigned i = 0; i < 3; i++) {
+        f |= (uint64_t)(set >> i & 1) << bit[i];
+    }
+    return f;
+}
+
+/* Numbers the queues of @used by counting @counted, and checks that each is understood. */
+static void understood(unsigned offered, unsigned used, unsigned counted)
+{
+    uint32_t rings = 3;
+    unsigned n = 2;
+    int number[3] = { -1, -1, -1 };
+
+    for (unsigned i = 0; i < 3; i++) {
+        if (counted >> i & 1) {
+            if (used >> i & 1) {
+                number[i] = (int)n;
+                rings |= 1u << n;
+            }
+            n++;
+        }
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        if (number[i] >= 0) {
+            BalloonRole role = role_of_queue(features(offered), features(used), rings,
+                                             (unsigned)number[i]);
+
+            assert_int_equal(role, BALLOON_ROLE_STATS + i);
+            assert_int_equal(role_queue(features(offered), features(used), rings, role), number[i]);
+        }
+    }
+    assert_int_equal(role_of_queue(features(offered), features(used), rings, 0),
+                     BALLOON_ROLE_INFLATE);
+    assert_int_equal(role_of_queue(features(offered), features(used), rings, 1),
+                     BALLOON_ROLE_DEFLATE);
+}
+
+static void every_subset(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 8; offered++) {
+        for (unsigned used = 0; used < 8; used++) {
+            if (!(used & ~offered)) {
+                understood(offered, used, used);    /* Linux */
+                understood(offered, used, offered); /* QEMU, as offered */
+            }
+        }
+    }
+}
+
+static void no_such_queue(void **state)
+{
+    (void)state;
+    assert_int_equal(role_of_queue(features(1), features(1), 7, 3), BALLOON_ROLE_NONE);
+    assert_int_equal(role_of_queue(features(7), features(7), 31, 5), BALLOON_ROLE_NONE);
+    assert_int_equal(role_queue(features(1), features(1), 7, BALLOON_ROLE_REPORTING), -1);
+}
+
+/* Before the features are settled, and for drivers of long ago that settle none. */
+static void without_negotiation(void **state)
+{
+    (void)state;
+    assert_int_equal(role_of_queue(features(7), 0, 7, 2), BALLOON_ROLE_STATS);
+    assert_int_equal(role_of_queue(features(5), 0, 0, 3), BALLOON_ROLE_REPORTING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_subset),
+        cmocka_unit_test(no_such_queue),
+        cmocka_unit_test(without_negotiation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
