@@ -15,7 +15,7 @@ DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard 
 GUEST_OBJS := $(addprefix $(OUT)/guest/,sim.o lock.o work.o vm_model.o vm_compact.o \
 	fake_host.o rig.o rig_check.o $(DRV_OBJS))
 
-MOVABLE := vm_model pages blocks relocate relocate_wait refused hostcomm lifecycle
+MOVABLE := vm_model pages blocks relocate relocate_wait refused hostcomm lifecycle schedule
 UNITS += resize_policy $(MOVABLE)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
