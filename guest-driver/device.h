@@ -22,6 +22,7 @@
 #include "oom.h"
 #include "pages.h"
 #include "relocate.h"
+#include "reporting.h"
 #include "resize.h"
 #include "stats.h"
 #include "virtio_balloon.h"
@@ -42,6 +43,7 @@ struct virtio_device;
  * @resize: the way to the target size
  * @stats: what the host is told of the guest's memory
  * @oom: what happens when the guest runs dry
+ * @reporting: free memory that is shown to the host
  * @debugfs: this device's folder
  */
 struct virtio_balloon {
@@ -53,6 +55,7 @@ struct virtio_balloon {
 	struct resize resize;
 	struct balloon_stats stats;
 	struct balloon_oom oom;
+	struct balloon_reporting reporting;
 	struct dentry *debugfs;
 };
 

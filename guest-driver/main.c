@@ -2,6 +2,7 @@
 /*
  * The module: which devices it drives and what it negotiates.  Nothing else.
  */
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/virtio.h>
@@ -22,17 +23,42 @@ static const struct virtio_device_id balloon_ids[] = {
 };
 MODULE_DEVICE_TABLE(virtio, balloon_ids);
 
-/*
- * Queues of features that are not negotiated move later ones up, and devices
- * do not agree on how: take REPORTING only together with STATS_VQ and
- * FREE_PAGE_HINT where they are offered.
- */
 static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
 	VIRTIO_BALLOON_F_STATS_VQ,
 	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	VIRTIO_BALLOON_F_PAGE_POISON,
+	VIRTIO_BALLOON_F_REPORTING,
 	VIRTIO_BALLOON_F_PAGE_OPS,
 };
+
+/* Whether the device offers what the feature table may not know. */
+static bool balloon_offered(struct virtio_device *vdev, unsigned int bit)
+{
+	return vdev->config->get_features(vdev) & BIT_ULL(bit);
+}
+
+/*
+ * Free page reporting, where the pages may come back filled with something
+ * else than the guest's allocator left in them: only if it leaves nothing, or
+ * if the device is told what (PAGE_POISON).
+ *
+ * And only where no queue is left out between: devices number queues by what
+ * they offer, the transport by what was accepted, and a report on the queue of
+ * hints would be lost without a word.
+ */
+static void balloon_validate_reporting(struct virtio_device *vdev)
+{
+	bool filled = want_init_on_free() || page_poisoning_enabled_static();
+	bool left_out = balloon_offered(vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT) ||
+			!balloon_offered(vdev, VIRTIO_BALLOON_F_STATS_VQ);
+
+	if (!filled)
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON);
+	if (left_out ||
+	    (filled && !virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)))
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
+}
 
 /*
  * Indirect descriptors are allocated when a buffer is added, which must not
@@ -45,6 +71,7 @@ static int balloon_validate(struct virtio_device *vdev)
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
 	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1) || !page_ops)
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_OPS);
+	balloon_validate_reporting(vdev);
 	return 0;
 }
 

@@ -17,12 +17,14 @@
 #define BALLOON_VQ_OPS	VIRTIO_BALLOON_VQ_MAX
 #define BALLOON_NR_VQS	(VIRTIO_BALLOON_VQ_MAX + 1)
 
-static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
+static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats,
+			    struct virtqueue **reporting)
 {
 	static vq_callback_t *callbacks[BALLOON_NR_VQS] = {
 		[VIRTIO_BALLOON_VQ_INFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_DEFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_STATS] = stats_asked,
+		[VIRTIO_BALLOON_VQ_REPORTING] = reporting_answered,
 		[BALLOON_VQ_OPS] = hostcomm_answered,
 	};
 	struct virtqueue *vqs[BALLOON_NR_VQS] = {};
@@ -34,6 +36,8 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
 
 	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
 		names[VIRTIO_BALLOON_VQ_STATS] = "stats";
+	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
+		names[VIRTIO_BALLOON_VQ_REPORTING] = "reporting";
 	if (vb->hostcomm.ops == &hostcomm_ext_ops)
 		names[BALLOON_VQ_OPS] = "ops";
 
@@ -45,6 +49,7 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
 	vb->hostcomm.vqs[HOSTCOMM_VQ_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
 	vb->hostcomm.vqs[HOSTCOMM_VQ_OPS] = vqs[BALLOON_VQ_OPS];
 	*stats = vqs[VIRTIO_BALLOON_VQ_STATS];
+	*reporting = vqs[VIRTIO_BALLOON_VQ_REPORTING];
 	return 0;
 }
 
@@ -56,10 +61,10 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats)
  */
 int balloon_start(struct virtio_balloon *vb)
 {
-	struct virtqueue *stats;
+	struct virtqueue *stats, *reporting;
 	int err;
 
-	err = balloon_find_vqs(vb, &stats);
+	err = balloon_find_vqs(vb, &stats, &reporting);
 	if (err)
 		return err;
 	err = oom_start(vb);
@@ -67,11 +72,13 @@ int balloon_start(struct virtio_balloon *vb)
 		vb->vdev->config->del_vqs(vb->vdev);
 		return err;
 	}
+	reporting_tell_poison(&vb->reporting);
 	virtio_device_ready(vb->vdev);
 	vb->relocate.hurry = false;
 	pages_open(&vb->pages);
 	hostcomm_start(&vb->hostcomm);
 	stats_start(&vb->stats, stats);
+	reporting_start(&vb->reporting, reporting);
 	resize_start(&vb->resize);
 	return 0;
 }
@@ -95,6 +102,7 @@ void balloon_stop(struct virtio_balloon *vb)
 	relocate_stop(&vb->relocate);
 	resize_give_back(&vb->resize);
 	virtio_reset_device(vb->vdev);
+	reporting_stop(&vb->reporting);
 	hostcomm_stop(&vb->hostcomm);
 	relocate_settle(&vb->relocate);
 	resize_free_rest(&vb->resize);
@@ -137,6 +145,7 @@ static int balloon_alloc(struct virtio_device *vdev)
 	vb->managed = !virtio_has_feature(vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
 	pages_init(&vb->pages);
 	stats_init(&vb->stats, vdev);
+	reporting_init(&vb->reporting, vdev);
 	err = hostcomm_init(&vb->hostcomm, vdev, balloon_hostcomm_ops(vb));
 	if (!err)
 		err = relocate_init(&vb->relocate, &vb->pages, &vb->hostcomm,

@@ -98,6 +98,21 @@ TRACE_EVENT(virtio_balloon_migrate,
 		  __entry->newpfn, __entry->mode, __entry->err)
 );
 
+/* The host has discarded free blocks. */
+TRACE_EVENT(virtio_balloon_report,
+	TP_PROTO(unsigned int blocks, unsigned long pages),
+	TP_ARGS(blocks, pages),
+	TP_STRUCT__entry(
+		__field(unsigned int, blocks)
+		__field(unsigned long, pages)
+	),
+	TP_fast_assign(
+		__entry->blocks = blocks;
+		__entry->pages = pages;
+	),
+	TP_printk("blocks=%u pages=%lu", __entry->blocks, __entry->pages)
+);
+
 /* The guest ran dry: pages taken out, and what the kernel was told it got. */
 TRACE_EVENT(virtio_balloon_oom,
 	TP_PROTO(u32 pages, unsigned long freed),

@@ -40,6 +40,26 @@ void stats_asked(struct virtqueue *vq)
 	sim_fail("statistics asked for on %s", vq->name);
 }
 
+void reporting_init(struct balloon_reporting *rp, struct virtio_device *vdev)
+{
+}
+
+void reporting_tell_poison(struct balloon_reporting *rp)
+{
+}
+
+void reporting_start(struct balloon_reporting *rp, struct virtqueue *vq)
+{
+}
+
+void reporting_stop(struct balloon_reporting *rp)
+{
+}
+
+void reporting_answered(struct virtqueue *vq)
+{
+}
+
 void balloon_debugfs_add(struct virtio_balloon *vb)
 {
 	vb->debugfs = NULL;
