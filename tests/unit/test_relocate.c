@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Moving ballooned pages: what the host is told and in which order, what is
- * free when, what happens when batches run out, when the balloon closes and
- * when the device is reset half-way.  Each case on the PFN queues and with
- * page ops.  Compaction here is MIGRATE_ASYNC unless a test says otherwise;
- * the modes that wait are in test_relocate_wait.c.
+ * free when, what happens when batches run out and when the balloon closes.
+ * Each case on the PFN queues and with page ops.  Compaction here is
+ * MIGRATE_ASYNC; the modes that wait are in test_relocate_wait.c.
  */
 #include "rig.h"
 
@@ -240,56 +239,6 @@ static void test_moves_across_zones_keep_managed_counts(void **state)
 	rig_check_quiet();
 }
 
-/* Resets with a batch in each state it can be in. */
-static void reset_with(unsigned int filling, int inflating, int deflating)
-{
-	settled(2000);
-	for (int i = 0; i < deflating; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
-	/* Swaps know no such state: there they are done then. */
-	fake_host_answer(rig->hostcomm.ops->swap ? HOSTCOMM_VQ_OPS : HOSTCOMM_VQ_INFLATE,
-			 deflating);
-	sim_settle();
-	for (int i = 0; i < inflating; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
-	if (filling)
-		move_oldest(filling, MIGRATE_ASYNC);
-	rig_check();
-	rig_remove();
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-}
-
-static void test_reset_with_a_batch_filling(void **state)
-{
-	reset_with(7, 0, 0);
-}
-
-static void test_reset_with_batches_inflating(void **state)
-{
-	reset_with(0, 2, 0);
-}
-
-static void test_reset_with_batches_deflating(void **state)
-{
-	reset_with(0, 0, 3);
-}
-
-static void test_reset_with_batches_in_all_states(void **state)
-{
-	reset_with(9, 1, 2);
-}
-
-static void test_reset_of_a_broken_device(void **state)
-{
-	settled(2000);
-	move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
-	move_oldest(5, MIGRATE_ASYNC);
-	host.broken = true;
-	assert_int_equal(move_oldest(5, MIGRATE_ASYNC).moved, 0);
-	rig_remove();
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-}
-
 #define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 #define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
 #define both(test) with_rig(test), with_ops(test)
@@ -307,11 +256,6 @@ int main(void)
 		both(test_again_while_closing_then_moved),
 		both(test_closing_while_isolated_ends_in_putback),
 		both(test_moves_across_zones_keep_managed_counts),
-		both(test_reset_with_a_batch_filling),
-		both(test_reset_with_batches_inflating),
-		with_rig(test_reset_with_batches_deflating),
-		both(test_reset_with_batches_in_all_states),
-		both(test_reset_of_a_broken_device),
 	};
 
 	return cmocka_run_group_tests_name("relocate", tests, NULL, NULL);

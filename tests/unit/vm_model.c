@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Page frames of the model: allocation, references, page locks, marks and
- * counters.  Checks at each step what a debugging kernel checks, and that no
- * frame becomes free while the host may take it for ballooned (I2).
+ * Page frames of the model: allocation, freeing and counters.  Checks at each
+ * step what a debugging kernel checks, and that no frame becomes free while the
+ * host may take it for ballooned (I2).  References, locks and marks are in
+ * vm_page.c.
  */
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
@@ -31,11 +32,6 @@ static void hide(struct page *page)
 static void unhide(struct page *page)
 {
 	ASAN_UNPOISON_MEMORY_REGION(page, offsetof(struct page, mapping));
-}
-
-static unsigned long index_of(struct page *page)
-{
-	return page - vm_frames;
 }
 
 void vm_start(unsigned long frames)
@@ -76,7 +72,7 @@ void vm_end(void)
 static void take_frame(struct page *page, enum vm_owner owner)
 {
 	sim_check(page->owner == VM_FREE && page->host == VM_HOST_OUT,
-		  "frame %lu handed out while host state is %d (I2)", index_of(page), page->host);
+		  "frame %lu handed out while host state is %d (I2)", vm_index(page), page->host);
 	unhide(page);
 	/* What the last owner left there is any number. */
 	*page = (struct page){ .owner = owner, .private = 1, .index = 3 };
@@ -136,14 +132,15 @@ void split_page(struct page *page, unsigned int order)
 {
 	for (unsigned long i = 0; i < 1UL << order; i++) {
 		sim_check(!i == !!page[i].count, "frame %lu split off a block with %d references",
-			  index_of(page + i), page[i].count);
+			  vm_index(page + i), page[i].count);
 		page[i].count += i > 0;
 	}
 }
 
-static void free_frame(struct page *page)
+/* The last reference is gone. */
+void vm_free_frame(struct page *page)
 {
-	unsigned long i = index_of(page);
+	unsigned long i = vm_index(page);
 
 	sim_check(page->owner != VM_FREE, "frame %lu freed twice", i);
 	sim_check(page->host == VM_HOST_OUT,
@@ -166,135 +163,24 @@ static void free_frame(struct page *page)
  */
 void __free_pages(struct page *page, unsigned int order)
 {
-	sim_check(page->count > 0, "frame %lu: freed by who has no reference", index_of(page));
+	sim_check(page->count > 0, "frame %lu: freed by who has no reference", vm_index(page));
 	for (unsigned long i = 1; i < 1UL << order; i++) {
 		sim_check(!page[i].count && !page[i].mapping,
 			  "frame %lu freed inside a block: %d references, mapping %p",
-			  index_of(page + i), page[i].count, page[i].mapping);
-		free_frame(&page[i]);
+			  vm_index(page + i), page[i].count, page[i].mapping);
+		vm_free_frame(&page[i]);
 	}
 	put_page(page);
 }
 
-bool page_ref_freeze(struct page *page, int count)
-{
-	sim_point();
-	if (page->count != count)
-		return false;
-	page->count = 0;
-	return true;
-}
-
-void page_ref_unfreeze(struct page *page, int count)
-{
-	sim_check(!page->count, "frame %lu thawed, which is not frozen", index_of(page));
-	page->count = count;
-	sim_point();
-}
-
-void get_page(struct page *page)
-{
-	sim_check(page->count > 0, "a reference to frame %lu, which nobody has", index_of(page));
-	page->count++;
-	sim_point();
-}
-
-void put_page(struct page *page)
-{
-	sim_check(page->count > 0, "frame %lu: one put_page() too many", index_of(page));
-	if (!--page->count)
-		free_frame(page);
-	sim_point();
-}
-
-bool trylock_page(struct page *page)
-{
-	sim_point();
-	sim_check(page->count > 0, "the lock of frame %lu, which nobody has", index_of(page));
-	if (page->locker)
-		return false;
-	page->locker = sim_current;
-	return true;
-}
-
-static bool unlocked(void *arg)
-{
-	return !((struct page *)arg)->locker;
-}
-
-void lock_page(struct page *page)
-{
-	sim_might_sleep("lock_page");
-	sim_check(page->locker != sim_current, "frame %lu locked twice", index_of(page));
-	while (!trylock_page(page))
-		sim_block(unlocked, page, SIM_FOREVER, "a page lock");
-}
-
-void unlock_page(struct page *page)
-{
-	sim_check(page->locker == sim_current, "frame %lu unlocked by who has not locked it",
-		  index_of(page));
-	page->locker = NULL;
-	sim_point();
-}
-
-static void need_lock(struct page *page, const char *what)
-{
-	sim_check(page->locker == sim_current, "frame %lu: %s without the page lock",
-		  index_of(page), what);
-}
-
-const struct movable_operations *vm_mops(const struct page *page)
-{
-	return (const void *)((uintptr_t)page->mapping & ~VM_MAPPING_MOVABLE);
-}
-
-void __SetPageMovable(struct page *page, const struct movable_operations *ops)
-{
-	need_lock(page, "made movable");
-	sim_check(!vm_mops(page), "frame %lu made movable twice", index_of(page));
-	page->mapping = (const char *)ops + VM_MAPPING_MOVABLE;
-}
-
-void __ClearPageMovable(struct page *page)
-{
-	need_lock(page, "made unmovable");
-	sim_check(vm_mops(page), "frame %lu made unmovable, which it is", index_of(page));
-	page->mapping = (const void *)VM_MAPPING_MOVABLE;
-}
-
-bool __PageMovable(struct page *page)
-{
-	return (uintptr_t)page->mapping & VM_MAPPING_MOVABLE;
-}
-
-const struct movable_operations *page_movable_ops(struct page *page)
-{
-	need_lock(page, "asked for its owner");
-	sim_check(vm_mops(page), "frame %lu has no owner to ask", index_of(page));
-	return vm_mops(page);
-}
-
-void __SetPageOffline(struct page *page)
-{
-	sim_check(!page->offline, "frame %lu marked offline twice", index_of(page));
-	page->offline = true;
-}
-
-void __ClearPageOffline(struct page *page)
-{
-	sim_check(page->offline, "frame %lu marked online, which it is", index_of(page));
-	page->offline = false;
-}
-
 unsigned long page_to_pfn(struct page *page)
 {
-	return VM_PFN_BASE + index_of(page);
+	return VM_PFN_BASE + vm_index(page);
 }
 
 struct zone *page_zone(struct page *page)
 {
-	return &vm_zone[index_of(page) * VM_ZONES / vm_nr_frames];
+	return &vm_zone[vm_index(page) * VM_ZONES / vm_nr_frames];
 }
 
 void adjust_managed_page_count(struct page *page, long n)

@@ -86,7 +86,13 @@ extern void (*vm_reclaim)(void);
 void vm_start(unsigned long frames);
 void vm_end(void);
 
+static inline unsigned long vm_index(const struct page *page)
+{
+	return page - vm_frames;
+}
+
 struct page *vm_alloc(enum vm_owner owner);
+void vm_free_frame(struct page *page);
 const struct movable_operations *vm_mops(const struct page *page);
 unsigned long vm_count(enum vm_owner owner);
 unsigned long vm_count_host(enum vm_host host);

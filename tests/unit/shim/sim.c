@@ -44,32 +44,8 @@ static struct task *cur, *left_behind;
 static const void *main_bottom;
 static size_t main_size;
 static unsigned int switch_odds;
-static uint64_t rng, first_seed, turns;
+static uint64_t first_seed, turns;
 static char failure[512];
-
-uint64_t sim_rand(uint64_t below)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return below ? (rng >> 11) % below : 0;
-}
-
-uint64_t sim_seed(uint64_t fallback)
-{
-	const char *s = getenv("SEED");
-
-	return s ? strtoull(s, NULL, 0) : fallback;
-}
-
-unsigned int sim_runs(unsigned int fallback)
-{
-	const char *s = getenv("RUNS");
-
-	if (getenv("SEED"))
-		return 1;
-	return s ? strtoul(s, NULL, 0) : fallback;
-}
 
 static void tell_seed(void)
 {
@@ -87,7 +63,7 @@ void sim_start(uint64_t seed, unsigned int odds)
 	jiffies = -1000UL;
 	switch_odds = odds;
 	first_seed = seed;
-	rng = seed * 2654435761u + 88172645463325252ULL;
+	sim_rand_start(seed);
 	turns = 0;
 	failure[0] = '\0';
 	sim_lockdep_reset();
@@ -259,23 +235,6 @@ bool sim_block(bool (*ready)(void *arg), void *arg, unsigned long deadline, cons
 	return ready(arg);
 }
 
-static bool never(void *arg)
-{
-	return arg == &never;
-}
-
-unsigned long sim_after(unsigned long ticks)
-{
-	unsigned long then = jiffies + ticks;
-
-	return then == SIM_FOREVER ? 0 : then;
-}
-
-void sim_sleep(unsigned long ticks)
-{
-	sim_block(never, NULL, sim_after(ticks), "time to pass");
-}
-
 /* Lets all others run as far as they get without time passing. */
 void sim_settle(void)
 {
@@ -350,14 +309,4 @@ static bool all_done(void *arg)
 void sim_join(void)
 {
 	sim_block(all_done, NULL, SIM_FOREVER, "the other tasks to end");
-}
-
-/* Called by everything that may sleep, whether it does this time or not. */
-void sim_might_sleep(const char *what)
-{
-	sim_check(!cur->t.nr_held, "%s may sleep, but %s is held", what,
-		  cur->t.held[cur->t.nr_held - 1]);
-	sim_check(!cur->t.in_irq, "%s may sleep in an interrupt", what);
-	sim_check(!cur->t.no_sleep, "%s may sleep %s (I5)", what, cur->t.no_sleep);
-	sim_point();
 }

@@ -55,6 +55,7 @@ void sim_settle(void);
 void sim_advance(unsigned long ticks);
 void sim_might_sleep(const char *what);
 
+void sim_rand_start(uint64_t seed);
 uint64_t sim_rand(uint64_t below);
 uint64_t sim_seed(uint64_t fallback);
 unsigned int sim_runs(unsigned int fallback);

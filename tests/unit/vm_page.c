@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What may be done to one page frame of the model: references, the page lock,
+ * marks; and what a debugging kernel would say to each.
+ */
+#include <linux/mm.h>
+
+bool page_ref_freeze(struct page *page, int count)
+{
+	sim_point();
+	if (page->count != count)
+		return false;
+	page->count = 0;
+	return true;
+}
+
+void page_ref_unfreeze(struct page *page, int count)
+{
+	sim_check(!page->count, "frame %lu thawed, which is not frozen", vm_index(page));
+	page->count = count;
+	sim_point();
+}
+
+void get_page(struct page *page)
+{
+	sim_check(page->count > 0, "a reference to frame %lu, which nobody has", vm_index(page));
+	page->count++;
+	sim_point();
+}
+
+void put_page(struct page *page)
+{
+	sim_check(page->count > 0, "frame %lu: one put_page() too many", vm_index(page));
+	if (!--page->count)
+		vm_free_frame(page);
+	sim_point();
+}
+
+bool trylock_page(struct page *page)
+{
+	sim_point();
+	sim_check(page->count > 0, "the lock of frame %lu, which nobody has", vm_index(page));
+	if (page->locker)
+		return false;
+	page->locker = sim_current;
+	return true;
+}
+
+static bool unlocked(void *arg)
+{
+	return !((struct page *)arg)->locker;
+}
+
+void lock_page(struct page *page)
+{
+	sim_might_sleep("lock_page");
+	sim_check(page->locker != sim_current, "frame %lu locked twice", vm_index(page));
+	while (!trylock_page(page))
+		sim_block(unlocked, page, SIM_FOREVER, "a page lock");
+}
+
+void unlock_page(struct page *page)
+{
+	sim_check(page->locker == sim_current, "frame %lu unlocked by who has not locked it",
+		  vm_index(page));
+	page->locker = NULL;
+	sim_point();
+}
+
+static void need_lock(struct page *page, const char *what)
+{
+	sim_check(page->locker == sim_current, "frame %lu: %s without the page lock",
+		  vm_index(page), what);
+}
+
+const struct movable_operations *vm_mops(const struct page *page)
+{
+	return (const void *)((uintptr_t)page->mapping & ~VM_MAPPING_MOVABLE);
+}
+
+void __SetPageMovable(struct page *page, const struct movable_operations *ops)
+{
+	need_lock(page, "made movable");
+	sim_check(!vm_mops(page), "frame %lu made movable twice", vm_index(page));
+	page->mapping = (const char *)ops + VM_MAPPING_MOVABLE;
+}
+
+void __ClearPageMovable(struct page *page)
+{
+	need_lock(page, "made unmovable");
+	sim_check(vm_mops(page), "frame %lu made unmovable, which it is", vm_index(page));
+	page->mapping = (const void *)VM_MAPPING_MOVABLE;
+}
+
+bool __PageMovable(struct page *page)
+{
+	return (uintptr_t)page->mapping & VM_MAPPING_MOVABLE;
+}
+
+const struct movable_operations *page_movable_ops(struct page *page)
+{
+	need_lock(page, "asked for its owner");
+	sim_check(vm_mops(page), "frame %lu has no owner to ask", vm_index(page));
+	return vm_mops(page);
+}
+
+void __SetPageOffline(struct page *page)
+{
+	sim_check(!page->offline, "frame %lu marked offline twice", vm_index(page));
+	page->offline = true;
+}
+
+void __ClearPageOffline(struct page *page)
+{
+	sim_check(page->offline, "frame %lu marked online, which it is", vm_index(page));
+	page->offline = false;
+}
