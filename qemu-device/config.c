@@ -21,7 +21,8 @@
  */
 size_t balloon_config_size(const Ballonet *s)
 {
-    if (s->qemu_4_0_config_size || virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_POISON)) {
+    if (s->qemu_4_0_config_size ||
+        virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_POISON)) {
         return sizeof(struct virtio_balloon_config);
     }
     return virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT)

@@ -27,8 +27,10 @@ static uint64_t reach(const Ledger *fresh, uint64_t start, uint64_t stop, const 
            ledger_next_run(fresh, end, MIN(stop, end + lim->bridge + lim->unit), &first, &n)) {
         uint64_t run_end = ledger_find(fresh, first, stop, false);
 
-        /* The window reaches one unit past the bridge: the gap is counted
-         * between host pages, not between the fresh pages within them. */
+        /*
+         * The window reaches one unit past the bridge: the gap is counted
+         * between host pages, not between the fresh pages within them.
+         */
         if (end > start && first / lim->unit * lim->unit - end > lim->bridge) {
             break;
         }

@@ -100,8 +100,9 @@ static void read_values(Ballonet *s, const VirtQueueElement *elem)
         }
     }
     s->stats.last_update = g_get_real_time() / G_USEC_PER_SEC;
-    trace_ballonet_stats(known, iov_size(elem->out_sg, elem->out_num));
-    if (elem->in_num || iov_size(elem->out_sg, elem->out_num) % sizeof(struct virtio_balloon_stat)) {
+    bytes = iov_size(elem->out_sg, elem->out_num);
+    trace_ballonet_stats(known, bytes);
+    if (elem->in_num || bytes % sizeof(struct virtio_balloon_stat)) {
         s->count.rejected_buffers++;
     }
 }

@@ -156,7 +156,8 @@ def save(m, path):
         return f.read()
 
 
-@pytest.mark.parametrize("options", ["", "page-poison=off", "qemu-4-0-config-size=on,page-poison=off"])
+@pytest.mark.parametrize("options", ["", "page-poison=off",
+                                     "qemu-4-0-config-size=on,page-poison=off"])
 def test_stream_byte_for_byte(boot, ours, stock, options):
     """The device's part of the stream of two machines in the same state."""
     parts = []

@@ -4,7 +4,8 @@
 import pytest
 
 import pci
-from balloon import F_FREE_PAGE_HINT, F_PAGE_POISON, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY
+from balloon import (F_FREE_PAGE_HINT, F_PAGE_POISON, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE,
+                     PLAY)
 from ring import WRITE
 
 REPORTING = 3  # where hinting is not offered

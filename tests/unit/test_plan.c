@@ -23,7 +23,11 @@ typedef struct World {
 
 static World world(uint64_t pages)
 {
-    return (World){ .in = ledger_new(pages), .fresh = ledger_new(pages), .discarded = model_new(pages) };
+    return (World){
+        .in = ledger_new(pages),
+        .fresh = ledger_new(pages),
+        .discarded = model_new(pages),
+    };
 }
 
 static void end(World *w)
