@@ -47,6 +47,7 @@ static void device_realize(DeviceState *dev, Error **errp)
     virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
 
     balloon_dispatch_add_queues(s);
+    s->stopped = true;
     balloon_stats_init(s);
     balloon_executor_init(s);
     balloon_reporting_init(s);
@@ -125,8 +126,13 @@ static void status_changed(Ballonet *s, uint8_t status)
 {
     if (!VIRTIO_DEVICE(s)->vm_running) {
         drain(s);
+        s->stopped = true;
     } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
-        balloon_stats_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_STATS));
+        if (s->stopped) {
+            /* Only now is what is out on its queue the one buffer of statistics. */
+            balloon_stats_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_STATS));
+            s->stopped = false;
+        }
         resume(s);
     }
 }

@@ -54,6 +54,8 @@ struct Ballonet {
     uint32_t actual;    /* what the driver says it has given */
     uint32_t poison_val;
 
+    bool stopped; /* since the VM ran last, or never did */
+
     BalloonRam ram;
     BalloonReclaim reclaim;
     BalloonExecutor executor;

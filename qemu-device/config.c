@@ -96,7 +96,7 @@ void balloon_config_target(void *opaque, ram_addr_t target)
 
     target = MIN(target, ram);
     if (target) {
-        s->num_pages = (ram - target) >> VIRTIO_BALLOON_PFN_SHIFT;
+        s->num_pages = MIN((ram - target) >> VIRTIO_BALLOON_PFN_SHIFT, UINT32_MAX);
         virtio_notify_config(VIRTIO_DEVICE(s));
     }
     trace_virtio_balloon_to_target(target, s->num_pages);

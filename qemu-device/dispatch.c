@@ -91,9 +91,7 @@ void balloon_dispatch_delete_queues(Ballonet *s)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
 
-    for (unsigned i = 0; i < VIRTIO_BALLOON_VQ_MAX; i++) {
-        if (virtio_get_num_queues(vdev) > i) {
-            virtio_del_queue(vdev, i);
-        }
+    for (int n = virtio_get_num_queues(vdev); n > 0; n--) {
+        virtio_del_queue(vdev, n - 1);
     }
 }

@@ -204,7 +204,9 @@ BALLONET_PRECOPY_NOTIFY(on_precopy)
 
 void balloon_hinting_resume(Ballonet *s, VirtQueue *vq)
 {
-    s->hinting.vq = vq;
+    if (!s->hinting.away) {
+        s->hinting.vq = vq;
+    }
     qemu_bh_schedule(s->hinting.collect_bh);
 }
 

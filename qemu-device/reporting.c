@@ -128,7 +128,10 @@ void balloon_reporting_kick(Ballonet *s, VirtQueue *vq)
 
 void balloon_reporting_resume(Ballonet *s, VirtQueue *vq)
 {
-    s->reporting.vq = vq;
+    /* A driver may change its mind about numbers; what is popped goes back where it came from. */
+    if (!s->reporting.busy) {
+        s->reporting.vq = vq;
+    }
     qemu_bh_schedule(s->reporting.bh);
 }
 

@@ -181,3 +181,23 @@ def test_either_interface_alone(boot_both, options):
     b.m.fill(PLAY, PAGE)
     report(b, [(PLAY, PAGE)])
     assert b.m.backed(PLAY, 1) == 0
+
+
+def test_driver_that_changes_its_mind(boot):
+    """Features and queues renegotiated without a reset, with work in flight."""
+    b = boot(*IOTHREAD, interface=pci.Legacy, options=BOTH, features=ALL, queues=[0, 1, 2, 3],
+             memory="1G")
+    b.m.fill(PLAY, 512 * MIB)
+    for i in range(40):
+        b.ring[REPORTING].add([(PLAY + k * 16 * MIB, 16 * MIB, WRITE) for k in range(32)])
+        b.kick(REPORTING)
+        b.io.accept(1 << F_STATS_VQ | (i % 2) << F_REPORTING | (i // 2 % 2) << F_FREE_PAGE_HINT)
+        b.io.set_status(b.io.status())
+        for queue in (0, 1, 2, 3):
+            b.kick(queue)
+    assert b.m.qmp("query-balloon")["actual"] == 1024 * MIB
+    b.features = ALL
+    b.bring_up()
+    b.m.fill(PLAY, MIB)
+    report(b, [(PLAY, MIB)])
+    assert b.m.backed(PLAY, 256) == 0
