@@ -95,6 +95,7 @@ static int state_show(struct seq_file *m, void *unused)
 	state_show_hostcomm(m, &vb->hostcomm);
 	state_show_relocate(m, &vb->relocate);
 	state_put(m, "oom_released", READ_ONCE(vb->oom.released));
+	state_put(m, "hinted_pages", READ_ONCE(vb->hinting.hinted));
 	state_put(m, "reported_pages", READ_ONCE(vb->reporting.reported));
 	return 0;
 }

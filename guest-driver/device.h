@@ -9,6 +9,7 @@
  *	balloon_pages.lock
  *	resize.lock		(taken in interrupts)
  *	hostcomm.lock
+ *	balloon_hinting.lock, balloon_stats.lock	(in interrupts; nest with none)
  * The last two are never held together; no lock is held over an allocation,
  * a wait or a done() callback.
  */
@@ -18,6 +19,7 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
+#include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
 #include "pages.h"
@@ -44,6 +46,7 @@ struct virtio_device;
  * @stats: what the host is told of the guest's memory
  * @oom: what happens when the guest runs dry
  * @reporting: free memory that is shown to the host
+ * @hinting: free memory that a migration passes over
  * @debugfs: this device's folder
  */
 struct virtio_balloon {
@@ -56,6 +59,7 @@ struct virtio_balloon {
 	struct balloon_stats stats;
 	struct balloon_oom oom;
 	struct balloon_reporting reporting;
+	struct balloon_hinting hinting;
 	struct dentry *debugfs;
 };
 

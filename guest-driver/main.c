@@ -27,37 +27,30 @@ static const unsigned int balloon_features[] = {
 	VIRTIO_BALLOON_F_MUST_TELL_HOST,
 	VIRTIO_BALLOON_F_STATS_VQ,
 	VIRTIO_BALLOON_F_DEFLATE_ON_OOM,
+	VIRTIO_BALLOON_F_FREE_PAGE_HINT,
 	VIRTIO_BALLOON_F_PAGE_POISON,
 	VIRTIO_BALLOON_F_REPORTING,
 	VIRTIO_BALLOON_F_PAGE_OPS,
 };
 
-/* Whether the device offers what the feature table may not know. */
-static bool balloon_offered(struct virtio_device *vdev, unsigned int bit)
-{
-	return vdev->config->get_features(vdev) & BIT_ULL(bit);
-}
-
 /*
- * Free page reporting, where the pages may come back filled with something
- * else than the guest's allocator left in them: only if it leaves nothing, or
- * if the device is told what (PAGE_POISON).
+ * Hints and reports name free pages, which may come back, here or after a
+ * migration, filled with something else than the guest's allocator left in
+ * them.  That is right only if it leaves nothing, or if the device is told
+ * what (PAGE_POISON).
  *
- * And only where no queue is left out between: devices number queues by what
- * they offer, the transport by what was accepted, and a report on the queue of
- * hints would be lost without a word.
+ * Both features go together: devices number queues by what they offer, the
+ * transport by what was accepted, and with hints declined a report would go to
+ * the queue of hints and be lost without a word.
  */
-static void balloon_validate_reporting(struct virtio_device *vdev)
+static void balloon_validate_filled(struct virtio_device *vdev)
 {
-	bool filled = want_init_on_free() || page_poisoning_enabled_static();
-	bool left_out = balloon_offered(vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT) ||
-			!balloon_offered(vdev, VIRTIO_BALLOON_F_STATS_VQ);
-
-	if (!filled)
+	if (!want_init_on_free() && !page_poisoning_enabled_static()) {
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON);
-	if (left_out ||
-	    (filled && !virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)))
+	} else if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)) {
+		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_REPORTING);
+	}
 }
 
 /*
@@ -71,7 +64,7 @@ static int balloon_validate(struct virtio_device *vdev)
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
 	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1) || !page_ops)
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_OPS);
-	balloon_validate_reporting(vdev);
+	balloon_validate_filled(vdev);
 	return 0;
 }
 

@@ -17,17 +17,18 @@
 #define BALLOON_VQ_OPS	VIRTIO_BALLOON_VQ_MAX
 #define BALLOON_NR_VQS	(VIRTIO_BALLOON_VQ_MAX + 1)
 
-static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats,
-			    struct virtqueue **reporting)
+/* @vqs: filled in; NULL for queues that were not negotiated. */
+static int balloon_find_vqs(struct virtio_balloon *vb,
+			    struct virtqueue *vqs[BALLOON_NR_VQS])
 {
 	static vq_callback_t *callbacks[BALLOON_NR_VQS] = {
 		[VIRTIO_BALLOON_VQ_INFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_DEFLATE] = hostcomm_answered,
 		[VIRTIO_BALLOON_VQ_STATS] = stats_asked,
+		[VIRTIO_BALLOON_VQ_FREE_PAGE] = hinting_answered,
 		[VIRTIO_BALLOON_VQ_REPORTING] = reporting_answered,
 		[BALLOON_VQ_OPS] = hostcomm_answered,
 	};
-	struct virtqueue *vqs[BALLOON_NR_VQS] = {};
 	const char *names[BALLOON_NR_VQS] = {
 		[VIRTIO_BALLOON_VQ_INFLATE] = "inflate",
 		[VIRTIO_BALLOON_VQ_DEFLATE] = "deflate",
@@ -36,20 +37,19 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats,
 
 	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
 		names[VIRTIO_BALLOON_VQ_STATS] = "stats";
+	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
+		names[VIRTIO_BALLOON_VQ_FREE_PAGE] = "free_page_vq";
 	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
-		names[VIRTIO_BALLOON_VQ_REPORTING] = "reporting";
+		names[VIRTIO_BALLOON_VQ_REPORTING] = "reporting_vq";
 	if (vb->hostcomm.ops == &hostcomm_ext_ops)
 		names[BALLOON_VQ_OPS] = "ops";
 
-	err = compat_find_vqs(vb->vdev, BALLOON_NR_VQS, vqs, callbacks,
-			      names);
+	err = compat_find_vqs(vb->vdev, BALLOON_NR_VQS, vqs, callbacks, names);
 	if (err)
 		return err;
 	vb->hostcomm.vqs[HOSTCOMM_VQ_INFLATE] = vqs[VIRTIO_BALLOON_VQ_INFLATE];
 	vb->hostcomm.vqs[HOSTCOMM_VQ_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
 	vb->hostcomm.vqs[HOSTCOMM_VQ_OPS] = vqs[BALLOON_VQ_OPS];
-	*stats = vqs[VIRTIO_BALLOON_VQ_STATS];
-	*reporting = vqs[VIRTIO_BALLOON_VQ_REPORTING];
 	return 0;
 }
 
@@ -61,26 +61,36 @@ static int balloon_find_vqs(struct virtio_balloon *vb, struct virtqueue **stats,
  */
 int balloon_start(struct virtio_balloon *vb)
 {
-	struct virtqueue *stats, *reporting;
+	struct virtqueue *vqs[BALLOON_NR_VQS] = {};
 	int err;
 
-	err = balloon_find_vqs(vb, &stats, &reporting);
+	err = balloon_find_vqs(vb, vqs);
 	if (err)
 		return err;
+	err = hinting_start(&vb->hinting, vqs[VIRTIO_BALLOON_VQ_FREE_PAGE]);
+	if (err)
+		goto err_vqs;
 	err = oom_start(vb);
-	if (err) {
-		vb->vdev->config->del_vqs(vb->vdev);
-		return err;
-	}
+	if (err)
+		goto err_hinting;
 	reporting_tell_poison(&vb->reporting);
 	virtio_device_ready(vb->vdev);
 	vb->relocate.hurry = false;
 	pages_open(&vb->pages);
 	hostcomm_start(&vb->hostcomm);
-	stats_start(&vb->stats, stats);
-	reporting_start(&vb->reporting, reporting);
+	stats_start(&vb->stats, vqs[VIRTIO_BALLOON_VQ_STATS]);
+	reporting_start(&vb->reporting, vqs[VIRTIO_BALLOON_VQ_REPORTING]);
 	resize_start(&vb->resize);
+	/* The configuration may have changed before anybody listened. */
+	hinting_changed(&vb->hinting);
 	return 0;
+
+err_hinting:
+	hinting_quiesce(&vb->hinting);
+	hinting_stop(&vb->hinting);
+err_vqs:
+	vb->vdev->config->del_vqs(vb->vdev);
+	return err;
 }
 
 /**
@@ -95,6 +105,7 @@ int balloon_start(struct virtio_balloon *vb)
 void balloon_stop(struct virtio_balloon *vb)
 {
 	resize_stop(&vb->resize);
+	hinting_quiesce(&vb->hinting);
 	stats_stop(&vb->stats);
 	oom_stop(vb);
 	relocate_hurry(&vb->relocate);
@@ -103,6 +114,7 @@ void balloon_stop(struct virtio_balloon *vb)
 	resize_give_back(&vb->resize);
 	virtio_reset_device(vb->vdev);
 	reporting_stop(&vb->reporting);
+	hinting_stop(&vb->hinting);
 	hostcomm_stop(&vb->hostcomm);
 	relocate_settle(&vb->relocate);
 	resize_free_rest(&vb->resize);
@@ -112,6 +124,7 @@ void balloon_stop(struct virtio_balloon *vb)
 static void balloon_free(struct virtio_balloon *vb)
 {
 	oom_exit(vb);
+	hinting_exit(&vb->hinting);
 	resize_exit(&vb->resize);
 	relocate_exit(&vb->relocate);
 	hostcomm_exit(&vb->hostcomm);
@@ -154,6 +167,8 @@ static int balloon_alloc(struct virtio_device *vdev)
 		err = resize_init(&vb->resize, vb);
 	if (!err)
 		err = oom_init(vb);
+	if (!err)
+		err = hinting_init(&vb->hinting, vdev);
 	if (err)
 		balloon_free(vb);
 	return err;
@@ -212,4 +227,5 @@ void balloon_config_changed(struct virtio_device *vdev)
 	struct virtio_balloon *vb = vdev->priv;
 
 	resize_retarget(&vb->resize);
+	hinting_changed(&vb->hinting);
 }

@@ -98,6 +98,21 @@ TRACE_EVENT(virtio_balloon_migrate,
 		  __entry->newpfn, __entry->mode, __entry->err)
 );
 
+/* A run of hints begins (its id) or ends (0); guest pages hinted before. */
+TRACE_EVENT(virtio_balloon_hint,
+	TP_PROTO(u32 id, u64 hinted),
+	TP_ARGS(id, hinted),
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u64, hinted)
+	),
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->hinted = hinted;
+	),
+	TP_printk("id=0x%x hinted=%llu", __entry->id, __entry->hinted)
+);
+
 /* The host has discarded free blocks. */
 TRACE_EVENT(virtio_balloon_report,
 	TP_PROTO(unsigned int blocks, unsigned long pages),

@@ -40,6 +40,36 @@ void stats_asked(struct virtqueue *vq)
 	sim_fail("statistics asked for on %s", vq->name);
 }
 
+int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
+{
+	return 0;
+}
+
+void hinting_exit(struct balloon_hinting *hi)
+{
+}
+
+int hinting_start(struct balloon_hinting *hi, struct virtqueue *vq)
+{
+	return 0;
+}
+
+void hinting_quiesce(struct balloon_hinting *hi)
+{
+}
+
+void hinting_stop(struct balloon_hinting *hi)
+{
+}
+
+void hinting_changed(struct balloon_hinting *hi)
+{
+}
+
+void hinting_answered(struct virtqueue *vq)
+{
+}
+
 void reporting_init(struct balloon_reporting *rp, struct virtio_device *vdev)
 {
 }

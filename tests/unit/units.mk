@@ -9,13 +9,15 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and one mobility backend.
-DRV_LEFT_OUT := main.c stats.c reporting.c debugfs.c trace.c hostcomm_pfn.c hostcomm_ext.c mobility_%.c
+DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c debugfs.c trace.c hostcomm_pfn.c hostcomm_ext.c \
+	mobility_%.c
 DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))) \
 	mobility_mops.o
 GUEST_OBJS := $(addprefix $(OUT)/guest/,sim.o sim_util.o lock.o work.o vm_model.o vm_page.o \
 	vm_compact.o fake_host.o rig.o rig_check.o $(DRV_OBJS))
 
-MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm lifecycle schedule
+MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
+	lifecycle schedule
 UNITS += resize_policy $(MOVABLE)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
