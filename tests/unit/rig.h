@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/oom.h>
 #include <linux/printk.h>
+#include <linux/tracepoint.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 

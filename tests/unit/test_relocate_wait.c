@@ -162,6 +162,50 @@ static void test_removal_while_a_callback_waits_for_a_batch(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+static unsigned int traced;
+
+/* The last move of a full batch: its CPU is taken away before it is sent. */
+static void hold_up_at_full(const char *name)
+{
+	if (strcmp(name, "virtio_balloon_migrate") || ++traced != RELOCATE_BATCH)
+		return;
+	sim_sleep(20 * HZ);
+}
+
+static void batch_mover(void *arg)
+{
+	struct vm_result *r = arg;
+
+	*r = move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+}
+
+static void removal_while_held_up(bool dead)
+{
+	struct vm_result r = {};
+
+	settled(600);
+	traced = 0;
+	sim_trace_hook = hold_up_at_full;
+	sim_spawn("compactor", batch_mover, &r);
+	sim_settle();
+	assert_int_equal(traced, RELOCATE_BATCH);
+	host.broken = dead;
+	rig_remove();
+	sim_join();
+	assert_int_equal(r.moved, RELOCATE_BATCH);
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static void test_removal_while_a_callback_is_held_up(void **state)
+{
+	removal_while_held_up(false);
+}
+
+static void test_removal_of_a_dead_device_while_a_callback_is_held_up(void **state)
+{
+	removal_while_held_up(true);
+}
+
 /* A device that is known to be dead is removed at once: sooner than the callback. */
 static void test_removal_of_a_dead_device_while_a_callback_waits(void **state)
 {
@@ -225,6 +269,8 @@ int main(void)
 		both(test_removal_while_a_callback_waits),
 		both(test_removal_while_a_callback_waits_for_a_batch),
 		both(test_removal_of_a_dead_device_while_a_callback_waits),
+		both(test_removal_while_a_callback_is_held_up),
+		both(test_removal_of_a_dead_device_while_a_callback_is_held_up),
 		both(test_a_broken_device_is_not_waited_for),
 		both(test_answers_before_the_core_is_done),
 	};

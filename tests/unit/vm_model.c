@@ -10,6 +10,7 @@
 
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/tracepoint.h>
 
 struct page *vm_frames;
 unsigned long vm_nr_frames;
@@ -18,6 +19,7 @@ long vm_events[NR_VM_EVENT_ITEMS];
 void (*vm_hook)(enum vm_point at, struct page *page);
 struct page *(*vm_new_frame)(void);
 void (*vm_reclaim)(void);
+void (*sim_trace_hook)(const char *name);
 int sim_allocs_left;
 unsigned int sim_log_lines;
 
@@ -46,6 +48,7 @@ void vm_start(unsigned long frames)
 		vm_zone[z].managed = frames / VM_ZONES;
 	memset(vm_events, 0, sizeof(vm_events));
 	vm_hook = NULL;
+	sim_trace_hook = NULL;
 	vm_new_frame = NULL;
 	vm_reclaim = NULL;
 	sim_allocs_left = -1;
@@ -58,8 +61,9 @@ void vm_end(void)
 	for (unsigned long i = 0; i < vm_nr_frames; i++) {
 		struct page *page = &vm_frames[i];
 
-		sim_check(page->owner == VM_FREE, "frame %lu leaked: owner %d, %d references, host %d",
-			  i, page->owner, page->count, page->host);
+		sim_check(page->owner == VM_FREE,
+			  "frame %lu leaked: owner %d, %d references, host %d", i, page->owner,
+			  page->count, page->host);
 		unhide(page);
 	}
 	for (int z = 0; z < VM_ZONES; z++)
