@@ -44,6 +44,7 @@ static void device_realize(DeviceState *dev, Error **errp)
         return;
     }
 
+    balloon_config_settle(s);
     virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
 
     balloon_dispatch_add_queues(s);
@@ -102,6 +103,7 @@ static void drain(Ballonet *s)
 /* Looks at all queues, as their buffers may be there without a kick. */
 static void resume(Ballonet *s)
 {
+    balloon_ops_resume(s);
     balloon_executor_resume(s);
     balloon_reporting_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_REPORTING));
     if (hinting(s)) {
@@ -118,6 +120,9 @@ static void queue_reset(VirtIODevice *vdev, uint32_t index)
         return;
     }
     drain(s);
+    if (balloon_dispatch_role(s, index) == BALLOON_ROLE_OPS) {
+        balloon_ops_forget(s);
+    }
     resume(s); /* the other queues' buffers still need us */
 }
 
@@ -179,6 +184,7 @@ BALLONET_PROPERTIES device_properties[] = {
     OFFER("page-poison", VIRTIO_BALLOON_F_PAGE_POISON, true),
     OFFER("free-page-reporting", VIRTIO_BALLOON_F_REPORTING, false),
     OFFER("must-tell-host", VIRTIO_BALLOON_F_MUST_TELL_HOST, false),
+    DEFINE_PROP_ON_OFF_AUTO("page-ops", Ballonet, page_ops, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("qemu-4-0-config-size", Ballonet, qemu_4_0_config_size, false),
     DEFINE_PROP_LINK("iothread", Ballonet, iothread, TYPE_IOTHREAD, IOThread *),
     BALLONET_PROPERTIES_END

@@ -15,6 +15,7 @@
 
 #include "executor.h"
 #include "hinting.h"
+#include "ops.h"
 #include "queue.h"
 #include "ram.h"
 #include "reclaim.h"
@@ -35,6 +36,9 @@ typedef struct BalloonCounters {
     uint64_t discards;         /* calls that gave memory back */
     uint64_t discarded_bytes;
     uint64_t failed_discards;
+    uint64_t ops_done[VIRTIO_BALLOON_OP_SWAP + 1];            /* by type of page operation */
+    uint64_t ops_refused[VIRTIO_BALLOON_OPS_INHIBITED + 1];   /* buffers by status */
+    uint64_t closed_buffers; /* on inflateq or deflateq, with page ops negotiated */
     uint64_t reported_bytes; /* of discarded_bytes, those of free page reporting */
 } BalloonCounters;
 
@@ -46,6 +50,7 @@ struct Ballonet {
 
     /* Properties; fixed from realize on. */
     uint64_t host_features;
+    OnOffAuto page_ops;
     bool qemu_4_0_config_size;
     IOThread *iothread;
 
@@ -59,6 +64,7 @@ struct Ballonet {
     BalloonRam ram;
     BalloonReclaim reclaim;
     BalloonExecutor executor;
+    BalloonOps ops;
     BalloonStats stats;
     BalloonReporting reporting;
     BalloonHinting hinting;
@@ -66,6 +72,7 @@ struct Ballonet {
 };
 
 /* config.c. Context: BQL held. */
+void balloon_config_settle(Ballonet *s);
 size_t balloon_config_size(const Ballonet *s);
 void balloon_config_get(VirtIODevice *vdev, uint8_t *data);
 void balloon_config_set(VirtIODevice *vdev, const uint8_t *data);
@@ -88,5 +95,9 @@ extern const char *const balloon_show_names[];
 /* vmstate.c: the transport's outer section, and what is in it of ours. */
 extern const VMStateDescription balloon_vmstate_outer;
 extern const VMStateDescription balloon_vmstate_device;
+
+/* opstate.c: the ledger, where page ops are negotiated. */
+extern const VMStateDescription balloon_vmstate_ops;
+bool balloon_vmstate_ops_needed(void *opaque, int version_id);
 
 #endif

@@ -19,7 +19,7 @@
  * stream, so it follows the offered features as in the stock device;
  * qemu-4-0-config-size is for machine types of 4.0, which always had it whole.
  */
-size_t balloon_config_size(const Ballonet *s)
+static size_t standard_size(const Ballonet *s)
 {
     if (s->qemu_4_0_config_size ||
         virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_POISON)) {
@@ -28,6 +28,35 @@ size_t balloon_config_size(const Ballonet *s)
     return virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_FREE_PAGE_HINT)
                ? offsetof(struct virtio_balloon_config, poison_val)
                : offsetof(struct virtio_balloon_config, free_page_hint_cmd_id);
+}
+
+/* As it is in memory; what lies between the two parts is reserved. */
+typedef struct WholeConfig {
+    struct virtio_balloon_config standard;
+    uint8_t reserved[VIRTIO_BALLOON_OPS_CONFIG_OFFSET - sizeof(struct virtio_balloon_config)];
+    struct virtio_balloon_ops_config ops;
+} WholeConfig;
+
+size_t balloon_config_size(const Ballonet *s)
+{
+    return virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_OPS) ? sizeof(WholeConfig)
+                                                                           : standard_size(s);
+}
+
+/*
+ * Decides what "auto" means for page ops: on, unless the legacy I/O region
+ * would outgrow the stock device's, as no guest could then move between the
+ * two (machine types up to 5.0 but not 4.0, and page-poison=off).
+ */
+void balloon_config_settle(Ballonet *s)
+{
+    bool on = s->page_ops == ON_OFF_AUTO_AUTO
+                  ? standard_size(s) == sizeof(struct virtio_balloon_config)
+                  : s->page_ops == ON_OFF_AUTO_ON;
+
+    if (on) {
+        s->host_features |= UINT64_C(1) << VIRTIO_BALLOON_F_PAGE_OPS;
+    }
 }
 
 /* Guest RAM in bytes as the balloon counts it: at boot, and modules plugged in since. */
@@ -56,11 +85,17 @@ static uint64_t left_bytes(uint32_t actual)
 void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
 {
     Ballonet *s = BALLONET(vdev);
-    struct virtio_balloon_config config = {
-        .num_pages = cpu_to_le32(s->num_pages),
-        .actual = cpu_to_le32(s->actual),
-        .free_page_hint_cmd_id = cpu_to_le32(balloon_hinting_config(s)),
-        .poison_val = cpu_to_le32(s->poison_val),
+    WholeConfig config = {
+        .standard = {
+            .num_pages = cpu_to_le32(s->num_pages),
+            .actual = cpu_to_le32(s->actual),
+            .free_page_hint_cmd_id = cpu_to_le32(balloon_hinting_config(s)),
+            .poison_val = cpu_to_le32(s->poison_val),
+        },
+        .ops = {
+            .ops_block_size = cpu_to_le32(s->ops.block_size),
+            .ops_max = cpu_to_le32(OPREQUEST_MAX),
+        },
     };
 
     trace_virtio_balloon_get_config(s->num_pages, s->actual);
@@ -73,7 +108,7 @@ void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
     struct virtio_balloon_config config = { 0 };
     uint32_t before = s->actual;
 
-    memcpy(&config, data, balloon_config_size(s));
+    memcpy(&config, data, MIN(balloon_config_size(s), sizeof(config)));
     s->actual = le32_to_cpu(config.actual);
     s->poison_val = virtio_vdev_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)
                         ? le32_to_cpu(config.poison_val)
@@ -86,7 +121,11 @@ void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
 
 uint64_t balloon_config_features(VirtIODevice *vdev, uint64_t features, Error **errp)
 {
-    return features | BALLONET(vdev)->host_features | UINT64_C(1) << VIRTIO_BALLOON_F_STATS_VQ;
+    features |= BALLONET(vdev)->host_features | UINT64_C(1) << VIRTIO_BALLOON_F_STATS_VQ;
+    if (!virtio_has_feature(features, VIRTIO_F_VERSION_1)) {
+        features &= ~(UINT64_C(1) << VIRTIO_BALLOON_F_PAGE_OPS);
+    }
+    return features;
 }
 
 void balloon_config_target(void *opaque, ram_addr_t target)

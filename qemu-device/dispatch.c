@@ -19,7 +19,7 @@ static uint32_t rings(VirtIODevice *vdev)
 {
     uint32_t set = 0;
 
-    for (unsigned i = 0; i < VIRTIO_BALLOON_VQ_MAX; i++) {
+    for (unsigned i = 0; i < BALLOON_ROLE_QUEUES_MAX; i++) {
         if (virtio_queue_get_desc_addr(vdev, i)) {
             set |= UINT32_C(1) << i;
         }
@@ -62,6 +62,9 @@ static void kicked(VirtIODevice *vdev, VirtQueue *vq)
             balloon_hinting_kick(s, vq);
         }
         break;
+    case BALLOON_ROLE_OPS:
+        balloon_queue_kicked(vdev, vq);
+        break;
     default:
         break;
     }
@@ -69,8 +72,9 @@ static void kicked(VirtIODevice *vdev, VirtQueue *vq)
 
 /*
  * A queue takes the first free number, so the order is the interface, and a
- * queue of an optional feature exists where the feature is offered.  Page ops
- * will come last.
+ * queue of an optional feature exists where the feature is offered.  The one
+ * more for page ops is the last; with all offered features accepted it is the
+ * ops queue.
  */
 void balloon_dispatch_add_queues(Ballonet *s)
 {
@@ -84,6 +88,9 @@ void balloon_dispatch_add_queues(Ballonet *s)
     }
     if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_REPORTING)) {
         virtio_add_queue(vdev, BALLOON_REPORTING_QUEUE_SIZE, kicked);
+    }
+    if (virtio_has_feature(s->host_features, VIRTIO_BALLOON_F_PAGE_OPS)) {
+        virtio_add_queue(vdev, BALLOON_QUEUE_SIZE, kicked);
     }
 }
 

@@ -117,15 +117,31 @@ static bool idle(Ballonet *s)
     BalloonExecutor *ex = &s->executor;
 
     return !ex->inflate.elem && !ex->deflate.elem && !ex->nheld &&
-           virtio_queue_empty(s->inflateq) && virtio_queue_empty(s->deflateq);
+           virtio_queue_empty(s->inflateq) && virtio_queue_empty(s->deflateq) &&
+           balloon_ops_idle(s);
 }
 
-/* While the bottom half is at work it finds new buffers by itself. */
+/* While the bottom half or the poll is to come, it finds new buffers by itself. */
 static void set_busy(Ballonet *s, bool busy)
 {
+    VirtQueue *opsq = balloon_ops_queue(s);
+
     s->executor.busy = busy;
+    if (opsq) {
+        virtio_queue_set_notification(opsq, !busy);
+    }
     virtio_queue_set_notification(s->inflateq, !busy);
     virtio_queue_set_notification(s->deflateq, !busy);
+}
+
+/* Whether a lone small buffer was found: its driver waits for it. */
+static bool brief(const Ballonet *s)
+{
+    const BalloonExecutor *ex = &s->executor;
+    const BalloonOps *o = &s->ops;
+
+    return !ex->inflate.elem && !o->elem && ex->nheld + o->nheld <= 1 &&
+           ex->gathered + o->entered <= INLINE_PFNS;
 }
 
 /* One slice.  Return: whether all is done. */
@@ -141,11 +157,13 @@ static bool slice(Ballonet *s, bool in_kick)
             break;
         }
         gather(s, deadline);
-        if (in_kick && (ex->inflate.elem || ex->nheld > 1 || ex->gathered > INLINE_PFNS)) {
+        balloon_ops_gather(s, GATHER_PFNS, deadline);
+        if (in_kick && !brief(s)) {
             break;
         }
         if (balloon_reclaim_run(s, deadline)) {
             push_held(s);
+            balloon_ops_answer(s);
             done = idle(s);
         }
     } while (!done && !late(deadline));
@@ -153,23 +171,43 @@ static bool slice(Ballonet *s, bool in_kick)
     return done;
 }
 
+/* All is done: either the poll looks for the next buffer, or the driver tells of it. */
+static void rest(Ballonet *s)
+{
+    if (balloon_ops_queue(s) && balloon_poll_go_on(&s->executor.poll)) {
+        if (!s->executor.busy) {
+            set_busy(s, true);
+        }
+    } else if (s->executor.busy) {
+        set_busy(s, false);
+    }
+}
+
 static void run(Ballonet *s, bool in_kick)
 {
     if (!VIRTIO_DEVICE(s)->vm_running) {
         return;
     }
-    if (!slice(s, in_kick)) {
-        set_busy(s, true);
-        qemu_bh_schedule(s->executor.bh);
-        return;
-    }
-    if (s->executor.busy) {
-        set_busy(s, false);
-        if (!idle(s)) {
-            /* A buffer came in between the last look and the switch. */
-            set_busy(s, true);
-            qemu_bh_schedule(s->executor.bh);
+    if (slice(s, in_kick)) {
+        rest(s);
+        if (s->executor.busy || idle(s)) {
+            return;
         }
+        /* A buffer came in between the last look and the switch. */
+    }
+    set_busy(s, true);
+    qemu_bh_schedule(s->executor.bh);
+}
+
+static void look(void *opaque)
+{
+    Ballonet *s = opaque;
+
+    if (idle(s)) {
+        rest(s);
+    }
+    if (!idle(s)) {
+        run(s, false);
     }
 }
 
@@ -194,6 +232,8 @@ void balloon_executor_init(Ballonet *s)
 {
     s->executor = (BalloonExecutor){ 0 };
     s->executor.bh = virtio_bh_new_guarded(DEVICE(s), bottom_half, s);
+    balloon_ops_init(s);
+    balloon_poll_init(&s->executor.poll, look, s);
     balloon_reclaim_init(s, bottom_half);
 }
 
@@ -223,6 +263,7 @@ void balloon_executor_drain(Ballonet *s)
     int64_t deadline = get_clock() + DRAIN_NS;
 
     qemu_bh_cancel(ex->bh);
+    balloon_poll_stop(&ex->poll);
     balloon_reclaim_pause(s);
     if (!ex->busy) {
         return;
@@ -230,6 +271,7 @@ void balloon_executor_drain(Ballonet *s)
     trace_ballonet_drain(ex->nheld);
     balloon_ram_begin(&s->ram);
     settle(s, s->inflateq, &ex->inflate);
+    balloon_ops_settle(s, deadline);
     /*
      * What time does not suffice for stays fresh in the ledger and is given
      * back when the VM goes on; its buffers need not wait for that.
@@ -241,6 +283,7 @@ void balloon_executor_drain(Ballonet *s)
     push_settled(s, s->deflateq, &ex->deflate);
     push_held(s);
     push_settled(s, s->inflateq, &ex->inflate);
+    balloon_ops_answer(s);
     set_busy(s, false);
 }
 
@@ -250,6 +293,8 @@ void balloon_executor_reset(Ballonet *s)
 
     trace_ballonet_reset(balloon_zones_in(&s->ram.zones));
     qemu_bh_cancel(ex->bh);
+    balloon_poll_stop(&ex->poll);
+    balloon_ops_forget(s);
     while (ex->nheld) {
         balloon_queue_forget(s->inflateq, ex->held[--ex->nheld]);
     }
@@ -270,5 +315,6 @@ void balloon_executor_fini(Ballonet *s)
 {
     balloon_executor_reset(s);
     balloon_reclaim_fini(s);
+    balloon_poll_fini(&s->executor.poll);
     qemu_bh_delete(s->executor.bh);
 }

@@ -5,8 +5,8 @@
  *
  * Order, which the guest's data depends on:
  * - every deflate that is queued is applied before anything is discarded;
- * - an inflate buffer goes back only when its pages are discarded, or when it
- *   is settled that they cannot be now;
+ * - an inflate buffer, or one of page operations, goes back only when its
+ *   pages are discarded, or when it is settled that they cannot be now;
  * - what was popped is finished or put back before the VM stops, a queue is
  *   reset or the state is saved: no buffer is lost in a migration stream.
  *
@@ -18,6 +18,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/timer.h" /* SCALE_MS */
 
+#include "poll.h"
 #include "queue.h"
 
 /* How long the main loop or a vCPU may be held at a time. */
@@ -27,7 +28,8 @@ struct Ballonet;
 
 typedef struct BalloonExecutor {
     QEMUBH *bh;         /* the next slice */
-    bool busy;          /* the bottom half is at work; kicks are not needed */
+    BalloonPoll poll;   /* once there is none, while page ops are negotiated */
+    bool busy;          /* one of the two is to come; kicks are not needed */
     BalloonBuffer inflate, deflate;             /* being read */
     VirtQueueElement *held[BALLOON_QUEUE_SIZE]; /* inflate buffers that wait for their discards */
     unsigned nheld;

@@ -12,7 +12,7 @@
 
 static const char *name_of(const Ballonet *s, const VirtQueue *vq)
 {
-    return vq == s->inflateq ? "inflate" : "deflate";
+    return vq == s->inflateq ? "inflate" : vq == s->deflateq ? "deflate" : "ops";
 }
 
 void balloon_queue_kicked(VirtIODevice *vdev, VirtQueue *vq)
@@ -36,6 +36,11 @@ bool balloon_queue_next(Ballonet *s, VirtQueue *vq, BalloonBuffer *buf)
                           iov_size(elem->in_sg, elem->in_num), &buf->pfns);
     if (wrong) {
         s->count.rejected_buffers++;
+    }
+    if (balloon_ops_queue(s)) {
+        /* These two queues are closed (page-ops.md 1). */
+        s->count.closed_buffers++;
+        buf->pfns = 0;
     }
     trace_ballonet_buffer(name_of(s, vq), buf->pfns, wrong);
     return true;

@@ -221,6 +221,39 @@ void balloon_ram_deflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally
     }
 }
 
+BalloonJudged balloon_ram_judge(BalloonRam *ram, uint64_t pfn, uint64_t n, bool in)
+{
+    BalloonJudged judged = BALLOON_RAM_ALIKE;
+
+    while (n) {
+        BalloonSpan s = span_at(ram, pfn, n);
+
+        if (!s.zone) {
+            trace_virtio_balloon_bad_addr(BYTES(pfn));
+            return BALLOON_RAM_NONE;
+        }
+        if (ledger_find(s.zone->in, s.first, s.first + s.n, !in) < s.first + s.n) {
+            judged = BALLOON_RAM_UNLIKE;
+        }
+        pfn += s.n;
+        n -= s.n;
+    }
+    return judged;
+}
+
+BalloonZone *balloon_ram_zone_by_name(BalloonZones *zs, const char *name)
+{
+    RAMBlock *rb = qemu_ram_block_by_name(name);
+    ram_addr_t offset;
+    MemoryRegion *mr =
+        rb ? memory_region_from_host(qemu_ram_get_host_addr(rb), &offset) : NULL;
+
+    if (!mr || no_memory(mr) || memory_region_has_ram_discard_manager(mr)) {
+        return NULL;
+    }
+    return balloon_zone_of(zs, rb);
+}
+
 const char *balloon_ram_inhibited(void)
 {
     if (ram_block_discard_is_disabled()) {

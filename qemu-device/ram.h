@@ -47,6 +47,22 @@ typedef struct BalloonTally {
 void balloon_ram_inflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t);
 void balloon_ram_deflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t);
 
+/*
+ * The zone of the RAM block that is called so; NULL where there is none, or
+ * none of memory that can be ballooned.
+ */
+BalloonZone *balloon_ram_zone_by_name(BalloonZones *zs, const char *name);
+
+/* What a range is to those who want its pages in the balloon, or not in it. */
+typedef enum BalloonJudged {
+    BALLOON_RAM_ALIKE,  /* all of it */
+    BALLOON_RAM_UNLIKE, /* not all of it */
+    BALLOON_RAM_NONE,   /* a page of it is no memory that can be ballooned */
+} BalloonJudged;
+
+/* Whether the pages of [pfn, pfn + n) are all in the balloon (@in) or all not in it (!@in). */
+BalloonJudged balloon_ram_judge(BalloonRam *ram, uint64_t pfn, uint64_t n, bool in);
+
 /* Why memory must not be discarded at this moment; NULL: it may. */
 const char *balloon_ram_inhibited(void);
 

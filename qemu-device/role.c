@@ -7,6 +7,9 @@
 #include "role.h"
 #include "virtio_balloon.h"
 
+/* From the transport's feature bits (VIRTIO 6). */
+#define F_VERSION_1 32
+
 /* Queues that come with a feature, in the order of their numbers; they start at number 2. */
 static const struct {
     BalloonRole role;
@@ -49,6 +52,13 @@ static uint32_t rings_by(uint64_t counted, uint64_t negotiated)
     return rings;
 }
 
+int role_ops_queue(uint64_t negotiated)
+{
+    bool on = negotiated >> VIRTIO_BALLOON_F_PAGE_OPS & 1 && negotiated >> F_VERSION_1 & 1;
+
+    return on ? (int)number_of(negotiated, OPTIONAL) : -1;
+}
+
 BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, unsigned index)
 {
     uint64_t counted = offered;
@@ -56,8 +66,13 @@ BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings,
     if (index < FIRST_OPTIONAL) {
         return index ? BALLOON_ROLE_DEFLATE : BALLOON_ROLE_INFLATE;
     }
+    if (role_ops_queue(negotiated) == (int)index) {
+        return BALLOON_ROLE_OPS;
+    }
     rings &= ~((UINT32_C(1) << FIRST_OPTIONAL) - 1);
-    if (rings == rings_by(negotiated, negotiated) && rings != rings_by(offered, negotiated)) {
+    if (role_ops_queue(negotiated) >= 0) {
+        counted = negotiated; /* the number of its last queue says how it counts */
+    } else if (rings == rings_by(negotiated, negotiated) && rings != rings_by(offered, negotiated)) {
         counted = negotiated;
     }
     for (unsigned i = 0; i < OPTIONAL; i++) {
@@ -70,7 +85,7 @@ BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings,
 
 int role_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, BalloonRole role)
 {
-    for (unsigned index = 0; index < VIRTIO_BALLOON_VQ_MAX; index++) {
+    for (unsigned index = 0; index < BALLOON_ROLE_QUEUES_MAX; index++) {
         if (role_of_queue(offered, negotiated, rings, index) == role) {
             return (int)index;
         }

@@ -14,12 +14,16 @@
  * withheld-pages   those of them whose memory waits for the end of an inhibition,
  *                  or that the host failed to take
  * inhibited        whether memory cannot be given back at this moment
+ * page-ops-negotiated  whether the guest's driver uses page ops
+ * ops-*            operations done by kind, buffers refused by status
  * The counters are described in balloon.h.
  */
 const char *const balloon_show_names[] = {
     "balloon-pages",   "withheld-pages",  "inhibited",     "rejected-pfns",
     "repeated-pfns",   "stray-pfns",      "rejected-buffers", "discards",
-    "discarded-bytes", "failed-discards", "reported-bytes", NULL,
+    "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
+    "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
+    "ops-wrong-state", "ops-inhibited", "closed-buffers", NULL,
 };
 
 static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
@@ -41,6 +45,11 @@ static bool get_inhibited(Object *obj, Error **errp)
     return balloon_ram_inhibited() != NULL;
 }
 
+static bool get_negotiated(Object *obj, Error **errp)
+{
+    return balloon_ops_queue(BALLONET(obj)) != NULL;
+}
+
 void balloon_show_init(Ballonet *s)
 {
     Object *obj = OBJECT(s);
@@ -56,11 +65,20 @@ void balloon_show_init(Ballonet *s)
         { "discarded-bytes", &s->count.discarded_bytes },
         { "failed-discards", &s->count.failed_discards },
         { "reported-bytes", &s->count.reported_bytes },
+        { "ops-inflates", &s->count.ops_done[VIRTIO_BALLOON_OP_INFLATE] },
+        { "ops-deflates", &s->count.ops_done[VIRTIO_BALLOON_OP_DEFLATE] },
+        { "ops-swaps", &s->count.ops_done[VIRTIO_BALLOON_OP_SWAP] },
+        { "ops-malformed", &s->count.ops_refused[VIRTIO_BALLOON_OPS_MALFORMED] },
+        { "ops-not-ram", &s->count.ops_refused[VIRTIO_BALLOON_OPS_NOT_RAM] },
+        { "ops-wrong-state", &s->count.ops_refused[VIRTIO_BALLOON_OPS_WRONG_STATE] },
+        { "ops-inhibited", &s->count.ops_refused[VIRTIO_BALLOON_OPS_INHIBITED] },
+        { "closed-buffers", &s->count.closed_buffers },
     };
 
     object_property_add(obj, "balloon-pages", "uint64", get_in, NULL, NULL, NULL);
     object_property_add(obj, "withheld-pages", "uint64", get_withheld, NULL, NULL, NULL);
     object_property_add_bool(obj, "inhibited", get_inhibited, NULL);
+    object_property_add_bool(obj, "page-ops-negotiated", get_negotiated, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(counter); i++) {
         object_property_add_uint64_ptr(obj, counter[i].name, counter[i].value, OBJ_PROP_FLAG_READ);
     }

@@ -2,8 +2,8 @@
 /*
  * The migration stream, byte for byte the stock device's: names, versions and
  * fields below are an interface and must not change.  What is popped from a
- * queue is not in it (see executor.h), nor is the ledger, which the stock
- * device does not know.
+ * queue is not in it (see executor.h).  The ledger, which the stock device
+ * does not know, is there only where page ops are negotiated.
  *
  * Context of everything here: BQL held.
  */
@@ -81,6 +81,19 @@ const VMStateDescription balloon_vmstate_outer = {
     .minimum_version_id = 1,
     .fields = BALLONET_VMFIELDS{
         VMSTATE_VIRTIO_DEVICE,
+        /*
+         * Behind the features: a host that does not know page ops finds these
+         * first, and says that they are not supported.  It is no subsection,
+         * as its name would have to begin with "virtio", and the transport
+         * would take it for one of its own.
+         */
+        {
+            .name = "page-ops",
+            .field_exists = balloon_vmstate_ops_needed,
+            .vmsd = &balloon_vmstate_ops,
+            .flags = VMS_STRUCT,
+            .size = sizeof(Ballonet),
+        },
         VMSTATE_END_OF_LIST(),
     },
 };

@@ -35,7 +35,8 @@ PLAY = 64 * MIB  # memory to balloon
 # Names of our own read-only properties.
 SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repeated-pfns",
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
-         "reported-bytes")
+         "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
+         "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers")
 
 
 class Balloon:

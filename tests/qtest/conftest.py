@@ -65,6 +65,10 @@ class Factory:
                          + ("," + options if options else ""), *args, binary=binary, **kw)
         return Balloon(m, interface, features, queues)
 
+    def plain(self, options=""):
+        """Options for a device that has nothing the stock one has not."""
+        return ",".join(filter(None, [options, self.kind == "ours" and "page-ops=off"]))
+
     def close(self):
         for m in self.machines:
             m.close()

@@ -162,7 +162,8 @@ def test_stream_byte_for_byte(boot, ours, stock, options):
     """The device's part of the stream of two machines in the same state."""
     parts = []
     for binary in (ours, stock):
-        m = boot.machine(*args(options), binary=binary)
+        plain = boot.plain(options) if binary == ours else options
+        m = boot.machine(*args(plain), binary=binary)
         b = Balloon(m)
         m.qmp("balloon", value=500 * MIB)
         b.io.config_write(4, 99)
