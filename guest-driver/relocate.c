@@ -104,11 +104,25 @@ static bool relocate_is_told(void *arg)
 	       READ_ONCE(t->batch->rl->hurry);
 }
 
-static void relocate_count(struct relocate *rl, u64 *counter)
+/*
+ * Waits for the host, but once only for one that is silent: a compactor has
+ * thousands of pages to move, and patience for each would add up to hours.
+ */
+static void relocate_wait(struct relocate *rl, bool (*cond)(void *arg), void *arg)
 {
+	int answers = atomic_read(&rl->hc->answers);
+
+	if (READ_ONCE(rl->tired) && READ_ONCE(rl->tired_at) == answers)
+		return;
 	spin_lock(&rl->lock);
-	(*counter)++;
+	rl->stats.waits++;
 	spin_unlock(&rl->lock);
+	if (hostcomm_wait(rl->hc, cond, arg, RELOCATE_PATIENCE)) {
+		WRITE_ONCE(rl->tired, false);
+		return;
+	}
+	WRITE_ONCE(rl->tired_at, atomic_read(&rl->hc->answers));
+	WRITE_ONCE(rl->tired, true);
 }
 
 /*
@@ -143,7 +157,7 @@ static int relocate_enter(struct relocate *rl, struct page *newpage,
  * @mode: what the caller can bear
  *
  * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
- * at most RELOCATE_PATIENCE.
+ * at most RELOCATE_PATIENCE, and not again while the host stays silent.
  * Return: 0; -EBUSY when trying again within microseconds will not help;
  * -EAGAIN when the balloon is closing, for the page to be put back.
  */
@@ -163,10 +177,8 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 	/* The batches may have come back unread. */
 	if (!READ_ONCE(rl->filling))
 		hostcomm_reap(rl->hc);
-	if (sync && !relocate_has_room(rl)) {
-		relocate_count(rl, &rl->stats.waits);
-		hostcomm_wait(rl->hc, relocate_has_room, rl, RELOCATE_PATIENCE);
-	}
+	if (sync && !relocate_has_room(rl))
+		relocate_wait(rl, relocate_has_room, rl);
 
 	/* Asked before the move: it takes this page off the isolated ones. */
 	last = pages_last_isolated(rl->bp);
@@ -190,11 +202,8 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		relocate_send(full);
 	else if (first)
 		queue_delayed_work(rl->hc->wq, &rl->flush_work, RELOCATE_LINGER);
-	if (sync && last) {
-		relocate_count(rl, &rl->stats.waits);
-		hostcomm_wait(rl->hc, relocate_is_told, &ticket,
-			      RELOCATE_PATIENCE);
-	}
+	if (sync && last)
+		relocate_wait(rl, relocate_is_told, &ticket);
 	pages_moved(rl->bp);
 	return 0;
 }

@@ -90,6 +90,8 @@ struct relocate_stats {
  *	probe-time only
  * @capacity: moves that go into a batch; probe-time only
  * @hurry: callbacks must not wait for the host any more
+ * @tired: a callback waited in vain; none waits again until ...
+ * @tired_at: ... hostcomm.answers has changed from this
  * @lock: protects @filling, @stats and the batches while IDLE or FILLING
  * @filling: the batch that takes moves, or NULL
  * @flush_work: sends a batch that did not fill up soon
@@ -102,6 +104,8 @@ struct relocate {
 	bool managed;
 	unsigned int capacity;
 	bool hurry;
+	bool tired;
+	int tired_at;
 	spinlock_t lock;
 	struct relocate_batch *filling;
 	struct relocate_stats stats;
