@@ -252,6 +252,18 @@ static void test_removal_waits_for_a_page_lock(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+static void test_removal_of_a_dead_device_waits_for_a_page_lock(void **state)
+{
+	rig_inflate(1000);
+	rig_break_blocks();
+	sim_spawn("locker", hold_lock, rig_listed(400));
+	sim_settle();
+	host.broken = true;
+	rig_remove();
+	sim_join();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
 #define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 
 int main(void)
@@ -269,6 +281,7 @@ int main(void)
 		with_rig(test_closed_balloon_isolates_nothing),
 		with_rig(test_closing_waits_for_isolated_pages),
 		with_rig(test_removal_waits_for_a_page_lock),
+		with_rig(test_removal_of_a_dead_device_waits_for_a_page_lock),
 	};
 
 	return cmocka_run_group_tests_name("pages", tests, NULL, NULL);

@@ -73,6 +73,20 @@ static void test_sync_flushes_at_the_last_isolated_page(void **state)
 	rig_check_quiet();
 }
 
+/* Nor do they wait for company: with a quick host no time passes. */
+static void test_sync_callers_do_not_linger(void **state)
+{
+	unsigned long before;
+
+	settled(100);
+	host.at_once = true;
+	before = jiffies;
+	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	assert_int_equal(jiffies, before);
+	assert_int_equal(rig_moves_held(), 0);
+	rig_check_quiet();
+}
+
 static void test_a_silent_host_ends_the_wait_not_the_move(void **state)
 {
 	unsigned long before;
@@ -100,6 +114,13 @@ static void test_sync_waits_for_a_batch_but_not_for_ever(void **state)
 	assert_int_equal(r.moved, 0);
 	assert_int_equal(r.calls, 1);
 	assert_in_range(jiffies - before, PATIENCE, PATIENCE + 2);
+	/* Nor a second time while the host stays silent. */
+	before = jiffies;
+	assert_int_equal(move_oldest(1, MIGRATE_SYNC).moved, 0);
+	assert_int_equal(jiffies, before);
+	fake_host_answer_all();
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
 	sim_spawn("host", slow_host, NULL);
 	before = jiffies;
 	assert_int_equal(move_oldest(1, MIGRATE_SYNC).moved, 1);
@@ -263,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		both(test_sync_callers_find_the_frames_free),
 		both(test_sync_flushes_at_the_last_isolated_page),
+		both(test_sync_callers_do_not_linger),
 		both(test_a_silent_host_ends_the_wait_not_the_move),
 		both(test_sync_waits_for_a_batch_but_not_for_ever),
 		both(test_others_never_wait),
