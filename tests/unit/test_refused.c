@@ -184,6 +184,9 @@ static void flush_on_return(enum vm_point at, struct page *page)
 		relocate_flush(&rig->relocate);
 		sim_settle();
 	}
+	/* Long enough for whatever waits a little before it undoes the move. */
+	if (at == VM_MIGRATE_RETURNED || at == VM_MIGRATE_UNLOCKED)
+		sim_advance(3);
 }
 
 static void test_swap_refused_before_the_core_is_done(void **state)

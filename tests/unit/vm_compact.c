@@ -181,7 +181,7 @@ struct vm_result vm_migrate(struct list_head *isolated, enum migrate_mode mode)
 				continue;
 			}
 			/* The old frame is core's to unlink, long after the callback. */
-			sim_point();
+			at(VM_MIGRATE_UNLOCKED, page);
 			list_del(&page->lru);
 			if (!err)
 				put_page(page);

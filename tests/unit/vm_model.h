@@ -66,6 +66,7 @@ enum vm_point {
 	VM_ISOLATED,		/* isolated, unlocked */
 	VM_MIGRATE_CALL,	/* both locked; the callback comes */
 	VM_MIGRATE_RETURNED,	/* both locked; the callback has returned */
+	VM_MIGRATE_UNLOCKED,	/* neither locked; the old one still linked by the core */
 };
 
 /* What one run of migration did. */
