@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Setting a device up and taking it down, its configuration space, stand-ins
- * for the parts of the driver that are not under test (statistics, debugfs),
- * and the checks of I3 that hold at any moment and at quiet ones.
+ * for the parts of the driver that are not under test (statistics, debugfs and
+ * the like).  The checks of I3 are in rig_check.c.
  */
 #include "debugfs.h"
 #include "rig.h"
