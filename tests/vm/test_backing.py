@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever backs the guest's memory, the host gets it back."""
+
+import pytest
+
+from vmlab.errors import LabError
+from vmlab.hostmem import HugePages
+
+from vmtest import frames, size
+from vmtest.env import DEBUG, MIB, scaled
+from vmtest.fragmented import check_data, compact, scatter
+from vmtest.pairs import OURS, every_driver, every_pair
+from vmtest.pool import EXTRA_MIB
+from vmtest.size import Books, assert_exact
+
+GIVEN = 256 * MIB
+HUGE = 2 * MIB
+
+
+@every_pair
+def test_shared_memfd(lend, pair):
+    """A memfd shrinks by what the guest gave, and grows by what it uses again; data stays."""
+    vm = lend(backing="memfd", **pair.options)
+    before = Books.of(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    vm.guest.run("memtool keep data 64 2")
+    held = vm.ram().backing_bytes()
+    assert held > size.full(vm) - 150 * MIB
+
+    size.resize(vm, size.full(vm) - GIVEN)
+    gone = held - vm.ram().backing_bytes()
+    assert gone > GIVEN - 100 * MIB, f"the file lost {gone // MIB} MiB"
+    assert vm.ram().backing_bytes() <= size.full(vm) - GIVEN
+    assert not frames.backed_though_ballooned(vm)
+
+    size.resize(vm, size.full(vm))
+    check_data(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    assert vm.ram().backing_bytes() > size.full(vm) - 150 * MIB
+    assert_exact(before, Books.of(vm), size.full(vm))
+
+
+@pytest.fixture
+def huge_guest(lend):
+    """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
+    held = []
+
+    def start(pair, mib=512):
+        reserve = HugePages((mib + EXTRA_MIB) // 2)
+        try:
+            reserve.__enter__()
+        except LabError as error:
+            pytest.skip(str(error))
+        held.append(reserve)
+        vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
+        vm.loan.allow.append("$never")  # must end before its pages are returned
+        return vm
+
+    yield start
+    for reserve in held:
+        reserve.__exit__()
+
+
+@every_driver
+def test_huge_pages_come_back(huge_guest, pair):
+    """A guest on hugetlb that shrinks by 256 MiB gives at least three quarters of it back as whole
+    2 MiB pages, although the guest names it by 4 KiB; data stays, growing is exact."""
+    vm = huge_guest(pair)
+    before = Books.of(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    vm.guest.run("memtool keep data 64 2")
+    held = vm.ram().backing_bytes()
+
+    size.resize(vm, size.full(vm) - GIVEN)
+    gone = held - vm.ram().backing_bytes()
+    assert gone % HUGE == 0
+    assert gone >= GIVEN * 3 // 4, f"only {gone // MIB} MiB of {GIVEN // MIB} came back"
+
+    size.resize(vm, size.full(vm))
+    check_data(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    assert_exact(before, Books.of(vm), size.full(vm))
+
+
+@pytest.mark.skipif(DEBUG, reason="needs a 1 GiB guest on huge pages, too slow in a debug kernel")
+def test_huge_pages_with_scattered_pages(huge_guest):
+    """Where the balloon's pages lie scattered, a huge page that holds a page in use is never
+    taken: data is whole before and after compaction, which makes more huge pages come back."""
+    vm = huge_guest(OURS, 1024)
+    scatter(vm, data_mib=100)
+    vm.guest.run("memtool ask data verify", scaled(60))
+    held = vm.ram().backing_bytes()
+    compact(vm)
+    assert vm.ram().backing_bytes() < held, "compaction gained the host nothing"
+    check_data(vm)
+    size.resize(vm, size.full(vm))
+    vm.guest.run("memtool touch free-100", scaled(60))

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Through libvirt, the way a user runs guests: virsh orders, the guest follows."""
+
+import json
+import subprocess
+
+import pytest
+
+from vmlab import libvirtd
+from vmlab.domain import Domain
+from vmlab.errors import LabError
+from vmlab.paths import Paths
+from vmlab.session import Session
+from vmlab.virsh import VirshError, virsh
+from vmlab.waits import wait_for
+
+from vmtest.env import MIB, scaled
+from vmtest.pairs import OURS, every_pair
+from vmtest.pool import EXTRA_MIB
+
+MEMORY_MIB = 768 + EXTRA_MIB
+GIVEN_MIB = 256
+
+
+@pytest.fixture(scope="module")
+def libvirt():
+    """A libvirtd that answers; ended afterwards if it was started here."""
+    paths = Paths.load()
+    with Session() as session:
+        try:
+            libvirtd.ensure(session, emulator=paths.qemu)
+        except LabError as error:
+            if "missing" in str(error):
+                pytest.skip(str(error))
+            raise
+        yield paths
+
+
+class Users(Domain):
+    """The guest of a user: Domain with this kernel's patience."""
+
+    def wait_boot(self, count=1, timeout=90):
+        super().wait_boot(count, scaled(timeout))
+
+
+@pytest.fixture
+def domain(libvirt):
+    """domain(...) creates a guest; its kernel's complaints fail the test at the end."""
+    running = []
+
+    def create(**options):
+        dom = Users(libvirt, memory_mib=MEMORY_MIB, **options)
+        dom.__enter__()
+        running.append(dom)
+        return dom
+
+    yield create
+    complaints = []
+    for dom in running:
+        try:
+            complaints += dom.splats()
+        finally:
+            dom.__exit__()
+        left = [n for n in virsh("list", "--all", "--name").split() if n == dom.name]
+        assert not left, f"libvirt still knows {dom.name}"
+    assert not complaints, "the guest's kernel complains: " + "; ".join(complaints[:5])
+
+
+def total_kib(dom):
+    return dom.guest.meminfo()["MemTotal"]
+
+
+@every_pair
+def test_setmem_is_exact(domain, pair):
+    """`virsh setmem` down and up: MemTotal and dommemstat's actual follow to the KiB, the host's
+    memory with them, and the guest's data stays."""
+    dom = domain(**pair.options)
+    dom.guest.run("memtool keep data 100 5")
+    dom.guest.run("memtool touch free-60", scaled(60))
+    before, rss = total_kib(dom), dom.ram().rss_bytes()
+    for _ in range(2):
+        dom.resize(MEMORY_MIB - GIVEN_MIB, scaled(60))
+        assert before - total_kib(dom) == GIVEN_MIB * 1024
+        assert rss - dom.ram().rss_bytes() > (GIVEN_MIB - 100) * MIB
+        dom.resize(MEMORY_MIB, scaled(60))
+        assert total_kib(dom) == before
+        dom.guest.run("memtool ask data verify", scaled(30))
+
+
+@every_pair
+def test_dommemstat(domain, pair):
+    """`virsh dommemstat` has every field libvirt knows, with the guest's values, renewed each period;
+    the period can be changed and turned off."""
+    dom = domain(stats_period=1, **pair.options)
+    wait_for(lambda: "last_update" in dom.dommemstat() and dom.dommemstat()["last_update"] > 0,
+             scaled(30), "the first statistics", poll=0.2)
+    dom.guest.run("memtool keep data 100 1 shared")
+    seen = dom.dommemstat()["last_update"]
+    wait_for(lambda: dom.dommemstat()["last_update"] > seen + 1, scaled(30), "newer ones", poll=0.2)
+
+    stat, info = dom.dommemstat(), dom.guest.meminfo()
+    wanted = {"actual", "swap_in", "swap_out", "major_fault", "minor_fault", "unused", "available",
+              "usable", "last_update", "disk_caches", "rss"}
+    assert wanted <= set(stat), f"missing: {wanted - set(stat)}"
+    assert stat["actual"] == MEMORY_MIB * 1024
+    assert stat["available"] == info["MemTotal"]
+    for key, of in (("unused", "MemFree"), ("usable", "MemAvailable")):
+        assert abs(stat[key] - info[of]) < 16 * 1024, key
+    assert stat["disk_caches"] > 100 * 1024
+
+    virsh("dommemstat", dom.name, "--period", "0", "--live")
+    frozen = dom.dommemstat()["last_update"]
+    dom.guest.run("sleep 3")
+    assert dom.dommemstat()["last_update"] <= frozen + 1, "the guest is still asked"
+    virsh("dommemstat", dom.name, "--period", "2", "--live")
+    wait_for(lambda: dom.dommemstat()["last_update"] > frozen + 1, scaled(30), "them to go on", poll=0.2)
+
+
+def test_domstats_and_events(domain):
+    """`virsh domstats --balloon` and the balloon-change event tell the size that was set."""
+    dom = domain()
+    command = ["virsh", "-c", "qemu:///system", "event", dom.name, "balloon-change", "--timeout", "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+        # it says nothing once it listens: change the size until it has heard of it
+        for away in range(1, 100):
+            dom.resize(MEMORY_MIB - away, scaled(60))
+            if listener.poll() is not None:
+                break
+        heard = listener.communicate(timeout=40)[0]
+    assert "balloon-change" in heard
+    wanted = f"balloon.current={(MEMORY_MIB - away) * 1024}\n"
+    # libvirt takes it from the event, of which QEMU sends one a second
+    wait_for(lambda: wanted in virsh("domstats", dom.name, "--balloon"), 10, wanted, poll=0.2)
+
+
+@every_pair
+def test_autodeflate(domain, pair):
+    """<memballoon autodeflate='on'>: a program that needs the balloon's memory gets it, no kill."""
+    dom = domain(balloon_attributes="autodeflate='on'", **pair.options)
+    dom.resize(MEMORY_MIB - 300, scaled(60))
+    left = dom.guest.meminfo()["MemFree"] // 1024
+    dom.guest.run(f"memtool touch {left + 100} 3", scaled(120))
+    assert dom.guest.vmstat()["oom_kill"] == 0
+
+
+def test_reboot_and_reset(domain):
+    """`virsh reset` of a shrunk guest: it boots with all its memory and shrinks again."""
+    dom = domain(reboot=True)
+    before = total_kib(dom)
+    dom.resize(MEMORY_MIB - GIVEN_MIB, scaled(60))
+    virsh("reset", dom.name)
+    dom.guest.wait_boot(2, scaled(90), alive=dom.alive)
+    assert total_kib(dom) == before
+    dom.guest.load_driver("ours")
+    wait_for(lambda: before - total_kib(dom) == GIVEN_MIB * 1024, scaled(60), "the target that stands")
+
+
+def test_suspend_and_resume(domain):
+    """A target set while the guest is paused is met when it goes on."""
+    dom = domain()
+    before = total_kib(dom)
+    virsh("suspend", dom.name)
+    dom.setmem(MEMORY_MIB - GIVEN_MIB)
+    virsh("resume", dom.name)
+    wait_for(lambda: before - total_kib(dom) == GIVEN_MIB * 1024, scaled(60), "the target")
+    dom.resize(MEMORY_MIB, scaled(60))
+
+
+@pytest.mark.parametrize("bad", ["0", "99999G"])
+def test_bad_sizes_are_refused(domain, bad):
+    """Sizes that libvirt refuses change nothing."""
+    dom = domain()
+    with pytest.raises(VirshError):
+        virsh("setmem", dom.name, bad, "--live")
+    assert dom.actual_mib() == MEMORY_MIB
+
+
+def test_libvirt_sees_the_device_it_knows(domain, libvirt):
+    """libvirt drives our emulator by the same properties as stock's, by the same QMP commands."""
+    dom = domain(**OURS.options)
+    path = json.dumps({"execute": "qom-list", "arguments": {"path": "/machine/peripheral/balloon0"}})
+    names = {item["name"] for item in json.loads(dom.qmp(path))["return"]}
+    assert {"guest-stats", "guest-stats-polling-interval", "deflate-on-oom", "free-page-reporting"} <= names

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest moves between stock QEMU and ours, in both directions, balloon and all.
+
+It is paused while it moves: QEMU 7.2 loses dirty pages of guests that run under TCG
+meanwhile, whatever their devices are.
+"""
+
+import pytest
+
+from vmlab import dmesg
+from vmlab.paths import Paths
+from vmlab.vm import BALLOON_PATH
+from vmlab.waits import wait_for
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.size import Books, assert_exact
+
+pytestmark = pytest.mark.interop
+
+# A versioned machine: the same hardware whoever emulates it.
+OPTIONS = {"memory_mib": 512 + EXTRA_MIB, "machine": "pc-q35-7.2"}
+# With page ops negotiated a guest cannot go to stock, which has none.
+PLAIN = "virtio-balloon-pci,page-ops=off"
+ROUTES = {
+    "stock-ours-stock": ("stock", "ours", "stock"),
+    "ours-stock-ours": ("ours", "stock", "ours"),
+}
+
+
+@pytest.fixture
+def machines():
+    """machines(qemu, ...): a guest or the target of one; all end with the test."""
+    running = []
+    paths = Paths.load()
+
+    def start(qemu, **options):
+        balloon = PLAIN if qemu == "ours" else "virtio-balloon-pci"
+        vm = PatientVM(paths, qemu=qemu, balloon=balloon, **OPTIONS, **options)
+        vm.__enter__()
+        running.append(vm)
+        return vm
+
+    yield start
+    for vm in running:
+        vm.__exit__()
+
+
+def migrate(source, target, uri):
+    """Moves the paused guest and lets it go on at the target."""
+    source.qmp.cmd("stop")
+    source.qmp.cmd("migrate", uri=uri)
+
+    def ended():
+        state = source.qmp.cmd("query-migrate").get("status")
+        assert state not in ("failed", "cancelled"), f"{state}; target: {target.last_words()}"
+        return state == "completed"
+
+    wait_for(ended, scaled(60), "the migration")
+    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "the target")
+    source.qmp.cmd("quit")
+    source.wait_exit()
+    target.qmp.cmd("cont")
+
+
+@pytest.mark.parametrize("driver", ["ours", "stock"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_there_and_back(machines, route, driver):
+    """An inflated balloon arrives with its size and target; data is whole; resizing goes on exactly,
+    in each QEMU of the route."""
+    vm = machines(ROUTES[route][0], driver=driver)
+    before = Books.of(vm)
+    vm.guest.run("memtool keep data 100 7")
+    away = 128 * MIB
+    size.resize(vm, before.actual - away)
+    for qemu in ROUTES[route][1:]:
+        uri = f"unix:{vm.dir}/migration"
+        target = machines(qemu, driver=driver, incoming=uri)
+        migrate(vm, target, uri)
+        vm = target
+        assert_exact(before, Books.of(vm), before.actual - away)
+        vm.guest.run("memtool ask data verify", scaled(30))
+        away += 64 * MIB
+        size.resize(vm, before.actual - away)
+        assert_exact(before, Books.of(vm), before.actual - away)
+    size.resize(vm, before.actual)
+    assert_exact(before, Books.of(vm), before.actual)
+    vm.guest.run("memtool ask data verify", scaled(30))
+    vm.guest.unload_driver(scaled(30))
+    assert Books.of(vm).total == before.total
+    complaints = dmesg.find(vm.guest.dmesg())
+    assert not complaints, complaints
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_statistics_go_on(machines, route):
+    """The guest goes on answering for its statistics. (The interval is the host user's to set again.)"""
+    vm = machines(ROUTES[route][0], driver="ours")
+    vm.qmp.qom_set(BALLOON_PATH, "guest-stats-polling-interval", 1)
+    for qemu in ROUTES[route][1:]:
+        uri = f"unix:{vm.dir}/migration"
+        target = machines(qemu, driver="ours", incoming=uri)
+        migrate(vm, target, uri)
+        vm = target
+        vm.qmp.qom_set(BALLOON_PATH, "guest-stats-polling-interval", 1)
+        total = vm.guest.meminfo()["MemTotal"] << 10
+
+        def answered(vm=vm, total=total):
+            return vm.qmp.qom_get(BALLOON_PATH, "guest-stats")["stats"]["stat-total-memory"] == total
+
+        wait_for(answered, scaled(20), "statistics at the target")

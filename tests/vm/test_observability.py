@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What driver and device show of themselves agrees with what the kernels count."""
+
+import pytest
+
+from vmlab.qmp import QmpError
+from vmlab.vm import BALLOON_PATH
+
+from vmtest import size
+from vmtest.env import MIB, PAGE
+from vmtest.fragmented import compact, scatter
+from vmtest.pairs import every_device, every_driver
+from vmtest.size import Books
+
+DEBUGFS = "/sys/kernel/debug/virtio_balloon"
+EVENTS = "/sys/kernel/tracing/events/virtio_balloon"
+GIVEN = 128 * MIB
+
+
+def driver_state(vm):
+    """The driver's debugfs file as a dict."""
+    text = vm.guest.run(f"cat {DEBUGFS}/*/state").output
+    pairs = (line.split(None, 1) for line in text.splitlines())
+    return {name: int(value) if value.isdigit() else value for name, value in pairs}
+
+
+def device_counter(vm, name):
+    return vm.qmp.qom_get(BALLOON_PATH, name)
+
+
+@every_device
+def test_debugfs_agrees_with_vmstat(lend, pair):
+    """The driver's counters are those of vmstat and query-balloon, at every rest."""
+    vm = lend(fresh=True, **pair.options)
+    for given in (GIVEN, 2 * GIVEN, GIVEN // 2, 0):
+        size.resize(vm, size.full(vm) - given)
+        state, books = driver_state(vm), Books.of(vm)
+        assert state["size"] == state["target"] == given // PAGE
+        assert state["isolated"] == state["arriving"] == state["inflating"] == 0
+        assert state["inflate_pages"] == books.inflated
+        assert state["deflate_pages"] == books.deflated
+        assert state["inflight"] == 0
+
+
+@every_device
+def test_debugfs_counts_migrations(lend, pair):
+    """So is the number of moved pages."""
+    vm = lend(memory_mib=1024, fresh=True, **pair.options)
+    scatter(vm)
+    assert compact(vm).ballooned_moved > 1000
+    assert driver_state(vm)["migrated"] == Books.of(vm).migrated
+    size.resize(vm, size.full(vm))
+
+
+@every_device
+def test_debugfs_goes_with_the_driver(lend, pair):
+    """Nothing of it is left after rmmod."""
+    vm = lend(fresh=True, **pair.options)
+    assert vm.guest.run(f"ls -d {DEBUGFS}/*/state", check=False).status == 0
+    vm.guest.unload_driver()
+    assert vm.guest.run(f"ls -d {DEBUGFS}", check=False).status != 0
+    assert vm.guest.run(f"ls -d {EVENTS}", check=False).status != 0
+
+
+@every_device
+def test_tracepoints(lend, pair):
+    """Every page that is asked for and acknowledged is in the trace, once."""
+    vm = lend(fresh=True, **pair.options)
+    run = vm.guest.run
+    events = set(run(f"ls {EVENTS}").output.split())
+    assert {f"virtio_balloon_{e}" for e in ("post", "done", "resize", "migrate", "oom")} <= events
+    run(f"cd /sys/kernel/tracing; echo 4096 >buffer_size_kb; echo 1 >{EVENTS}/enable; echo >trace")
+    size.resize(vm, size.full(vm) - GIVEN)
+    size.resize(vm, size.full(vm))
+    run(f"echo 0 >{EVENTS}/enable")
+    lines = run("cat /sys/kernel/tracing/trace").output.splitlines()
+    for event in ("post", "done"):
+        for op in ("inflate", "deflate"):
+            mark = f"virtio_balloon_{event}: op={op} pages="
+            pages = sum(int(line.split(mark)[1].split()[0]) for line in lines if mark in line)
+            assert pages == GIVEN // PAGE, f"{event} {op}: {pages} pages in the trace"
+
+
+@every_driver
+def test_device_counters_agree_with_the_guest(lend, pair):
+    """The device's ledger holds exactly what the guest's kernel has ballooned; a sane guest has
+    nothing rejected."""
+    vm = lend(fresh=True, **pair.options)
+    for given in (GIVEN, 2 * GIVEN, GIVEN // 2, 0):
+        size.resize(vm, size.full(vm) - given)
+        assert device_counter(vm, "balloon-pages") == given // PAGE
+    for name in ("rejected-pfns", "rejected-buffers", "repeated-pfns", "stray-pfns",
+                 "failed-discards", "withheld-pages"):
+        assert device_counter(vm, name) == 0, name
+    assert device_counter(vm, "inhibited") is False
+    assert device_counter(vm, "discarded-bytes") >= 2 * GIVEN
+
+
+@every_driver
+def test_device_ledger_follows_migration(lend, pair):
+    """Tens of thousands of moves later the ledger still has as many pages as the guest."""
+    vm = lend(memory_mib=1024, fresh=True, **pair.options)
+    target = scatter(vm)
+    assert compact(vm).ballooned_moved > 1000
+    assert device_counter(vm, "balloon-pages") == (size.full(vm) - target) // PAGE
+    size.resize(vm, size.full(vm))
+    assert device_counter(vm, "balloon-pages") == 0
+    assert device_counter(vm, "stray-pfns") == 0
+
+
+def test_device_counters_cannot_be_set(lend):
+    """They are for reading."""
+    vm = lend()
+    for name in ("balloon-pages", "inhibited"):
+        with pytest.raises(QmpError):
+            vm.qmp.qom_set(BALLOON_PATH, name, 0)

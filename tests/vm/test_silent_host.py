@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host that answers no more: every wait in the guest ends, every page comes back."""
+
+import time
+
+from vmlab.waits import wait_for
+
+from vmtest import leaks, size
+from vmtest.env import MIB, scaled
+from vmtest.fragmented import check_data, scatter
+from vmtest.pairs import STOCK, every_device
+from vmtest.size import Books
+
+GIVEN = 1024 * MIB
+LARGE = {"memory_mib": 1536, "fresh": True}
+
+
+class Silence:
+    """Call it to take bus mastering from the device: QEMU reads none of its queues any more, while
+    its registers still answer and the guest lives on. Prepared first, so that it acts at once."""
+
+    def __init__(self, vm):
+        find = "readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*"
+        config = vm.guest.run(f"dirname $({find})").output.strip() + "/config"
+        command = int(vm.guest.run(f"hexdump -s 4 -n 1 -e '\"%u\"' {config}").output)
+        put = f"dd of={config} bs=1 seek=4 conv=notrunc 2>/dev/null"
+        self._order = f"printf '\\{command & ~4:03o}' | {put}"
+        self._vm = vm
+
+    def __call__(self):
+        self._vm.guest.run(self._order)
+
+
+def fall_silent_half_way(vm):
+    """An inflate by 1 GiB that the host stops answering to after the first steps."""
+    silence = Silence(vm)
+    size.ask(vm, size.full(vm) - GIVEN)
+    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+    silence()
+    left = size.full(vm) - size.actual(vm)
+    assert left < GIVEN, "the host fell silent too late: the test proves nothing"
+
+
+def unload(vm, before):
+    """rmmod ends in bounded time and gives back what was named in any request too."""
+    start = time.monotonic()
+    vm.guest.unload_driver(scaled(60))
+    assert time.monotonic() - start < scaled(30)
+    assert vm.guest.meminfo()["MemTotal"] << 10 == before.total
+
+
+@every_device
+def test_rmmod_half_way(lend, pair):
+    """Pages of requests that were never answered come back with the rest, in bounded time."""
+    vm = lend(**LARGE, **pair.options)
+    leaks.start_clean(vm)
+    before = Books.of(vm)
+    free = vm.guest.meminfo()["MemFree"]
+    vm.guest.run("memtool keep data 64 8")
+    fall_silent_half_way(vm)
+    unload(vm, before)
+    check_data(vm)
+    assert free - vm.guest.meminfo()["MemFree"] < 16 * 1024, "memory is missing"
+    vm.guest.run("memtool touch free-100", scaled(60))
+    leaks.assert_none(vm)
+
+
+@every_device
+def test_guest_lives_on(lend, pair):
+    """The silence is named in the guest's log, once; what waits for the host keeps nobody else from
+    working: memory can be allocated, compacted and freed."""
+    vm = lend(**LARGE, **pair.options)
+    before = Books.of(vm)
+    fall_silent_half_way(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    wait_for(lambda: "has not answered" in vm.guest.dmesg(), scaled(40), "a line in the log")
+    vm.guest.run("memtool touch free-100", scaled(60))
+    unload(vm, before)
+    assert vm.console_text().count("has not answered") == 1
+
+
+@every_device
+def test_compaction(lend, pair):
+    """Compaction of a guest whose host has fallen silent ends, and so does rmmod after it; the
+    guest's data is whole."""
+    vm = lend(memory_mib=1024, fresh=True, **pair.options)
+    before = Books.of(vm)
+    silence = Silence(vm)
+    scatter(vm, data_mib=64)
+    silence()
+    vm.guest.run("echo 1 >/proc/sys/vm/compact_memory", scaled(60))
+    unload(vm, before)
+    check_data(vm)
+    vm.guest.run("memtool touch free-100", scaled(60))
+
+
+def test_silence_is_real(lend):
+    """The way these tests silence a host does so for the stock driver too: nothing moves."""
+    vm = lend(fresh=True, **STOCK.options)
+    Silence(vm)()
+    size.ask(vm, size.full(vm) - 64 * MIB)
+    time.sleep(1)  # nothing is to happen, so there is nothing to wait for
+    assert size.actual(vm) == size.full(vm)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Shrinking and growing take no longer than with the stock pair, measured in the same run."""
+
+import statistics
+import time
+
+import pytest
+
+from vmtest import size
+from vmtest.env import MIB
+from vmtest.pairs import OURS, STOCK
+
+pytestmark = pytest.mark.interop
+
+MEMORY_MIB = 2048
+GIVEN = 1024 * MIB
+ROUNDS = 5
+# What two runs of the same thing may differ by on a busy machine.
+SLACK = 1.10
+
+
+def timed(vm, target):
+    start = time.monotonic()
+    size.resize(vm, target)
+    return time.monotonic() - start
+
+
+def show(capsys, touched, table):
+    with capsys.disabled():
+        print(f"\n  {GIVEN // MIB} MiB of a guest that had {touched}, s, median of {ROUNDS} rounds")
+        print(f"  {'':8}{'stock':>8}{'ours':>8}{'ratio':>8}")
+        for way, (stock, ours) in table.items():
+            print(f"  {way:8}{stock:8.3f}{ours:8.3f}{ours / stock:8.2f}")
+
+
+@pytest.mark.parametrize("touched", [False, True], ids=["untouched", "touched"])
+def test_no_slower_than_stock(lend, capsys, touched):
+    """The medians of interleaved rounds: ours at most a tenth above stock's, down and up."""
+    guests = {pair: lend(fresh=True, memory_mib=MEMORY_MIB, **pair.options) for pair in (STOCK, OURS)}
+    times = {(pair, way): [] for pair in guests for way in ("shrink", "grow")}
+    for turn in range(ROUNDS):
+        # who goes first takes turns too
+        for pair in (STOCK, OURS) if turn % 2 else (OURS, STOCK):
+            vm = guests[pair]
+            if touched:
+                vm.guest.run("memtool touch free-100", 120)
+            times[pair, "shrink"].append(timed(vm, size.full(vm) - GIVEN))
+            times[pair, "grow"].append(timed(vm, size.full(vm)))
+    median = {key: statistics.median(values) for key, values in times.items()}
+    table = {way: (median[STOCK, way], median[OURS, way]) for way in ("shrink", "grow")}
+    show(capsys, "used its memory" if touched else "never used it", table)
+    for way, (stock, ours) in table.items():
+        assert ours <= stock * SLACK, f"{way}: {ours:.3f} s, the stock pair {stock:.3f} s"
