@@ -181,8 +181,11 @@ static bool ext_broken(struct hostcomm *hc)
 const struct hostcomm_ops hostcomm_ext_ops = {
 	.name = "page-ops",
 	.pfn_limit = U64_MAX,
-	/* Four of them are 48 MiB that the host may have to back for a moment. */
-	.batch_pages = 3072,
+	/*
+	 * Three of them, with init_on_alloc, are 60 MiB that the host has to back
+	 * for a moment.
+	 */
+	.batch_pages = 5120,
 	.batch_chunks = 1024,
 	.swap = true,
 	.wire_size = ext_wire_size,

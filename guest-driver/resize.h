@@ -19,7 +19,7 @@
 struct virtio_balloon;
 
 /* Requests on their way at once. */
-#define RESIZE_REQUESTS		4
+#define RESIZE_REQUESTS		3
 
 /**
  * struct resize - the way to the target
