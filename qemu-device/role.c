@@ -62,6 +62,7 @@ int role_ops_queue(uint64_t negotiated)
 BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, unsigned index)
 {
     uint64_t counted = offered;
+    uint32_t by_us = rings_by(offered, negotiated), by_linux = rings_by(negotiated, negotiated);
 
     if (index < FIRST_OPTIONAL) {
         return index ? BALLOON_ROLE_DEFLATE : BALLOON_ROLE_INFLATE;
@@ -70,9 +71,8 @@ BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings,
         return BALLOON_ROLE_OPS;
     }
     rings &= ~((UINT32_C(1) << FIRST_OPTIONAL) - 1);
-    if (role_ops_queue(negotiated) >= 0) {
-        counted = negotiated; /* the number of its last queue says how it counts */
-    } else if (rings == rings_by(negotiated, negotiated) && rings != rings_by(offered, negotiated)) {
+    /* A driver with page ops says by the number of their queue how it counts. */
+    if (role_ops_queue(negotiated) >= 0 || (rings == by_linux && rings != by_us)) {
         counted = negotiated;
     }
     for (unsigned i = 0; i < OPTIONAL; i++) {

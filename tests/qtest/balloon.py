@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 _HEADER = pathlib.Path(__file__).resolve().parents[2] / "spec/virtio_balloon.h"
 SPEC = {name: int(value) for name, value in re.findall(
-    r"^#define (VIRTIO_BALLOON_\w+)\s+(\d+)\b", _HEADER.read_text(), re.M)}
+    r"^(?:#define|\t)\s*(VIRTIO_BALLOON_\w+)(?:\s+|\s*=\s*)(\d+)\b", _HEADER.read_text(), re.M)}
 
 F_MUST_TELL_HOST = SPEC["VIRTIO_BALLOON_F_MUST_TELL_HOST"]
 F_STATS_VQ = SPEC["VIRTIO_BALLOON_F_STATS_VQ"]

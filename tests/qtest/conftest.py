@@ -60,10 +60,10 @@ class Factory:
         return m
 
     def __call__(self, *args, interface=pci.Modern, options="", features=None, queues=3,
-                 device="virtio-balloon-pci", binary=None, **kw):
+                 device="virtio-balloon-pci", binary=None, driver=Balloon, **kw):
         m = self.machine("-device", f"{device},id=balloon,addr={SLOT:#x}"
                          + ("," + options if options else ""), *args, binary=binary, **kw)
-        return Balloon(m, interface, features, queues)
+        return driver(m, interface, features, queues)
 
     def plain(self, options=""):
         """Options for a device that has nothing the stock one has not."""

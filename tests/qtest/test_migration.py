@@ -34,7 +34,7 @@ def migrate(source, target):
 
 def moved(driver, target):
     """The same driver, on the other side of a migration."""
-    other = Balloon.__new__(Balloon)
+    other = type(driver).__new__(type(driver))
     other.__dict__.update(driver.__dict__)
     other.m = target
     other.io = type(driver.io).__new__(type(driver.io))

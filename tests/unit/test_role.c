@@ -73,6 +73,39 @@ static void every_subset(void **state)
     }
 }
 
+/* Page ops: behind whatever was negotiated, whatever was offered; with VERSION_1 only. */
+static void ops_queue(void **state)
+{
+    const uint64_t ops = UINT64_C(1) << VIRTIO_BALLOON_F_PAGE_OPS;
+
+    (void)state;
+    for (unsigned offered = 0; offered < 8; offered++) {
+        for (unsigned used = 0; used < 8; used++) {
+            uint64_t negotiated = features(used) | ops;
+            unsigned n = 2;
+
+            if (used & ~offered) {
+                continue;
+            }
+            for (unsigned i = 0; i < 3; i++) {
+                if (used >> i & 1) {
+                    /* The others are numbered the same way then, also before there are rings. */
+                    assert_int_equal(role_of_queue(features(offered) | ops, negotiated, 3, n),
+                                     BALLOON_ROLE_STATS + i);
+                    n++;
+                }
+            }
+            assert_int_equal(role_ops_queue(negotiated), n);
+            assert_int_equal(role_of_queue(features(offered) | ops, negotiated, 0x3f, n),
+                             BALLOON_ROLE_OPS);
+            assert_int_equal(role_queue(features(offered) | ops, negotiated, 0x3f,
+                                        BALLOON_ROLE_OPS), n);
+            assert_int_equal(role_ops_queue(features(used)), -1);
+            assert_int_equal(role_ops_queue(negotiated & ~(UINT64_C(1) << 32)), -1);
+        }
+    }
+}
+
 static void no_such_queue(void **state)
 {
     (void)state;
@@ -93,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_subset),
+        cmocka_unit_test(ops_queue),
         cmocka_unit_test(no_such_queue),
         cmocka_unit_test(without_negotiation),
     };
