@@ -1,102 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The host of fake_host.h.  Its two ops tables bear the names of the driver's
- * own, so that the driver's probe takes them; they are linked in their place.
+ * The queues of fake_host.h, and when they are answered.  Its two ops tables bear
+ * the names of the driver's own, so that the driver's probe takes them; they are
+ * linked in their place.  What requests say is in fake_wire.c.
  */
 #include <linux/mm.h>
 #include <linux/virtio.h>
 
-#include "fake_host.h"
+#include "fake_wire.h"
 
 struct fake_host host;
-
-/* What a request says, as runs of pages. */
-struct fake_wire {
-	u32 nr;
-	struct fake_op {
-		u64 pfn, new_pfn;
-		u32 pages;
-	} op[];
-};
-
-static size_t fake_wire_size(u32 pages, u32 chunks)
-{
-	return sizeof(struct fake_wire) + max(pages, chunks) * sizeof(struct fake_op);
-}
-
-static void fake_begin(struct hostcomm_request *rq)
-{
-	((struct fake_wire *)rq->wire)->nr = 0;
-}
-
-static bool append(struct hostcomm_request *rq, struct page *page, struct page *newpage, u32 nr)
-{
-	struct fake_wire *wire = rq->wire;
-	struct fake_op *last = &wire->op[wire->nr - 1];
-	u64 pfn = page_to_pfn(page);
-
-	/* Runs grow upwards, as on opsq: the count of operations is bounded. */
-	if (wire->nr && !newpage && last->pfn + last->pages == pfn) {
-		last->pages += nr;
-		return true;
-	}
-	if (wire->nr == (rq->hc->ops->swap ? rq->max_chunks : rq->max_pages))
-		return false;
-	wire->op[wire->nr++] = (struct fake_op){
-		.pfn = pfn, .new_pfn = newpage ? page_to_pfn(newpage) : 0, .pages = nr,
-	};
-	return true;
-}
-
-static bool fake_add(struct hostcomm_request *rq, struct page *page, u32 nr)
-{
-	sim_check(rq->op != HOSTCOMM_SWAP, "a page added to a swap without another");
-	return append(rq, page, NULL, nr);
-}
-
-static bool fake_add_swap(struct hostcomm_request *rq, struct page *page, struct page *newpage)
-{
-	sim_check(rq->op == HOSTCOMM_SWAP, "a swap added to something else");
-	return append(rq, page, newpage, 1);
-}
-
-static void believe_page(u64 pfn, enum vm_host from, enum vm_host to)
-{
-	struct page *page;
-
-	sim_check(pfn >= VM_PFN_BASE && pfn - VM_PFN_BASE < vm_nr_frames,
-		  "the host is told of frame %#llx, which is none", pfn);
-	page = &vm_frames[pfn - VM_PFN_BASE];
-	sim_check(page->owner != VM_FREE, "a request names frame %llu, which is free",
-		  pfn - VM_PFN_BASE);
-	sim_check(page->host == from, "frame %llu goes from host state %d to %d, but is in %d (I1)",
-		  pfn - VM_PFN_BASE, from, to, page->host);
-	page->host = to;
-}
-
-/* The pages [@first, @end) of a request: those that enter, those that leave. */
-static void believe(struct hostcomm_request *rq, u32 first, u32 end, enum vm_host in_from,
-		    enum vm_host in_to, enum vm_host out_from, enum vm_host out_to)
-{
-	struct fake_wire *wire = rq->wire;
-	u32 at = 0;
-
-	for (u32 o = 0; o < wire->nr; o++) {
-		for (u32 i = 0; i < wire->op[o].pages; i++, at++) {
-			u64 pfn = wire->op[o].pfn + i;
-
-			if (at < first || at >= end)
-				continue;
-			if (rq->op == HOSTCOMM_SWAP)
-				believe_page(wire->op[o].new_pfn + i, in_from, in_to);
-			if (rq->op == HOSTCOMM_INFLATE)
-				believe_page(pfn, in_from, in_to);
-			else
-				believe_page(pfn, out_from, out_to);
-		}
-	}
-	sim_check(at == rq->pages, "a request of %u pages names %u", rq->pages, at);
-}
 
 static void interrupt(enum hostcomm_vq vq)
 {
@@ -113,16 +26,13 @@ static void interrupt(enum hostcomm_vq vq)
 
 static void decide(struct fake_slot *slot)
 {
-	struct fake_wire *wire = slot->rq->wire;
-
 	slot->acked = slot->rq->pages;
-	if (!host.refuse || host.refuse_op != slot->rq->op || host.refuse_after >= wire->nr)
+	if (!host.refuse || host.refuse_op != slot->rq->op ||
+	    host.refuse_after >= fake_wire_ops(slot->rq))
 		return;
 	host.refuse--;
 	slot->err = host.refuse_err;
-	slot->acked = 0;
-	for (u32 o = 0; o < host.refuse_after; o++)
-		slot->acked += wire->op[o].pages;
+	slot->acked = fake_wire_pages(slot->rq, host.refuse_after);
 }
 
 static void answer_next(enum hostcomm_vq vq)
@@ -147,7 +57,7 @@ static int fake_post(struct hostcomm_request *rq)
 	/* After a reset nobody reads it: it will be detached. */
 	if (!host.ready)
 		return 0;
-	believe(rq, 0, rq->pages, VM_HOST_OUT, VM_HOST_ENTERING, VM_HOST_IN, VM_HOST_LEAVING);
+	fake_wire_sent(rq);
 	host.posts[rq->op]++;
 	host.pages[rq->op] += rq->pages;
 	if (host.at_once) {
@@ -182,12 +92,8 @@ static struct hostcomm_request *fake_reap(struct hostcomm *hc, int *err)
 		rq = slot.rq;
 		rq->acked = slot.acked;
 		*err = slot.err;
-		if (!host.ready)
-			return rq;
-		believe(rq, 0, rq->acked, VM_HOST_ENTERING, VM_HOST_IN, VM_HOST_LEAVING,
-			VM_HOST_OUT);
-		believe(rq, rq->acked, rq->pages, VM_HOST_ENTERING, VM_HOST_OUT, VM_HOST_LEAVING,
-			VM_HOST_IN);
+		if (host.ready)
+			fake_wire_read(rq);
 		return rq;
 	}
 	return NULL;
@@ -214,8 +120,8 @@ static bool fake_broken(struct hostcomm *hc)
 #define FAKE_OPS \
 	.pfn_limit = VM_PFN_BASE + (1UL << 20), \
 	.wire_size = fake_wire_size, \
-	.begin = fake_begin, \
-	.add = fake_add, \
+	.begin = fake_wire_begin, \
+	.add = fake_wire_add, \
 	.post = fake_post, \
 	.reap = fake_reap, \
 	.detach = fake_detach, \
@@ -234,7 +140,7 @@ const struct hostcomm_ops hostcomm_ext_ops = {
 	.batch_pages = 3072,
 	.batch_chunks = 1024,
 	.swap = true,
-	.add_swap = fake_add_swap,
+	.add_swap = fake_wire_add_swap,
 };
 
 /* New queues for a device; what a test set of the host's ways stays. */

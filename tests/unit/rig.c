@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Setting a device up and taking it down, its configuration space, stand-ins
- * for the parts of the driver that are not under test (statistics, debugfs and
- * the like).  The checks of I3 are in rig_check.c.
+ * Setting a device up and taking it down, its configuration space and its
+ * transport.  The driver's parts that are not under test are in rig_stubs.c, the
+ * checks of I3 in rig_check.c.
  */
-#include "debugfs.h"
 #include "rig.h"
 
 struct virtio_device rig_vdev;
 struct virtio_balloon *rig;
-struct notifier_block *rig_oom;
 
 /* The last queue (spec/page-ops.md); those between are not offered. */
 #define OPS_VQ	VIRTIO_BALLOON_VQ_MAX
@@ -18,101 +16,6 @@ static union {
 	struct virtio_balloon_config c;
 	u8 bytes[64];
 } config;
-
-/* The driver's parts that are not linked in. */
-void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
-{
-	st->vdev = vdev;
-}
-
-void stats_start(struct balloon_stats *st, struct virtqueue *vq)
-{
-	st->vq = vq;
-}
-
-void stats_stop(struct balloon_stats *st)
-{
-	st->stopped = true;
-}
-
-void stats_asked(struct virtqueue *vq)
-{
-	sim_fail("statistics asked for on %s", vq->name);
-}
-
-int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
-{
-	return 0;
-}
-
-void hinting_exit(struct balloon_hinting *hi)
-{
-}
-
-int hinting_start(struct balloon_hinting *hi, struct virtqueue *vq)
-{
-	return 0;
-}
-
-void hinting_quiesce(struct balloon_hinting *hi)
-{
-}
-
-void hinting_stop(struct balloon_hinting *hi)
-{
-}
-
-void hinting_changed(struct balloon_hinting *hi)
-{
-}
-
-void hinting_answered(struct virtqueue *vq)
-{
-}
-
-void reporting_init(struct balloon_reporting *rp, struct virtio_device *vdev)
-{
-}
-
-void reporting_tell_poison(struct balloon_reporting *rp)
-{
-}
-
-void reporting_start(struct balloon_reporting *rp, struct virtqueue *vq)
-{
-}
-
-void reporting_stop(struct balloon_reporting *rp)
-{
-}
-
-void reporting_answered(struct virtqueue *vq)
-{
-}
-
-void balloon_debugfs_add(struct virtio_balloon *vb)
-{
-	vb->debugfs = NULL;
-}
-
-void balloon_debugfs_remove(struct virtio_balloon *vb)
-{
-	vb->debugfs = NULL;
-}
-
-int register_oom_notifier(struct notifier_block *nb)
-{
-	sim_check(!rig_oom, "an OOM notifier registered twice");
-	rig_oom = nb;
-	return 0;
-}
-
-int unregister_oom_notifier(struct notifier_block *nb)
-{
-	sim_check(rig_oom == nb, "an OOM notifier unregistered that is not");
-	rig_oom = NULL;
-	return 0;
-}
 
 /* The transport. */
 bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Tasks, turns and time of the machine in sim.h.  One thread; each task has a
- * stack of its own, task 0 is the test itself.  Knows nothing of locks, pages
- * or hosts.
+ * Tasks, turns and time of the machine in sim.h.  One thread; each task is a
+ * fiber, task 0 is the test itself.  Knows nothing of locks, pages or hosts.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,23 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <cmocka.h>
 #include <sanitizer/common_interface_defs.h>
 
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include "fiber.h"
 #include "sim.h"
 
 #define SIM_TASKS	64
-#define SIM_STACK	(256 * 1024)
 /* A schedule that takes more turns than this is taken to go round in circles. */
 #define SIM_TURNS	50000000ULL
 
 struct task {
 	struct sim_task t;
-	ucontext_t ctx;
-	void *stack;
-	void *fake;
+	struct fiber fiber;
 	void (*fn)(void *arg);
 	void *arg;
 	bool used, done, daemon;
@@ -40,15 +37,21 @@ unsigned long jiffies;
 struct sim_task *sim_current;
 
 static struct task tasks[SIM_TASKS];
-static struct task *cur, *left_behind;
-static const void *main_bottom;
-static size_t main_size;
+static struct task *cur;
+static int nr_tasks;
 static unsigned int switch_odds;
 static uint64_t first_seed, turns;
 static char failure[512];
 
+bool (*sim_delay)(void);
+void (*sim_on_fail)(void);
+
 static void tell_seed(void)
 {
+	if (sim_on_fail) {
+		sim_on_fail();
+		return;
+	}
 	fprintf(stderr, "unit: run it again with SEED=%#llx\n", (unsigned long long)first_seed);
 }
 
@@ -58,6 +61,9 @@ void sim_start(uint64_t seed, unsigned int odds)
 	cur = &tasks[0];
 	cur->used = true;
 	cur->t.name = "test";
+	nr_tasks = 1;
+	sim_delay = NULL;
+	sim_on_fail = NULL;
 	sim_current = &cur->t;
 	/* Near the wrap, as a kernel's own clock starts. */
 	jiffies = -1000UL;
@@ -74,8 +80,8 @@ void sim_start(uint64_t seed, unsigned int odds)
 void sim_end(void)
 {
 	sim_check(cur == &tasks[0], "the machine is ended by a task of its own");
-	for (int i = 1; i < SIM_TASKS; i++)
-		free(tasks[i].stack);
+	for (int i = 1; i < nr_tasks; i++)
+		fiber_end(&tasks[i].fiber);
 	memset(tasks, 0, sizeof(tasks));
 }
 
@@ -86,14 +92,6 @@ void sim_odds(unsigned int odds)
 
 static void resumed(void)
 {
-	const void *bottom;
-	size_t size;
-
-	__sanitizer_finish_switch_fiber(cur->fake, &bottom, &size);
-	if (left_behind == &tasks[0]) {
-		main_bottom = bottom;
-		main_size = size;
-	}
 	if (cur == &tasks[0] && failure[0]) {
 		print_error("%s\n", failure);
 		_fail(__FILE__, __LINE__);
@@ -103,22 +101,12 @@ static void resumed(void)
 static void switch_to(struct task *next)
 {
 	struct task *prev = cur;
-	volatile bool back = false;
 
 	if (next == prev)
 		return;
-	left_behind = prev;
 	cur = next;
 	sim_current = &next->t;
-	__sanitizer_start_switch_fiber(prev->done ? NULL : &prev->fake,
-				       next->stack ? next->stack : main_bottom,
-				       next->stack ? SIM_STACK : main_size);
-	/* Not swapcontext(): ASan would warn of it, whatever it was told above. */
-	getcontext(&prev->ctx);
-	if (!back) {
-		back = true;
-		setcontext(&next->ctx);
-	}
+	fiber_switch(&prev->fiber, &next->fiber, prev->done);
 	resumed();
 }
 
@@ -149,10 +137,10 @@ static bool runnable(struct task *t)
 /* The next task that can run, from a random place or the one after us. */
 static struct task *pick(bool me_too)
 {
-	int from = switch_odds ? (int)sim_rand(SIM_TASKS) : (int)(cur - tasks) + 1;
+	int from = switch_odds ? (int)sim_rand(SIM_TASKS) % nr_tasks : (int)(cur - tasks) + 1;
 
-	for (int i = 0; i < SIM_TASKS; i++) {
-		struct task *t = &tasks[(from + i) % SIM_TASKS];
+	for (int i = 0; i < nr_tasks; i++) {
+		struct task *t = &tasks[(from + i) % nr_tasks];
 
 		if ((me_too || t != cur) && runnable(t))
 			return t;
@@ -171,7 +159,7 @@ static void skip_time(void)
 {
 	unsigned long left = SIM_FOREVER, next = sim_work_next();
 
-	for (int i = 0; i < SIM_TASKS; i++)
+	for (int i = 0; i < nr_tasks; i++)
 		if (tasks[i].used && !tasks[i].done && tasks[i].ready &&
 		    tasks[i].deadline != SIM_FOREVER && tasks[i].deadline - jiffies < left)
 			left = tasks[i].deadline - jiffies;
@@ -207,7 +195,7 @@ void sim_yield(void)
 
 void sim_point(void)
 {
-	if (switch_odds && !sim_rand(switch_odds))
+	if (sim_delay ? pick(false) && sim_delay() : switch_odds && !sim_rand(switch_odds))
 		give_way();
 }
 
@@ -244,6 +232,13 @@ void sim_settle(void)
 		switch_to(next);
 }
 
+/* Time passes under the others' hands: what waits for it may run, no more. */
+void sim_tick(unsigned long ticks)
+{
+	while (ticks--)
+		set_time(jiffies + 1);
+}
+
 void sim_advance(unsigned long ticks)
 {
 	sim_settle();
@@ -255,7 +250,6 @@ void sim_advance(unsigned long ticks)
 
 static void run_task(void)
 {
-	resumed();
 	cur->fn(cur->arg);
 	sim_check(!cur->t.nr_held, "ends with %s held", cur->t.held[0]);
 	cur->done = true;
@@ -271,18 +265,14 @@ static void spawn(const char *name, void (*fn)(void *arg), void *arg, bool daemo
 		if (!tasks[i].used || (tasks[i].done && &tasks[i] != cur))
 			t = &tasks[i];
 	sim_check(t, "more than %d tasks", SIM_TASKS);
-	free(t->stack);
+	fiber_end(&t->fiber);
 	memset(t, 0, sizeof(*t));
-	t->stack = malloc(SIM_STACK);
-	sim_check(t->stack, "no memory for a stack");
+	sim_check(fiber_start(&t->fiber, run_task), "no memory for a stack");
+	nr_tasks = max(nr_tasks, (int)(t - tasks) + 1);
 	t->t.name = name;
 	t->fn = fn;
 	t->arg = arg;
 	t->daemon = daemon;
-	getcontext(&t->ctx);
-	t->ctx.uc_stack.ss_sp = t->stack;
-	t->ctx.uc_stack.ss_size = SIM_STACK;
-	makecontext(&t->ctx, run_task, 0);
 	t->used = true;
 }
 
@@ -300,7 +290,7 @@ void sim_spawn_daemon(const char *name, void (*fn)(void *arg), void *arg)
 static bool all_done(void *arg)
 {
 	(void)arg;
-	for (int i = 1; i < SIM_TASKS; i++)
+	for (int i = 1; i < nr_tasks; i++)
 		if (tasks[i].used && !tasks[i].done && !tasks[i].daemon)
 			return false;
 	return true;

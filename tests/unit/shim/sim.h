@@ -35,6 +35,10 @@ struct sim_task {
 };
 
 extern struct sim_task *sim_current;
+/* Instead of odds: asked at each point where another task could run. */
+extern bool (*sim_delay)(void);
+/* Instead of the seed: says how a failure came about. */
+extern void (*sim_on_fail)(void);
 
 void sim_start(uint64_t seed, unsigned int odds);
 void sim_end(void);
@@ -52,6 +56,7 @@ void sim_yield(void);
 void sim_sleep(unsigned long ticks);
 bool sim_block(bool (*ready)(void *arg), void *arg, unsigned long deadline, const char *why);
 void sim_settle(void);
+void sim_tick(unsigned long ticks);
 void sim_advance(unsigned long ticks);
 void sim_might_sleep(const char *what);
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stand-ins for the parts of the driver that are not under test on the device
+ * of rig.h (statistics, hinting, reporting, debugfs), and the kernel's list of
+ * OOM notifiers, which has room for one.
+ */
+#include "debugfs.h"
+#include "rig.h"
+
+struct notifier_block *rig_oom;
+
+void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
+{
+	st->vdev = vdev;
+}
+
+void stats_start(struct balloon_stats *st, struct virtqueue *vq)
+{
+	st->vq = vq;
+}
+
+void stats_stop(struct balloon_stats *st)
+{
+	st->stopped = true;
+}
+
+void stats_asked(struct virtqueue *vq)
+{
+	sim_fail("statistics asked for on %s", vq->name);
+}
+
+int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
+{
+	return 0;
+}
+
+void hinting_exit(struct balloon_hinting *hi)
+{
+}
+
+int hinting_start(struct balloon_hinting *hi, struct virtqueue *vq)
+{
+	return 0;
+}
+
+void hinting_quiesce(struct balloon_hinting *hi)
+{
+}
+
+void hinting_stop(struct balloon_hinting *hi)
+{
+}
+
+void hinting_changed(struct balloon_hinting *hi)
+{
+}
+
+void hinting_answered(struct virtqueue *vq)
+{
+}
+
+void reporting_init(struct balloon_reporting *rp, struct virtio_device *vdev)
+{
+}
+
+void reporting_tell_poison(struct balloon_reporting *rp)
+{
+}
+
+void reporting_start(struct balloon_reporting *rp, struct virtqueue *vq)
+{
+}
+
+void reporting_stop(struct balloon_reporting *rp)
+{
+}
+
+void reporting_answered(struct virtqueue *vq)
+{
+}
+
+void balloon_debugfs_add(struct virtio_balloon *vb)
+{
+	vb->debugfs = NULL;
+}
+
+void balloon_debugfs_remove(struct virtio_balloon *vb)
+{
+	vb->debugfs = NULL;
+}
+
+int register_oom_notifier(struct notifier_block *nb)
+{
+	sim_check(!rig_oom, "an OOM notifier registered twice");
+	rig_oom = nb;
+	return 0;
+}
+
+int unregister_oom_notifier(struct notifier_block *nb)
+{
+	sim_check(rig_oom == nb, "an OOM notifier unregistered that is not");
+	rig_oom = NULL;
+	return 0;
+}
