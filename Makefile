@@ -24,6 +24,9 @@ build-driver: ## fetch the guest kernel and build the driver for it
 demo: all ## show it at work: shrink, compact and grow a guest through libvirt
 	@$S/setup.sh demo && $S/demo.sh
 
+bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=quick, ROWS=...)
+	@$S/setup.sh bench && $S/bench.sh
+
 test: all ## run every test that CI runs, and the style checks
 	@$S/setup.sh test style && $S/test.sh style unit qtest vm interop
 
@@ -55,5 +58,5 @@ clean: ## remove what was built in this checkout
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all build-device build-driver demo test test-unit test-qtest test-vm \
+.PHONY: all build-device build-driver demo bench test test-unit test-qtest test-vm \
 	test-interop test-debug paths style clean help

@@ -6,7 +6,7 @@
 # source and starts nothing.
 #
 # usage: setup.sh VERB...   (build-device build-driver build-debug demo test test-unit
-#        style)
+#        bench style)
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -30,6 +30,10 @@ packages_of() {
 		packages_of demo
 		;;
 	test-unit) echo gcc libc6-dev make libcmocka-dev libglib2.0-dev pkg-config ;;
+	bench)
+		echo qemu-system-x86 busybox-static gcc gcc-12 libc6-dev make python3 strace \
+			linux-perf
+		;;
 	style) echo git shellcheck sparse perl ;;
 	*) die "setup.sh: unknown verb $1" ;;
 	esac

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What passed between guest and host, counted by neither: QEMU's own trace event
+of a notification, and strace on its system calls. Both slow the guest: rounds
+that count are not timed.
+"""
+
+import re
+import signal
+import subprocess
+from contextlib import contextmanager
+
+from vmlab.errors import LabError
+from vmlab.waits import wait_for
+
+EVENT = "virtio_queue_notify"
+CALLS = ("madvise", "fallocate")
+
+
+class Notifications:
+    """.by_queue after the with block: {queue index: notifications}. The guest has
+    one virtio device, the balloon."""
+
+    def __init__(self):
+        self.by_queue = {}
+
+    @property
+    def total(self):
+        """Of all queues but 2, statistics, which goes its own way."""
+        return sum(count for queue, count in self.by_queue.items() if queue != 2)
+
+
+@contextmanager
+def notifications(vm):
+    seen = Notifications()
+    log = vm.dir / "qemu.log"
+    start = log.stat().st_size
+    vm.qmp.hmp(f"log trace:{EVENT}")
+    try:
+        yield seen
+    finally:
+        vm.qmp.hmp("log none")
+        vm.qmp.cmd("trace-event-set-state", name=EVENT, enable=False)
+    with open(log, encoding="utf-8", errors="replace") as file:
+        file.seek(start)
+        for found in re.finditer(rf"{EVENT} vdev \S+ n (\d+)", file.read()):
+            queue = int(found.group(1))
+            seen.by_queue[queue] = seen.by_queue.get(queue, 0) + 1
+
+
+class Calls:
+    """.counts after the with block: {system call: how often}."""
+
+    def __init__(self):
+        self.counts = dict.fromkeys(CALLS, 0)
+
+    @property
+    def total(self):
+        return sum(self.counts.values())
+
+
+@contextmanager
+def discards(vm, folder):
+    """Calls by which a process gives memory back; a QEMU at rest makes none."""
+    seen = Calls()
+    table, log = folder / "strace.table", folder / "strace.log"
+    command = ["strace", "-f", "-c", "-U", "name,calls", "-e", f"trace={','.join(CALLS)}"]
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            [*command, "-o", str(table), "-p", str(vm.pid)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+        )
+
+    def attached():
+        text = log.read_text(errors="replace")
+        if process.poll() is not None:
+            raise LabError(f"strace: {text.strip().splitlines()[-1:] or 'ended at once'}")
+        return "attached" in text
+
+    try:
+        wait_for(attached, 20, "strace")
+        yield seen
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+    for line in table.read_text(errors="replace").splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0] in seen.counts:
+            seen.counts[words[0]] = int(words[1])

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the bench boots, fixed at its start: a rebuild meanwhile changes nothing.
+
+Copies emulator and driver into the session's folder, and builds the bench's own
+guest program and module there. Leaves nothing behind.
+"""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from vmlab.errors import LabError
+from vmlab.paths import ROOT, Paths
+
+HERE = Path(__file__).resolve().parent
+STOCK_KINDS = {"packaged": "STOCK_QEMU", "built": "STOCK_BUILT_QEMU"}
+
+
+def built_paths():
+    """All that scripts/paths.sh names."""
+    done = subprocess.run(
+        ["bash", ROOT / "scripts" / "paths.sh", "--all"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )
+    if done.returncode:
+        raise LabError((done.stderr.strip().splitlines() or ["scripts/paths.sh failed"])[-1])
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+
+def pin(folder, stock_kind):
+    """(vmlab Paths, {name in the guest: bytes}, facts about them)."""
+    names = built_paths()
+    stock = names.get(STOCK_KINDS[stock_kind])
+    if not stock or not os.access(stock, os.X_OK):
+        hint = "apt-get install qemu-system-x86" if stock_kind == "packaged" else "run `make test`"
+        raise LabError(f"no {stock_kind} stock emulator: {hint}")
+    paths = Paths.load()
+    driver = _copy(paths.driver, folder / "virtio_balloon.ko")
+    qemu = _copy(paths.emulator("ours"), folder / "qemu-ours")
+    paths = dataclasses.replace(paths, driver=driver, qemu=qemu, stock_qemu=Path(stock))
+    files = {
+        "bin/benchtool": _program(folder),
+        "lab/floor.ko": _module(folder, names["HEADERS"]),
+    }
+    facts = {
+        "guest_kernel": paths.release,
+        "stock_qemu": _version(stock),
+        "our_qemu": _version(qemu),
+        "our_qemu_sha256": _digest(qemu),
+        "our_driver_sha256": _digest(driver),
+        "checkout": _checkout(),
+    }
+    return paths, files, facts
+
+
+def _copy(source, target):
+    if source is None or not source.exists():
+        raise LabError("our pair is not built: run `make`")
+    shutil.copy2(source, target)
+    return target
+
+
+def _program(folder):
+    target = folder / "benchtool"
+    _run(["gcc", "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-static",
+          "-o", target, HERE / "guest" / "benchtool.c"], "the bench's guest program")
+    return target.read_bytes()
+
+
+def _module(folder, headers):
+    source = folder / "floor"
+    source.mkdir()
+    for name in ("floor.c", "Kbuild"):
+        shutil.copy(HERE / "floor" / name, source)
+    _run(["make", "-s", "-C", headers, f"M={source}", "CC=gcc-12", "W=1", "KCFLAGS=-Werror",
+          "modules"], "the bench's guest module")
+    return (source / "floor.ko").read_bytes()
+
+
+def _run(command, what):
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        faults = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        raise LabError(f"cannot build {what}: {(faults or [done.stderr])[0]}")
+
+
+def _version(qemu):
+    done = subprocess.run(
+        [qemu, "--version"], capture_output=True, text=True, timeout=30, check=False
+    )
+    return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("QEMU emulator version ")
+
+
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def _checkout():
+    """The commit, and whether the tree differs from it; not needed to measure."""
+    git = ["git", "-c", "safe.directory=*", "-C", ROOT, "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The figures: where each comes from, what is wanted of it, whether that is met.
+
+Less is better in every row. Pure: works on stats.Records alone.
+"""
+
+from dataclasses import dataclass, field
+
+from .stats import Stat
+
+HUGE_ENOUGH = 0.5
+
+
+@dataclass(frozen=True)
+class Row:
+    """times: stock / ours at least that. most: ours at most that, in any round.
+    floor: ours at most that many times the floor of the scene. Without any of
+    them the row is for information. key: what ROWS= selects by."""
+
+    key: str
+    name: str
+    unit: str
+    scene: str
+    step: str
+    value: str
+    pair: str = "ours"
+    times: float = None
+    most: float = None
+    floor: float = None
+
+    def needs(self):
+        """Keys of the scenes that give this row's figures."""
+        cross = self.pair != "ours"
+        scenes = {self.scene} | ({f"{self.scene} cross"} if cross else set())
+        return scenes | ({"host floor"} if self.floor else set())
+
+
+@dataclass
+class Verdict:
+    """One row with its figures; met: one word for each thing wanted."""
+
+    row: Row
+    stock: Stat = None
+    ours: Stat = None
+    ratio: float = None
+    floor: float = None
+    wanted: list = field(default_factory=list)
+    met: list = field(default_factory=list)
+    reason: str = ""
+
+
+NS, HD = "notifications_per_gib", "discards_per_gib"
+DEV, OTHER, VCPU = "device_ms_per_gib", "other_ms_per_gib", "vcpu_ms_per_gib"
+
+ROWS = [
+    Row("shrink.plain", "shrink 4.5 GiB touched, init_on_alloc=0", "s", "plain", "shrink", "s",
+        times=12, floor=2.0),
+    Row("shrink.debian", "shrink 4.5 GiB touched, Debian default", "s", "debian", "shrink", "s",
+        times=1.8, floor=1.3),
+    Row("shrink.untouched", "shrink 4.5 GiB untouched, init_on_alloc=0", "s", "plain",
+        "shrink untouched", "s", times=6),
+    Row("shrink.untouched.debian", "  the same, Debian default", "s", "fresh",
+        "shrink untouched", "s"),
+    Row("shrink.rss", "  touched, until the host's RSS has followed", "s", "plain", "shrink",
+        "rss_s"),
+    Row("rss.left", "  left with the host of what 4.5 GiB should give", "MiB", "plain", "shrink",
+        "rss_left_mib"),
+    Row("grow", "grow 4.5 GiB, init_on_alloc=0", "s", "plain", "grow", "s", times=6),
+    Row("grow.debian", "  the same, Debian default", "s", "debian", "grow", "s", times=6),
+    Row("first.touch", "first touch after growing", "s/GiB", "plain", "first touch", "s_per_gib"),
+    Row("shrink.fragmented", "shrink 2.25 GiB, guest fragmented to 4 KiB", "s", "scattered",
+        "shrink", "s", times=1.5),
+    Row("rss.left.fragmented", "  left with the host of what 2.25 GiB should give", "MiB",
+        "scattered", "shrink", "rss_left_mib"),
+    Row("grow.fragmented", "grow 2.25 GiB, guest fragmented to 4 KiB", "s", "scattered", "grow",
+        "s"),
+    Row("cpu.huge", "host CPU, host has huge pages", "ms/GiB", "device", "cpu", DEV, times=30),
+    Row("cpu.huge.threads", "  other threads than vCPUs alone", "ms/GiB", "device", "cpu", OTHER),
+    Row("cpu.small", "host CPU, host has 4 KiB pages", "ms/GiB", "small", "cpu", DEV, times=10),
+    Row("cpu.small.threads", "  other threads than vCPUs alone", "ms/GiB", "small", "cpu", OTHER),
+    Row("cpu.fragmented", "host CPU, guest fragmented to 4 KiB", "ms/GiB", "scattered", "cpu", DEV,
+        times=4),
+    Row("cpu.fragmented.threads", "  other threads than vCPUs alone", "ms/GiB", "scattered", "cpu",
+        OTHER),
+    Row("cpu.vcpu", "vCPUs' time, init_on_alloc=0", "ms/GiB", "plain", "shrink", VCPU),
+    Row("cpu.vcpu.debian", "vCPUs' time, Debian default", "ms/GiB", "debian", "shrink", VCPU),
+    Row("count.notifications", "notifications, shrink", "1/GiB", "count", "shrink", NS, most=4),
+    Row("count.notifications.grow", "notifications, grow", "1/GiB", "count", "grow", NS),
+    Row("count.discards", "host discards, shrink", "1/GiB", "count", "shrink", HD, most=64),
+    Row("count.discards.grow", "host calls on memory, grow", "1/GiB", "count", "grow", HD),
+    Row("moves.notifications", "notifications per migrated page", "", "compaction", "count",
+        "notifications_per_page", most=0.05),
+    Row("moves.waits", "waits per page migrated in MIGRATE_ASYNC", "", "async", "async",
+        "waits_per_page", most=0),
+    Row("moves.kicks", "  notifications from inside that, each one a wait", "", "async", "async",
+        "kicks_per_page", most=0.05),
+    Row("moves.time", "compaction, per ballooned page", "us", "compaction", "time", "us_per_page"),
+    Row("stall", "worst QMP answer during a shrink", "ms", "stall", "stall", "worst_ms", most=5),
+    Row("stall.idle", "  in a guest that does nothing: this machine's noise", "ms", "stall",
+        "stall", "idle_worst_ms"),
+    Row("rss", "host RSS above its start, untouched, Debian default", "MiB", "fresh",
+        "shrink untouched", "rss_above_mib", most=64),
+    Row("rss.plain", "  the same, init_on_alloc=0", "MiB", "plain", "shrink untouched",
+        "rss_above_mib", most=64),
+    Row("our-device.shrink", "stock driver, our device: shrink", "s", "plain", "shrink", "s",
+        pair="our-device", times=1.3),
+    Row("our-device.debian", "  the same, Debian default", "s", "debian", "shrink", "s",
+        pair="our-device"),
+    Row("our-device.cpu", "stock driver, our device: host CPU", "ms/GiB", "device", "cpu", DEV,
+        pair="our-device", times=4),
+    Row("our-device.stall", "stock driver, our device: worst QMP answer", "ms", "stall", "stall",
+        "worst_ms", pair="our-device"),
+    Row("our-driver.shrink", "our driver, stock device: shrink", "s", "plain", "shrink", "s",
+        pair="our-driver", times=1.2),
+    Row("our-driver.debian", "  the same, Debian default", "s", "debian", "shrink", "s",
+        pair="our-driver"),
+    Row("our-driver.grow", "our driver, stock device: grow", "s", "plain", "grow", "s",
+        pair="our-driver"),
+]
+
+# Scenes that only feed plots: {what ROWS= selects by: beginning of their keys}.
+PLOTS = {"sizes": "size ", "levels": "levels"}
+
+
+def selected(words):
+    """(rows, scene keys) for the value of ROWS=; an empty one means all."""
+    if not words:
+        scenes = {key for row in ROWS for key in row.needs()}
+        return ROWS, scenes, tuple(PLOTS.values())
+    rows = [row for row in ROWS if any(row.key.startswith(word) for word in words)]
+    plots = tuple(PLOTS[word] for word in words if word in PLOTS)
+    return rows, {key for row in rows for key in row.needs()}, plots
+
+
+def guest_floor(records, scene):
+    """Seconds to take and give back the memory in the guest, without a host: Stat."""
+    return records.stat(scene, "ours", "floor", "alloc_s") or records.stat(
+        scene, "stock", "floor", "alloc_s"
+    )
+
+
+def host_floor(records, scene):
+    """Seconds of one madvise over the memory, backed as the guest's was: Stat."""
+    huge = records.stat(scene, "ours", "memory", "huge")
+    kind = "small" if huge and huge.median < HUGE_ENOUGH else "huge"
+    return records.stat("host floor", "stock", f"madvise {kind}", "s")
+
+
+def floor_of(records, scene):
+    """The larger of what the guest and what the host cannot do without; None if unknown."""
+    known = [guest_floor(records, scene), host_floor(records, scene)]
+    return max(stat.median for stat in known) if all(known) else None
+
+
+def judge(row, records):
+    """A Verdict; met holds "yes", "no" or "not measured"."""
+    stock = records.stat(row.scene, "stock", row.step, row.value)
+    ours = records.stat(row.scene, row.pair, row.step, row.value)
+    found = Verdict(row, stock, ours)
+    if not ours:
+        found.reason = records.why_not(row.scene, (row.pair,))
+    elif not stock:
+        found.reason = records.why_not(row.scene, ("stock",))
+    if stock and ours and ours.median:
+        found.ratio = stock.median / ours.median
+    if row.times:
+        enough = ours and stock and (found.ratio is None or found.ratio >= row.times)
+        _add(found, f">= {row.times:g} times less", ours and stock, enough)
+    if row.floor:
+        found.floor = floor_of(records, row.scene)
+        known = ours and found.floor
+        _add(found, f"<= {row.floor:g} x floor", known,
+             known and ours.median <= row.floor * found.floor)
+    if row.most is not None:
+        _add(found, f"<= {row.most:g}", ours, ours and ours.high <= row.most)
+    return found
+
+
+def _add(found, words, known, met):
+    found.wanted.append(words)
+    found.met.append(("yes" if met else "no") if known else "not measured")

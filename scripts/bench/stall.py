@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long QEMU's main loop keeps a user waiting: the slowest of trivial QMP
+commands, one after the other without pause, on a monitor of their own.
+
+Run as a program (by Probe, below) it is the client: a process of its own, so
+that nothing in the bench delays it. It stops at the end of its input.
+"""
+
+import json
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+MONITOR = "stall"
+
+
+def monitor_args(folder):
+    """What QEMU needs on its command line."""
+    path = f"{folder}/{MONITOR}"
+    return ["-chardev", f"socket,id={MONITOR},path={path},server=on,wait=off",
+            "-mon", f"chardev={MONITOR},mode=control"]
+
+
+class Probe:
+    """with Probe(path of the socket) as p: ...; then p.result: worst_ms, median_ms,
+    answers."""
+
+    def __init__(self, path):
+        self._path = path
+        self._process = None
+        self.result = None
+
+    def __enter__(self):
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", __file__, str(self._path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        self._process.stdout.readline()  # it has had its first answer
+        return self
+
+    def __exit__(self, *_):
+        try:
+            out, _ = self._process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate(timeout=10)
+            return False
+        if out.strip():
+            self.result = json.loads(out)
+        return False
+
+
+def _answer(sock, buffer):
+    """One reply; events that come between are dropped."""
+    while True:
+        while b"\n" in buffer:
+            line, _, rest = buffer.partition(b"\n")
+            buffer[:] = rest
+            if b'"return"' in line or b'"error"' in line:
+                return
+        data = sock.recv(65536)
+        if not data:
+            raise EOFError
+        buffer += data
+
+
+def main(path):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(60)
+    sock.connect(path)
+    buffer = bytearray()
+    while b"\n" not in buffer:  # the greeting
+        buffer += sock.recv(65536)
+    buffer.clear()
+    sock.sendall(b'{"execute":"qmp_capabilities"}\n')
+    _answer(sock, buffer)
+    print("ready", flush=True)
+    taken = []
+    try:
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            begin = time.perf_counter()
+            sock.sendall(b'{"execute":"query-status"}\n')
+            _answer(sock, buffer)
+            taken.append(time.perf_counter() - begin)
+    except (OSError, EOFError):
+        pass
+    taken.sort()
+    if taken:
+        print(json.dumps({
+            "worst_ms": taken[-1] * 1e3,
+            "median_ms": taken[len(taken) // 2] * 1e3,
+            "answers": len(taken),
+        }))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
