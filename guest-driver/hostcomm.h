@@ -72,6 +72,8 @@ struct hostcomm_request {
  * @name: for messages
  * @pfn_limit: the first guest PFN it cannot name
  * @batch_pages: guest pages worth sending in one request
+ * @zeroed_pages: the same where the guest writes to each page it takes, so that
+ *	the host has to back them all until it was told
  * @batch_chunks: runs of pages in it at most
  * @swap: knows HOSTCOMM_SWAP
  * @wire_size: bytes of @wire of a request
@@ -89,6 +91,7 @@ struct hostcomm_ops {
 	const char *name;
 	u64 pfn_limit;
 	u32 batch_pages;
+	u32 zeroed_pages;
 	u32 batch_chunks;
 	bool swap;
 	size_t (*wire_size)(u32 pages, u32 chunks);

@@ -181,11 +181,9 @@ static bool ext_broken(struct hostcomm *hc)
 const struct hostcomm_ops hostcomm_ext_ops = {
 	.name = "page-ops",
 	.pfn_limit = U64_MAX,
-	/*
-	 * Three of them, with init_on_alloc, are 60 MiB that the host has to back
-	 * for a moment.
-	 */
-	.batch_pages = 5120,
+	/* 256 MiB; three of 20 MiB where they are backed for a moment. */
+	.batch_pages = 65536,
+	.zeroed_pages = 5120,
 	.batch_chunks = 1024,
 	.swap = true,
 	.wire_size = ext_wire_size,

@@ -101,6 +101,7 @@ const struct hostcomm_ops hostcomm_pfn_ops = {
 	.pfn_limit = (1ULL << 32) / PFNS_PER_PAGE,
 	/* A device may discard each page by itself: 8 MiB are some milliseconds. */
 	.batch_pages = 2048,
+	.zeroed_pages = 2048,
 	.batch_chunks = 2048,
 	.wire_size = pfn_wire_size,
 	.add = pfn_add,

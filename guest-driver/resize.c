@@ -29,7 +29,7 @@ static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 ma
 	u32 pages;
 
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
-	supply_alloc(rq, min_t(u64, max, rq->max_pages), &rz->order);
+	supply_alloc(rq, min_t(u64, max, rz->inflate_batch), &rz->order);
 	pages = rq->pages;
 	if (!pages)
 		return 0;

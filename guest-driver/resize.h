@@ -27,6 +27,7 @@ struct virtio_balloon;
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
  * @floor: guest pages that must stay available; probe-time only
+ * @inflate_batch: guest pages to inflate by in one request; probe-time only
  * @lock: protects the members from @idle to @refused_at
  * @idle: requests of @rq that are not on their way
  * @nr_idle: length of @idle
@@ -48,6 +49,7 @@ struct resize {
 	struct workqueue_struct *wq;
 	struct delayed_work work;
 	unsigned long floor;
+	u32 inflate_batch;
 	spinlock_t lock;
 	struct list_head idle;
 	unsigned int nr_idle;

@@ -47,6 +47,9 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->vb = vb;
 	rz->floor = resize_floor();
 	rz->order = BALLOON_MAX_ORDER;
+	rz->inflate_batch = want_init_on_alloc(MOBILITY_GFP) ?
+			    vb->hostcomm.ops->zeroed_pages :
+			    vb->hostcomm.ops->batch_pages;
 	rz->stopped = true;
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);

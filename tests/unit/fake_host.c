@@ -131,13 +131,15 @@ const struct hostcomm_ops hostcomm_pfn_ops = {
 	FAKE_OPS,
 	.name = "fake pfn",
 	.batch_pages = 2048,
+	.zeroed_pages = 2048,
 	.batch_chunks = 2048,
 };
 
 const struct hostcomm_ops hostcomm_ext_ops = {
 	FAKE_OPS,
 	.name = "fake page-ops",
-	.batch_pages = 3072,
+	.batch_pages = 65536,
+	.zeroed_pages = 3072,
 	.batch_chunks = 1024,
 	.swap = true,
 	.add_swap = fake_wire_add_swap,
