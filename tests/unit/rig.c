@@ -83,9 +83,21 @@ static const struct virtio_config_ops config_ops = {
 	.del_vqs = del_vqs,
 };
 
+/* The virtio core's: no change is told of a device that is not probed. */
+static bool config_told;
+static unsigned int config_telling;
+
+static bool no_config_change(void *arg)
+{
+	(void)arg;
+	return !config_telling;
+}
+
 void rig_probe(void)
 {
 	assert_int_equal(balloon_probe(&rig_vdev), 0);
+	config_told = true;
+	config_telling = 0;
 	rig = rig_vdev.priv;
 }
 
@@ -107,6 +119,8 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 
 void rig_remove(void)
 {
+	config_told = false;
+	sim_block(no_config_change, NULL, SIM_FOREVER, "a change of configuration");
 	balloon_remove(&rig_vdev);
 	rig = NULL;
 }
@@ -151,8 +165,12 @@ void rig_target(unsigned long pages)
 	bool before = sim_current->in_irq;
 
 	config.c.num_pages = pages;
+	if (!config_told)
+		return;
 	sim_current->in_irq = true;
+	config_telling++;
 	balloon_config_changed(&rig_vdev);
+	config_telling--;
 	sim_current->in_irq = before;
 }
 
