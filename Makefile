@@ -46,6 +46,12 @@ test-debug: ## the guest tests in a kernel that checks the driver
 	@$(MAKE) --no-print-directory GUEST=6.1-debug all
 	@$S/setup.sh test && GUEST=6.1-debug $S/test.sh debug
 
+test-long: all ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=)
+	@$S/setup.sh test && $S/test.sh long
+
+fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600, FUZZ_SEED=)
+	@$S/setup.sh fuzz && SANITIZE=1 $S/qemu.sh && bash tests/fuzz/run.sh
+
 paths: ## print where the built things are
 	@$S/paths.sh
 
@@ -59,4 +65,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all build-device build-driver demo bench test test-unit test-qtest test-vm \
-	test-interop test-debug paths style clean help
+	test-interop test-debug test-long fuzz paths style clean help

@@ -4,7 +4,7 @@
 # Runs kinds of tests one after the other, goes on after a failing one, and
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
-# usage: test.sh KIND...    (style unit qtest vm interop debug)
+# usage: test.sh KIND...    (style unit qtest vm interop debug long)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -74,6 +74,7 @@ kind() {
 	vm) pytest_run tests/vm -m 'not interop' ;;
 	interop) pytest_run tests/vm -m interop ;;
 	debug) pytest_run tests/vm -m 'not interop' ;;
+	long) STRESS_SECONDS=${STRESS_SECONDS:-1800} pytest_run tests/vm -m long ;;
 	*) die "test.sh: unknown kind $1" ;;
 	esac
 }
@@ -82,7 +83,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
-	vm | interop | debug) echo tests/vm ;;
+	vm | interop | debug | long) echo tests/vm ;;
 	*) echo . ;;
 	esac
 }
