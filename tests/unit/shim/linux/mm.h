@@ -40,4 +40,10 @@ void __ClearPageOffline(struct page *page);
 unsigned long totalram_pages(void);
 long si_mem_available(void);
 
+/* As Debian's kernels: the balloon's requests are the small ones. */
+static inline bool want_init_on_alloc(gfp_t gfp)
+{
+	return true;
+}
+
 #endif
