@@ -16,6 +16,7 @@
 #include "executor.h"
 #include "hinting.h"
 #include "ops.h"
+#include "pfns.h"
 #include "queue.h"
 #include "ram.h"
 #include "reclaim.h"
@@ -64,6 +65,7 @@ struct Ballonet {
     BalloonRam ram;
     BalloonReclaim reclaim;
     BalloonExecutor executor;
+    BalloonPfns pfns;
     BalloonOps ops;
     BalloonStats stats;
     BalloonReporting reporting;

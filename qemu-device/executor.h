@@ -19,7 +19,6 @@
 #include "qemu/timer.h" /* SCALE_MS */
 
 #include "poll.h"
-#include "queue.h"
 
 /* How long the main loop or a vCPU may be held at a time. */
 #define BALLOON_SLICE_NS (2 * SCALE_MS)
@@ -30,10 +29,6 @@ typedef struct BalloonExecutor {
     QEMUBH *bh;         /* the next slice */
     BalloonPoll poll;   /* once there is none, while page ops are negotiated */
     bool busy;          /* one of the two is to come; kicks are not needed */
-    BalloonBuffer inflate, deflate;             /* being read */
-    VirtQueueElement *held[BALLOON_QUEUE_SIZE]; /* inflate buffers that wait for their discards */
-    unsigned nheld;
-    uint64_t gathered;  /* PFNs in them */
 } BalloonExecutor;
 
 void balloon_executor_init(struct Ballonet *s);

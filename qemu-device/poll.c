@@ -7,14 +7,20 @@
 #include "qemu/osdep.h"
 #include "poll.h"
 
-/* The longest a buffer waits for a look; one costs about a microsecond. */
-#define PERIOD_NS SCALE_MS
+/*
+ * The time between two looks: half of the time that nothing was found for, so
+ * that a buffer waits little compared with what its driver takes to make one,
+ * and a look, which wakes the main loop, is not made for nothing too often.
+ */
+#define PERIOD_MIN_NS (SCALE_MS / 2)
+#define PERIOD_MAX_NS (4 * SCALE_MS)
 
 /*
  * How long to look on in vain: longer than a guest takes for the next request
- * (about 15 ms for 12 MiB that it zeroes in an emulated processor).
+ * (some 25 ms for 20 MiB that it zeroes with an emulated processor, and more
+ * on a busy host).
  */
-#define QUIET_NS (20 * SCALE_MS)
+#define QUIET_NS (100 * SCALE_MS)
 
 void balloon_poll_init(BalloonPoll *p, QEMUTimerCB *look, void *opaque)
 {
@@ -29,20 +35,23 @@ void balloon_poll_fini(BalloonPoll *p)
 
 void balloon_poll_found(BalloonPoll *p)
 {
-    p->until = get_clock() + QUIET_NS;
+    p->found = get_clock();
 }
 
 bool balloon_poll_go_on(BalloonPoll *p)
 {
-    if (get_clock() >= p->until) {
+    int64_t quiet = get_clock() - p->found;
+
+    if (!p->found || quiet > QUIET_NS) {
         return false;
     }
-    timer_mod(p->timer, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + PERIOD_NS);
+    timer_mod(p->timer, qemu_clock_get_ns(QEMU_CLOCK_REALTIME) +
+                            MIN(MAX(quiet / 2, PERIOD_MIN_NS), PERIOD_MAX_NS));
     return true;
 }
 
 void balloon_poll_stop(BalloonPoll *p)
 {
     timer_del(p->timer);
-    p->until = 0;
+    p->found = 0;
 }

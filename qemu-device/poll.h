@@ -17,7 +17,7 @@
 
 typedef struct BalloonPoll {
     QEMUTimer *timer;
-    int64_t until; /* get_clock() at which the queue has been quiet for long */
+    int64_t found; /* get_clock() of the last buffer; 0: none yet */
 } BalloonPoll;
 
 /* @look is called with @opaque when it is time to look at the rings. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory: which guest page lies in which RAM block, and giving memory
- * back to the host.  The only file that reaches guest memory and the only
+ * Guest memory: which pages are in the balloon, and giving memory back to the
+ * host.  The only file that reaches guest memory and the only
  * caller of QEMU's discard functions; what may be discarded is the ledgers'
  * word alone.
  *
@@ -11,19 +11,11 @@
 #ifndef BALLONET_RAM_H
 #define BALLONET_RAM_H
 
-#include "zone.h"
-
-/* What the last look into the memory map said about pages [pfn, pfn + n). */
-typedef struct BalloonSpan {
-    BalloonZone *zone; /* NULL: not memory that can be ballooned */
-    uint64_t pfn;      /* guest page */
-    uint64_t n;
-    uint64_t first;    /* page in the zone's block that guest page pfn is */
-} BalloonSpan;
+#include "span.h"
 
 typedef struct BalloonRam {
     BalloonZones zones;
-    BalloonSpan span; /* cache, good until the BQL is dropped */
+    BalloonSpan span; /* the last look up; good until the BQL is dropped */
 } BalloonRam;
 
 void balloon_ram_init(BalloonRam *ram);
