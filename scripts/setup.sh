@@ -34,6 +34,7 @@ packages_of() {
 		echo qemu-system-x86 busybox-static gcc gcc-12 libc6-dev make python3 strace \
 			linux-perf
 		;;
+	fuzz) echo clang libclang-rt-14-dev libglib2.0-dev pkg-config make python3 ;;
 	style) echo git shellcheck sparse perl ;;
 	*) die "setup.sh: unknown verb $1" ;;
 	esac

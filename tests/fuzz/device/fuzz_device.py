@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fuzzes the device in a real QEMU, by qtest. An episode is one QEMU with
+options from its seed: bursts of a lawful driver, whose outcome is foretold,
+take turns with bursts of a wild one; after the wild ones a reset must bring
+the device back in order.
+
+usage: fuzz_device.py [--binary QEMU] [--seconds N | --episodes N] [--seed N]
+An episode can be run again: --seed with the number it printed, --episodes 1.
+"""
+
+import argparse
+import pathlib
+import random
+import signal
+import sys
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "qtest")]
+
+import stream  # noqa: E402
+from host import Host  # noqa: E402
+from machine import QemuGone  # noqa: E402
+from rig import F_PACKED, Finding, Rig  # noqa: E402
+from tracked import Tracked  # noqa: E402
+from wild import Wild  # noqa: E402
+
+ROUNDS = 4  # of lawful and wild bursts in one episode
+
+
+class Episode:
+    def __init__(self, binary, seed):
+        self.binary = binary
+        self.rng = random.Random(seed)
+        self.bursts = 0
+        self.rig = None
+
+    def run(self):
+        with Rig(self.binary, self.rng) as self.rig:
+            rig = self.rig
+            host, wild = Host(rig), Wild(rig)
+            tracked = Tracked(rig, host)
+            for _ in range(ROUNDS):
+                tracked.begin()
+                for _ in range(self.rng.choice((3, 10, 25))):
+                    tracked.burst()
+                    self.bursts += 1
+                if self.rng.random() < 0.3:
+                    self.queue_reset(tracked, host)
+                self.go_wild(host, wild)
+                host.end_migration()
+                host.reset()
+            self.end(tracked, host)
+
+    def queue_reset(self, tracked, host):
+        """One queue starts over in the middle: the ledger stays, other queues do not notice."""
+        rig = self.rig
+        name = self.rng.choice([n for n in tracked.roles if n != "stats"])
+        number = tracked.roles[name]
+        if host.reset_queue(number):
+            rig.b.ring[number].clear()
+            rig.b.io.enable_queue(number, rig.b.ring[number])
+            for _ in range(3):
+                tracked.burst()
+                self.bursts += 1
+
+    def go_wild(self, host, wild):
+        rig = self.rig
+        if self.rng.random() < 0.3:  # other features, and rings that nobody asked for
+            rig.interface()
+            features = rig.draw_features(0.5)
+            rig.note("wild driver", hex(features))
+            offered = rig.interface().offered()
+            if offered >> F_PACKED & 1 and self.rng.random() < 0.7:
+                features |= 1 << F_PACKED
+            rig.bring_up(features, range(self.queues()))
+        for _ in range(self.rng.choice((1, 5, 20))):
+            pick = self.rng.random()
+            if pick < 0.75:
+                wild.burst()
+            elif pick < 0.8:
+                wild.odd_setup()
+            else:
+                host.any()
+            rig.check()
+            self.bursts += 1
+            if rig.b.needs_reset() or self.rng.random() < 0.03:
+                rig.note("up again, as it was" + ", broken before" * rig.b.needs_reset())
+                if self.rng.random() < 0.1:
+                    host.reset_queue(self.rng.randrange(6))
+                if not self.back_up(host):
+                    return
+
+    def queues(self):
+        """How many queues the device has."""
+        io, n = self.rig.interface(), 0
+        while io.queue_size(n):
+            n += 1
+        return n
+
+    def back_up(self, host):
+        """The same driver after a reset; the numbers of its queues stay."""
+        b = self.rig.b
+        host.reset()
+        if b.features >> F_PACKED & 1:
+            return False
+        self.rig.bring_up(b.features, sorted(b.ring))
+        if self.rig.pages():
+            raise Finding("pages in the balloon after a reset")
+        return True
+
+    def end(self, tracked, host):
+        """Leaves the machine in one of the ways there are."""
+        rig = self.rig
+        tracked.begin()
+        for _ in range(5):
+            tracked.burst()
+            self.bursts += 1
+        host.end_migration()
+        if rig.size <= 64 << 20 and self.rng.random() < 0.5:
+            rig.qmp("stop")
+            negotiated = "ops" in tracked.roles
+            stream.fuzz(rig, tracked.oracle.count() if negotiated else None)
+        else:
+            Wild(rig).burst()
+            if rig.kind == "pc" and self.rng.random() < 0.5:
+                self.unplug()
+        rig.quit()
+
+    def unplug(self):
+        """Out while it works, and a new one in its place."""
+        rig = self.rig
+        rig.note("unplug")
+        rig.qmp("device_del", id="balloon")
+        rig.m.io_write(4, 0xAE08, 1 << 4)
+        rig.m.event("DEVICE_DELETED")
+        rig.check()
+        rig.qmp("device_add", driver="virtio-balloon-pci", id="balloon", addr="4")
+        if rig.pages():
+            raise Finding("a new device has pages in its balloon")
+
+
+def report(episode, seed, why):
+    rig = episode.rig
+    print(f"\nFOUND with --seed {seed} --episodes 1: {why}", flush=True)
+    if rig:
+        print("--- what was done last:\n" + "\n".join(rig.trail))
+        print("--- what QEMU said:\n" + rig.last_words)
+
+
+def one(binary, seed):
+    """Return: bursts done, and whether all was well."""
+    episode = Episode(binary, seed)
+    try:
+        episode.run()
+    except (Finding, QemuGone, OSError) as e:
+        report(episode, seed, e)
+        return episode.bursts, False
+    except Exception:  # of the fuzzer's own making, but not to be overlooked
+        report(episode, seed, traceback.format_exc())
+        return episode.bursts, False
+    return episode.bursts, True
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--binary", required=True)
+    p.add_argument("--seconds", type=float, default=60)
+    p.add_argument("--episodes", type=int, default=0)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--keep-going", action="store_true", help="after a finding too")
+    a = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # QEMU is ended on the way out
+    seed = a.seed or random.SystemRandom().randrange(1, 1 << 32)
+    print(f"device: first seed {seed}", flush=True)
+    start = shown = time.monotonic()
+    episodes = bursts = found = 0
+    while episodes < a.episodes if a.episodes else time.monotonic() - start < a.seconds:
+        n, well = one(a.binary, seed + episodes)
+        episodes, bursts, found = episodes + 1, bursts + n, found + (not well)
+        if found and not a.keep_going:
+            break
+        if time.monotonic() - shown > 20:
+            shown = time.monotonic()
+            print(f"device: {episodes} episodes, {bursts} bursts in {shown - start:.0f} s",
+                  flush=True)
+    print(f"device: {episodes} episodes, {bursts} bursts, {found} findings in "
+          f"{time.monotonic() - start:.0f} s (seeds {seed} to {seed + episodes - 1})", flush=True)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the host's user and the guest's registers can do to a device at any
+moment: each is one small step, safe to take whatever the rings hold.
+"""
+
+import glob
+import os
+
+import pci
+
+PATH = "/machine/peripheral/balloon"
+
+
+class Host:
+    def __init__(self, rig):
+        self.rig = rig
+        self.rng = rig.rng
+        self.snapshotting = False
+
+    def any(self):
+        step = self.rng.choice((self.target, self.target, self.stats, self.stats, self.config,
+                                self.stop_cont, self.stop_cont, self.migrate, self.snapshot,
+                                self.clock, self.look))
+        self.rig.note(step.__name__)
+        step()
+
+    def target(self):
+        size = self.rig.size
+        value = self.rng.choice((1, 4096, size // 2, size - 1, size, size * 2, (1 << 63) - 1,
+                                 self.rng.randrange(1, size)))
+        self.rig.qmp("balloon", value=value)
+
+    def stats(self):
+        self.rig.qmp("qom-set", path=PATH, property="guest-stats-polling-interval",
+                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40)))
+        self.rig.qmp("qom-get", path=PATH, property="guest-stats")
+
+    def config(self):
+        """Writes of any width anywhere in the configuration."""
+        size = self.rng.choice((1, 2, 4))
+        at = self.rng.randrange(0, 40) & ~(size - 1)
+        value = self.rng.choice((0, 1, (1 << 8 * size) - 1, self.rng.getrandbits(8 * size)))
+        self.rig.b.io.config_write(at, value, size)
+        self.rig.b.io.config_read(at, size)
+
+    def stop_cont(self):
+        self.rig.qmp("stop")
+        if self.rng.random() < 0.5:
+            self.look()
+        self.rig.qmp("cont")
+
+    def write_protected(self):
+        """Whether a snapshot still has guest memory under its userfaultfd."""
+        for fd in glob.glob(f"/proc/{self.rig.m.process.pid}/fd/*"):
+            try:
+                if "userfaultfd" in os.readlink(fd):
+                    return True
+            except FileNotFoundError:
+                pass
+        return False
+
+    def end_migration(self):
+        if self.snapshotting:
+            # Not cancelled: a write from the main loop to a page that is still protected
+            # then, as qtest makes them, would wait for a thread that waits for the main loop.
+            self.rig.qmp("migrate-set-parameters", max_bandwidth=1 << 40)
+            self.rig.wait(lambda: not self.write_protected(), "the snapshot to end")
+            self.snapshotting = False
+        state = self.rig.qmp("query-migrate").get("status")
+        if state in ("setup", "active", "device", "pre-switchover", "postcopy-active"):
+            self.rig.qmp("migrate_cancel")
+        self.rig.wait(lambda: self.rig.qmp("query-migrate").get("status", "none") in
+                      ("none", "failed", "completed", "cancelled"), "the migration to end")
+        self.rig.qmp("cont")
+
+    def _begin(self, snapshot, bandwidth):
+        self.end_migration()
+        self.snapshotting = snapshot
+        self.rig.qmp("migrate-set-capabilities", capabilities=[
+            {"capability": "background-snapshot", "state": snapshot}])
+        self.rig.qmp("migrate-set-parameters", max_bandwidth=bandwidth)
+        self.rig.qmp("migrate", uri="exec:cat > /dev/null")
+        # A snapshot stops the machine while it begins, and leaves it so where it cannot.
+        self.rig.wait(lambda: self.rig.qmp("query-migrate").get("status") != "setup", "the start")
+        if self.rig.qmp("query-migrate").get("status") == "failed":
+            self.rig.qmp("cont")
+
+    def migrate(self):
+        """Slow, so that hints are asked for; the next one, or a reset, cancels it."""
+        self._begin(False, self.rng.choice((1 << 18, 1 << 24)))
+
+    def snapshot(self):
+        """Discards are inhibited for as long as it takes; some hosts cannot do it."""
+        if self.rig.size > 512 << 20:
+            return  # it reads every page of the guest first
+        self._begin(True, 1 << 26)
+
+    def clock(self):
+        self.rig.m.step_clock(self.rng.choice((1, 10 ** 6, 10 ** 9, 3 * 10 ** 9)))
+
+    def look(self):
+        shown = self.rig.shown()
+        self.rig.qmp("query-balloon")
+        self.rig.m.hmp("info balloon")
+        self.rig.qmp("x-query-virtio-status", path=PATH + "/virtio-backend")
+        return shown
+
+    # Resets; the driver's rings are gone after each.
+
+    def reset(self):
+        if self.rng.random() < 0.3:
+            self.rig.reset_system()
+        else:
+            self.rig.note("device reset")
+            self.rig.b.io.set_status(0)
+
+    def reset_queue(self, number):
+        """Return: whether the interface can."""
+        if self.rig.legacy or not self.rig.b.features >> pci.F_RING_RESET & 1:
+            return False
+        self.rig.note("reset of queue", number)
+        self.rig.b.io.reset_queue(number)
+        return True

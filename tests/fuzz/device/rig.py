@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One QEMU to be fuzzed: its options are drawn from the seed. Owns the machine
+and the driver on it, and the check after every burst: QEMU lives, answers QMP
+in time, and no sanitizer has spoken. Keeps the trail of what was done.
+"""
+
+import collections
+import re
+import time
+
+import machine
+import pci
+from balloon import (F_FREE_PAGE_HINT, F_REPORTING, F_STATS_VQ, SHOWN, SLOT, SPEC, Balloon)
+from machine import Machine, QmpError
+
+ANSWER_LIMIT = 5  # seconds for a QMP answer
+machine.LIMIT = 20  # for starting up, on a busy machine too
+
+GIB = 1 << 30
+F_PAGE_OPS = SPEC["VIRTIO_BALLOON_F_PAGE_OPS"]
+F_BAD = 30  # for a device to notice drivers that accept everything: they get nothing
+F_PACKED = 34
+QUEUED = (("stats", F_STATS_VQ), ("hint", F_FREE_PAGE_HINT), ("reporting", F_REPORTING))
+# Whole words of the sanitizers, and of an abort().
+BAD_WORDS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:.*|Assertion .* failed|"
+                       r"SUMMARY: \S+Sanitizer")
+
+
+class Finding(Exception):
+    """The device did what it must not; the message says what."""
+
+
+def ram_map(kind, size):
+    """[(first byte, end)] of RAM above 1 MiB, as the board lays it out."""
+    edge, low = (0xB0000000, 0x80000000) if kind == "q35" else (0xE0000000, 0xC0000000)
+    if size < edge:
+        return [(1 << 20, size)]
+    return [(1 << 20, low), (4 * GIB, 4 * GIB + size - low)]
+
+
+class Rig:
+    """Starts QEMU with options drawn from rng; use as a context manager."""
+
+    def __init__(self, binary, rng):
+        self.rng = rng
+        self.binary = binary
+        self.trail = collections.deque(maxlen=60)
+        self.kind = rng.choice(["q35", "pc"])
+        self.size = rng.choice([64 << 20, 64 << 20, 512 << 20, 3 * GIB, 5 * GIB])
+        self.ram = ram_map(self.kind, self.size)
+        self.legacy = rng.random() < 0.2
+        self.args = self.draw_args()
+        self.note("boot", self.kind, self.size >> 20, "MiB", *self.args)
+        self.last_words = ""
+        self.m = self.start()
+        self.b = None
+
+    def draw_args(self):
+        rng, args = self.rng, []
+        options = [f"virtio-balloon-pci,id=balloon,addr={SLOT:#x}"]
+        for name, chance in (("free-page-reporting=on", .7), ("must-tell-host=on", .3),
+                             ("page-poison=off", .2), ("page-ops=on", .7), ("page-ops=off", .1),
+                             ("deflate-on-oom=on", .3), ("packed=on", .1),
+                             ("queue_reset=off", .1), ("event_idx=off", .3)):
+            if rng.random() < chance:
+                options.append(name)
+        if rng.random() < 0.7:
+            options.append("free-page-hint=on,iothread=io")
+            args += ["-object", "iothread,id=io"]
+        if self.size <= 512 << 20 and rng.random() < 0.3:
+            args += ["-object", f"memory-backend-memfd,id=ram,size={self.size},share=on",
+                     "-machine", "memory-backend=ram"]
+        return args + ["-device", ",".join(options)]
+
+    def start(self, *more):
+        # A leak check walks all of guest memory; leaks show as buffers in use instead.
+        return Machine(self.binary, self.args + list(more), memory=f"{self.size >> 20}M",
+                       machine=self.kind,
+                       env={"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+                            "UBSAN_OPTIONS": "print_stacktrace=1"})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.last_words = self.m.log()[-12000:]
+        self.m.close()
+
+    def note(self, *what):
+        self.trail.append(" ".join(str(w) for w in what))
+
+    # The driver
+
+    def interface(self):
+        return (pci.Legacy if self.legacy else pci.Modern)(self.m, SLOT)
+
+    def bring_up(self, features, queues):
+        """A driver from the beginning: its features, the numbers of its queues."""
+        self.b = Balloon(self.m, pci.Legacy if self.legacy else pci.Modern, features, queues)
+
+    def draw_features(self, chance=0.8):
+        offered = self.interface().offered() & ~(1 << F_PACKED | 1 << F_BAD)
+        return sum(1 << bit for bit in range(64)
+                   if offered >> bit & 1 and self.rng.random() < chance)
+
+    def roles(self, features):
+        """{name: number} of the queues of a driver with these features: it counts what it
+        accepted where it uses page ops, and else what is offered."""
+        ops = not self.legacy and features >> F_PAGE_OPS & 1
+        counted = features if ops else self.interface().offered()
+        roles, number = {"inflate": 0, "deflate": 1}, 2
+        for name, bit in QUEUED:
+            if counted >> bit & 1:
+                if features >> bit & 1:
+                    roles[name] = number
+                number += 1
+        if ops:
+            roles["ops"] = number
+        return roles
+
+    # The host's side
+
+    def qmp(self, command, **arguments):
+        """The answer, or the error's text; QMP refusing something is no finding."""
+        start = time.monotonic()
+        try:
+            return self.m.qmp(command, **arguments)
+        except QmpError as e:
+            return str(e)
+        finally:
+            if time.monotonic() - start > ANSWER_LIMIT:
+                raise Finding(f"{command} took {time.monotonic() - start:.1f} s")
+
+    def shown(self, names=SHOWN):
+        return {name: self.qmp("qom-get", path="/machine/peripheral/balloon", property=name)
+                for name in names}
+
+    def pages(self):
+        return self.qmp("qom-get", path="/machine/peripheral/balloon", property="balloon-pages")
+
+    def check(self):
+        self.check_log()
+        self.qmp("query-balloon")
+        if not self.m.alive():
+            raise Finding("QEMU ended")
+
+    def check_log(self, m=None):
+        bad = BAD_WORDS.search((m or self.m).log())
+        if bad:
+            raise Finding(bad[0])
+
+    def wait(self, condition, what):
+        try:
+            self.m.until(condition, what, limit=20)
+        except AssertionError as e:
+            raise Finding(str(e)) from None
+
+    def reset_system(self):
+        self.note("system_reset")
+        self.m.events.clear()
+        self.qmp("system_reset")
+        self.m.event("RESET")
+
+    def quit(self):
+        """Ends QEMU in order; it must not crash on the way."""
+        self.qmp("quit")
+        code = self.m.wait_exit()
+        self.check_log()
+        if code:
+            raise Finding(f"QEMU ended with {code}")
