@@ -12,37 +12,7 @@
  * happens within a step is the matter of test_delays.c.
  */
 #include "explore.h"
-#include "two_pages.h"
-
-enum event {
-	ANSWER_INFLATE,
-	ANSWER_DEFLATE,
-	ANSWER_OPS,
-	REFUSE,
-	DIE,
-	ISOLATE_0,
-	ISOLATE_1,
-	ASYNC_0,
-	ASYNC_1,
-	SYNC_0,
-	SYNC_1,
-	PUTBACK_0,
-	PUTBACK_1,
-	GO_ON_0,
-	GO_ON_1,
-	DEFLATE,
-	INFLATE,
-	TIME,
-	REMOVE,
-	EVENTS
-};
-
-static const char *const event_name[EVENTS] = {
-	"inflate acknowledged", "deflate acknowledged", "ops acknowledged", "refused",
-	"host dies", "isolate 0", "isolate 1", "migrate 0 (async)", "migrate 1 (async)",
-	"migrate 0 (sync)", "migrate 1 (sync)", "put back 0", "put back 1", "0 goes on",
-	"1 goes on", "deflate", "inflate", "time", "remove",
-};
+#include "two_events.h"
 
 /**
  * struct set - events and how often each may come in a run
@@ -56,111 +26,8 @@ struct set {
 	unsigned int stops;
 };
 
-static struct {
-	const struct set *set;
-	unsigned char left[EVENTS];
-	unsigned long target;
-	bool removing, removed;
-} now;
-
-static void remover(void *arg)
-{
-	rig_remove();
-	now.removed = true;
-}
-
-static bool queue_waits(enum hostcomm_vq vq)
-{
-	return host.ready && !host.broken && host.answered[vq] < host.nr[vq];
-}
-
-static bool possible(enum event e)
-{
-	int i = (e - ISOLATE_0) % 2;
-
-	switch (e) {
-	case ANSWER_INFLATE:
-	case ANSWER_DEFLATE:
-	case ANSWER_OPS:
-		return queue_waits(e - ANSWER_INFLATE);
-	case REFUSE:
-		return queue_waits(HOSTCOMM_VQ_OPS);
-	case ISOLATE_0 ... ISOLATE_1:
-		return two[i].at == TWO_REST && two[i].page->owner == VM_BALLOON;
-	case ASYNC_0 ... PUTBACK_1:
-		return two[i].at == TWO_ISOLATED;
-	case GO_ON_0 ... GO_ON_1:
-		return two[i].held;
-	case DEFLATE:
-		return now.target && !now.removing;
-	case INFLATE:
-		return !now.target && !now.removing;
-	case REMOVE:
-		return !now.removing;
-	default:
-		return true;
-	}
-}
-
-static void answer(enum hostcomm_vq vq, bool refuse)
-{
-	if (refuse) {
-		host.refuse = 1;
-		host.refuse_op = host.ring[vq][host.answered[vq]].rq->op;
-		host.refuse_err = -EBADSLT;
-	}
-	fake_host_answer(vq, 1);
-}
-
-static void happen(enum event e)
-{
-	int i = (e - ISOLATE_0) % 2;
-
-	switch (e) {
-	case ANSWER_INFLATE:
-	case ANSWER_DEFLATE:
-	case ANSWER_OPS:
-		answer(e - ANSWER_INFLATE, false);
-		break;
-	case REFUSE:
-		answer(HOSTCOMM_VQ_OPS, true);
-		break;
-	case DIE:
-		host.broken = true;
-		break;
-	case ISOLATE_0 ... ISOLATE_1:
-		sim_spawn("isolation", two_isolate, &two[i]);
-		break;
-	case ASYNC_0 ... SYNC_1:
-		two[i].mode = e < SYNC_0 ? MIGRATE_ASYNC : MIGRATE_SYNC;
-		sim_spawn("migration", two_migrate, &two[i]);
-		break;
-	case PUTBACK_0 ... PUTBACK_1:
-		sim_spawn("putback", two_putback, &two[i]);
-		break;
-	case GO_ON_0 ... GO_ON_1:
-		two[i].held = false;
-		break;
-	case DEFLATE:
-	case INFLATE:
-		now.target = e == INFLATE ? 2 : 0;
-		rig_target(now.target);
-		break;
-	case TIME:
-		/* Longer than moves linger and blocks stay young. */
-		sim_advance(HZ / 10);
-		break;
-	case REMOVE:
-		now.removing = true;
-		sim_spawn("removal", remover, NULL);
-		break;
-	default:
-		break;
-	}
-	sim_settle();
-	if (rig)
-		rig_check();
-}
+/* What may still come in this run. */
+static unsigned char left[EVENTS];
 
 /* One event, of those that can come now.  Return: whether there was one. */
 static bool step(void)
@@ -168,18 +35,18 @@ static bool step(void)
 	enum event can[EVENTS], e;
 	unsigned int n = 0;
 
-	if (now.removed && !two_busy())
+	if (two_device.removed && !two_busy())
 		return false;
 	two_find();
 	for (e = 0; e < EVENTS; e++)
-		if (now.left[e] && possible(e))
+		if (left[e] && event_possible(e))
 			can[n++] = e;
 	if (!n)
 		return false;
 	e = can[explore_choose(n)];
 	explore_note(event_name[e]);
-	now.left[e]--;
-	happen(e);
+	left[e]--;
+	event_happen(e);
 	return true;
 }
 
@@ -197,36 +64,34 @@ static void come_home(void)
 				sim_spawn("putback", two_putback, &two[i]);
 		}
 		sim_settle();
-		if (!two_busy() && now.removing == now.removed &&
-		    (now.removing || host.broken ||
-		     (rig_given() == now.target && !rig->hostcomm.inflight &&
-		      pages_size(&rig->pages) == now.target && !rig_moves_held())))
+		if (!two_busy() && two_device.removing == two_device.removed &&
+		    (two_device.removing || host.broken ||
+		     (rig_given() == two_device.target && !rig->hostcomm.inflight &&
+		      pages_size(&rig->pages) == two_device.target && !rig_moves_held())))
 			return;
 		sim_sleep(HZ);
 	}
 	sim_fail("not at rest after 40 s: size %lu of %lu, %u requests out, removal %s",
-		 rig ? pages_size(&rig->pages) : 0, now.target, rig ? rig->hostcomm.inflight : 0,
-		 now.removed ? "over" : now.removing ? "goes on" : "not begun");
+		 rig ? pages_size(&rig->pages) : 0, two_device.target, rig ? rig->hostcomm.inflight : 0,
+		 two_device.removed ? "over" : two_device.removing ? "goes on" : "not begun");
 }
 
 static void one_run(const struct set *set, enum event more, bool ops, enum two_kind kind)
 {
 	two_start(ops, kind);
-	memset(&now, 0, sizeof(now));
-	now.set = set;
-	now.target = 2;
-	memcpy(now.left, set->times, sizeof(now.left));
-	memset(now.left + ANSWER_INFLATE, 50, ANSWER_OPS - ANSWER_INFLATE + 1);
-	memset(now.left + GO_ON_0, 50, 2);
+	events_start();
+	memcpy(left, set->times, sizeof(left));
+	memset(left + ANSWER_INFLATE, 50, ANSWER_OPS - ANSWER_INFLATE + 1);
+	memset(left + GO_ON_0, 50, 2);
 	if (more < EVENTS)
-		now.left[more]++;
+		left[more]++;
 	two_stops = set->stops;
 	explore_arm(0);
 	while (step())
 		;
 	two_stops = 0;
 	come_home();
-	if (!now.removing && !host.broken)
+	if (!two_device.removing && !host.broken)
 		rig_check_quiet();
 	rig_stop();
 }

@@ -14,7 +14,8 @@ DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c debugfs.c trace.c hostcomm_
 DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))) \
 	mobility_mops.o
 GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o vm_model.o vm_page.o \
-	vm_compact.o fake_host.o fake_wire.o rig.o rig_stubs.o rig_check.o two_pages.o explore.o $(DRV_OBJS))
+	vm_compact.o fake_host.o fake_wire.o rig.o rig_stubs.o rig_check.o two_pages.o two_events.o \
+	explore.o $(DRV_OBJS))
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
 	lifecycle schedule orders delays

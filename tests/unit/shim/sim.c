@@ -48,11 +48,10 @@ void (*sim_on_fail)(void);
 
 static void tell_seed(void)
 {
-	if (sim_on_fail) {
+	if (sim_on_fail)
 		sim_on_fail();
-		return;
-	}
-	fprintf(stderr, "unit: run it again with SEED=%#llx\n", (unsigned long long)first_seed);
+	else
+		fprintf(stderr, "unit: run it again with SEED=%#llx\n", (unsigned long long)first_seed);
 }
 
 void sim_start(uint64_t seed, unsigned int odds)
@@ -281,7 +280,6 @@ void sim_spawn(const char *name, void (*fn)(void *arg), void *arg)
 	spawn(name, fn, arg, false);
 }
 
-/* Daemons may go on for ever: sim_join() does not wait for them. */
 void sim_spawn_daemon(const char *name, void (*fn)(void *arg), void *arg)
 {
 	spawn(name, fn, arg, true);

@@ -45,6 +45,7 @@ void sim_end(void);
 void sim_odds(unsigned int odds);
 
 void sim_spawn(const char *name, void (*fn)(void *arg), void *arg);
+/* Daemons may go on for ever: sim_join() does not wait for them. */
 void sim_spawn_daemon(const char *name, void (*fn)(void *arg), void *arg);
 void sim_join(void);
 
