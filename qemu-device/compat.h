@@ -13,10 +13,12 @@
 #if __has_include("system/balloon.h")
 #include "system/balloon.h"
 #include "system/iothread.h"
+#include "system/runstate.h"
 #define BALLONET_QEMU_10 1
 #else
 #include "sysemu/balloon.h"
 #include "sysemu/iothread.h"
+#include "sysemu/runstate.h"
 #define BALLONET_QEMU_10 0
 #endif
 

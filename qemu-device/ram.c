@@ -132,6 +132,10 @@ BalloonZone *balloon_ram_zone_by_name(BalloonZones *zs, const char *name)
 
 const char *balloon_ram_inhibited(void)
 {
+    if (runstate_check(RUN_STATE_SHUTDOWN)) {
+        /* QEMU may have ended migration already: its state must not be asked for. */
+        return "the machine is shut down";
+    }
     if (ram_block_discard_is_disabled()) {
         return "a device or a setting forbids discarding guest memory";
     }

@@ -45,7 +45,7 @@ static void note_inhibition(Ballonet *s, const char *why)
     BalloonReclaim *rc = &s->reclaim;
     uint64_t withheld = balloon_zones_fresh(&s->ram.zones);
 
-    if (!withheld) {
+    if (!withheld || runstate_check(RUN_STATE_SHUTDOWN)) {
         return;
     }
     trace_ballonet_inhibited(why, withheld);
