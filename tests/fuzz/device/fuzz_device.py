@@ -154,7 +154,10 @@ def one(binary, seed):
     episode = Episode(binary, seed)
     try:
         episode.run()
-    except (Finding, QemuGone, OSError) as e:
+    except QemuGone as e:  # its message has the log, which comes below
+        report(episode, seed, str(e).split(":", 1)[0])
+        return episode.bursts, False
+    except (Finding, OSError) as e:
         report(episode, seed, e)
         return episode.bursts, False
     except Exception:  # of the fuzzer's own making, but not to be overlooked

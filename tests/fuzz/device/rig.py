@@ -6,6 +6,7 @@ in time, and no sanitizer has spoken. Keeps the trail of what was done.
 
 import collections
 import re
+import subprocess
 import time
 
 import machine
@@ -145,8 +146,13 @@ class Rig:
             raise Finding("QEMU ended")
 
     def check_log(self, m=None):
-        bad = BAD_WORDS.search((m or self.m).log())
+        m = m or self.m
+        bad = BAD_WORDS.search(m.log())
         if bad:
+            try:
+                m.process.wait(5)  # until it has said all
+            except subprocess.TimeoutExpired:
+                pass
             raise Finding(bad[0])
 
     def wait(self, condition, what):

@@ -147,8 +147,25 @@ class Wild:
                 rig.m.mem_write(4, io.common + offset + 4, at >> 32)
         rig.m.mem_write(2, io.common + 0x1C, 1)
 
+    def onto_registers(self):
+        """Page operations whose statuses go to the device's own registers. Without a kick:
+        what finds them is the device's own timer, a stop, or a later kick."""
+        rng, b = self.rng, self.rig.b
+        number = max(b.ring)
+        b.buffer = BUFFERS
+        self.rig.note("statuses onto registers, queue", number)
+        for _ in range(rng.choice((2, 3, 6))):
+            op = struct.pack("<HHIQQ", 1, 0, 1, (5000 + rng.randrange(9000)) * PAGE, 0)
+            at = pci.MODERN_BAR + rng.choice(REGISTERS) if rng.random() < 0.6 else BUFFERS + PAGE
+            b.ring[number].add([(b.place(op), len(op), 0), (at, 8, WRITE)])
+            if rng.random() < 0.4:
+                b.kick(number)
+
     def burst(self):
         rng, b = self.rng, self.rig.b
+        if rng.random() < 0.15:
+            self.onto_registers()
+            return
         touched = [rng.choice(list(b.ring)) for _ in range(rng.choice((1, 1, 2, 4)))]
         self.rig.note("wild chains on", touched)
         for number in touched:
