@@ -31,14 +31,14 @@ class Churn:
         self.full = size.full(vm)
         # None: the stock stream has no ledger; right again once the balloon was empty
         self.strays = 0
-        self.done = dict.fromkeys([*DECK, "quiet", "move"], 0)
+        self.done = dict.fromkeys([*DECK, "offline", "quiet", "move"], 0)
         self.step = 0
 
     def run(self, seconds, move):
         """Steps for so long; move(vm) returns the guest in another QEMU, and is called once."""
         start = time.monotonic()
         deck = []
-        while time.monotonic() - start < seconds or not self.done["quiet"]:
+        while time.monotonic() - start < seconds or move or not self.done["quiet"]:
             self.step += 1
             rng = random.Random(f"{self.seed} {self.step}")
             deck = deck or rng.sample(DECK, len(DECK))
@@ -107,10 +107,12 @@ class Churn:
         spare = BLOCK + 32 * MIB
         size.resize(self.vm, self._target(rng, spare), 120)
         names = guest.run(f"cd {BLOCKS}; grep -l online memory*/state", scaled(30)).output.split()
-        for path in rng.sample(names, min(2, len(names))):
+        for path in rng.sample(names, min(3, len(names))):
             offline = f"timeout -s INT {scaled(3)} sh -c 'echo offline >{BLOCKS}/{path}'"
             job = guest.start(offline)
-            self.swing(rng, spare)
+            # a block with the kernel's own pages in it refuses at once
+            if not settles(job.done, 0.5):
+                self.swing(rng, spare)
             refused = job.wait(scaled(60), check=False).status
             state = guest.read(f"{BLOCKS}/{path}").strip()
             if state != "offline":
@@ -118,7 +120,7 @@ class Churn:
             assert not refused, f"{path} is offline and yet the write ended with {refused}"
             self.swing(rng, spare)
             guest.run(f"echo online >{BLOCKS}/{path}", scaled(60))
-            self.done["offline"] = self.done.get("offline", 0) + 1
+            self.done["offline"] += 1
             return
 
     # -- the end -----------------------------------------------------------------
@@ -126,6 +128,14 @@ class Churn:
     def finish(self):
         """Everything back to the guest, to the page."""
         self.quiet(self.full)
+
+
+def settles(condition, seconds):
+    """Whether it becomes true within that time."""
+    try:
+        return wait_for(condition, seconds, "")
+    except LabError:
+        return False
 
 
 def move(source, target, uri):
