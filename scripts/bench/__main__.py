@@ -86,6 +86,7 @@ def finish(opts, picked, records, facts):
     print()
     for line in report.floors(records):
         print(line)
+    print(report.load(records))
     for failure in records.failures:
         print(f"failed: {failure['scenario']}, {failure['pair']}, round {failure['round']}:"
               f" {failure['reason']}")

@@ -17,8 +17,9 @@ from vmlab.waits import wait_for
 RATE_HZ = 997
 # Exported by every build of QEMU, so found in a stripped one as well.
 DEVICE_ENTRY = "virtio_queue_notify"
-QUIET_S = 0.04
-QUIET_MS = 1.0
+QUIET_S = 0.05
+QUIET_MS = 3.0  # of all threads in that time: what an idle guest may use
+QUIET_TIMES = 5  # in a row: a driver may leave work for a while later
 
 
 def vcpu_threads(vm):
@@ -55,14 +56,13 @@ class Meter:
             sums[key] += now - self._start.get(tid, 0.0)
         return sums
 
-    def settle(self, timeout=3.0):
-        """Until the other threads rest: what they still do belongs to the request."""
-        end, last = time.monotonic() + timeout, self.end()["other_ms"]
-        while time.monotonic() < end:
+    def settle(self, timeout=5.0):
+        """Until QEMU rests: what it still does for the guest belongs to the request."""
+        end, last, quiet = time.monotonic() + timeout, sum(self.end().values()), 0
+        while quiet < QUIET_TIMES and time.monotonic() < end:
             time.sleep(QUIET_S)
-            now = self.end()["other_ms"]
-            if now - last < QUIET_MS:
-                return
+            now = sum(self.end().values())
+            quiet = quiet + 1 if now - last < QUIET_MS else 0
             last = now
 
 

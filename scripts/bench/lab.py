@@ -12,7 +12,7 @@ from vmlab.session import Session
 from vmlab.vm import VM
 from vmlab.waits import wait_for
 
-from . import host, stall
+from . import cpu, host, stall
 
 NO_ZEROING = "init_on_alloc=0"
 LEAVE_MIB = 160  # of free memory, so that nothing in the guest is reclaimed or killed
@@ -116,8 +116,12 @@ def huge_share(vm):
 
 
 def floor(bench, vm, mib):
-    """Taking and freeing that much in the guest alone: seconds for each."""
+    """Taking and freeing that much in the guest alone: seconds for each, and the
+    vCPUs' time for both."""
+    meter = cpu.Meter(vm)
+    meter.begin()
     job(bench, vm, f"insmod /lab/floor.ko mib={mib}")
+    used = meter.end()
     values = {
         key: int(vm.guest.read(f"/sys/module/floor/parameters/{key}"))
         for key in ("alloc_ns", "free_ns", "taken_mib")
@@ -125,4 +129,5 @@ def floor(bench, vm, mib):
     vm.guest.run("rmmod floor")
     if values["taken_mib"] != mib:
         raise LabError(f"the guest has {values['taken_mib']} MiB to take, {mib} were asked for")
-    return {"alloc_s": values["alloc_ns"] / 1e9, "free_s": values["free_ns"] / 1e9}
+    return {"alloc_s": values["alloc_ns"] / 1e9, "free_s": values["free_ns"] / 1e9,
+            "vcpu_ms_per_gib": used["vcpu_ms"] / (mib / 1024)}

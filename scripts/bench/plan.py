@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from . import pairs, scenes_moves, scenes_resize
 
-SIZES_GIB = (1, 2, 4, 8, 16)
+SIZES_GIB = tuple(int(word) for word in os.environ.get("SIZES", "1 2 4 8 16").split())
 
 
 @dataclass(frozen=True)

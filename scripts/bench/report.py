@@ -73,9 +73,17 @@ def floors(records):
         if guest and host:
             found.append(
                 f"floor of 4.5 GiB, {words}: {number(rows.floor_of(records, scene))} s"
-                f" (guest alone {spread(guest)} s, one madvise {spread(host)} s)"
+                f" (guest alone {spread(guest)} s, of processor time"
+                f" {spread(records.stat(scene, 'ours', 'floor', 'vcpu_ms_per_gib'))} ms/GiB;"
+                f" one madvise {spread(host)} s)"
             )
     return found
+
+
+def load(records):
+    """What else the machine did, as far as its load tells."""
+    loads = [sample["load"] for sample in records.samples]
+    return f"load of the machine meanwhile: {min(loads):.1f}..{max(loads):.1f}" if loads else ""
 
 
 def as_data(verdicts, records, facts):

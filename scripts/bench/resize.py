@@ -3,7 +3,8 @@
 
 The clock starts before the QMP command and stops when query-balloon answers the
 target exactly. Beside it: the time until the host's RSS has followed, the RSS
-in between, and processor time by thread. One thread.
+in between, and QEMU's processor time until it rests again: by thread, in all
+("busy"), and what of it came after the answer ("later"). One thread.
 """
 
 import time
@@ -38,6 +39,7 @@ def change(vm, mib, calm=False):
     begin = time.monotonic()
     vm.set_balloon(mib)
     took = _watch(vm, target, begin, samples, CALM_S if calm else None)
+    at_answer = meter.end()
     meter.settle()
     used = meter.end()
     samples.append((time.monotonic() - begin, rss_bytes(vm.pid)))
@@ -51,6 +53,8 @@ def change(vm, mib, calm=False):
         "rss_left_mib": max(0.0, gib * 1024 - (start - end) / (1 << 20)),
         "other_ms_per_gib": used["other_ms"] / gib,
         "vcpu_ms_per_gib": used["vcpu_ms"] / gib,
+        "busy_ms_per_gib": sum(used.values()) / gib,
+        "later_ms_per_gib": (sum(used.values()) - sum(at_answer.values())) / gib,
     }
 
 

@@ -21,7 +21,7 @@ MOVER = "move_to_new_folio"
 # Offset of page->mapping on x86-64; its low bits say whose page it is.
 ENTRY = f"p:bench/begin {MOVER} mapping=+24(%si):x64 mode=%dx:u32"
 EXIT = f"r256:bench/end {MOVER} ret=$retval:s32"
-NOTIFIER = "virtqueue_notify"
+NOTIFIER = "vp_notify"  # of a PCI transport; called through a pointer, so never inlined
 KICK = f"p:bench/kick {NOTIFIER}"
 MOVABLE, KIND_MASK = 2, 3
 ASYNC = 0
