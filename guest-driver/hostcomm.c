@@ -190,8 +190,9 @@ void hostcomm_answered(struct virtqueue *vq)
  * It may wait for room in the ring, but never fails: rq->done() is called
  * exactly once, with 0 when the host did as told, with -ENODEV when the device
  * was reset first, or with another errno when the host did so only for the
- * first rq->acked pages; then it never will for the rest.  done() runs in process context, maybe before this
- * returns, maybe beside other done()s; it must not sleep.
+ * first rq->acked pages; then it never will for the rest.  done() runs in
+ * process context, maybe before this returns, maybe beside other done()s; it
+ * must not sleep.
  *
  * Context: process; does not sleep, does not allocate.
  */

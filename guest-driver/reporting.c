@@ -22,26 +22,30 @@
 
 #define REPORTING_SILENCE	(10 * HZ)
 
+static bool reporting_answer(struct balloon_reporting *rp)
+{
+	unsigned int len;
+
+	return virtqueue_get_buf(rp->vq, &len);
+}
+
 /* Return: whether the host answered; false when it never will. */
 static bool reporting_wait(struct balloon_reporting *rp)
 {
-	bool told = false;
-	unsigned int len;
-	void *buf;
+	bool answered = false, told = false;
 
-	for (;;) {
-		if (wait_event_timeout(rp->acked,
-				       (buf = virtqueue_get_buf(rp->vq, &len)) ||
-				       READ_ONCE(rp->stopped) ||
-				       virtqueue_is_broken(rp->vq),
-				       REPORTING_SILENCE))
-			return buf;
+	while (!wait_event_timeout(rp->acked,
+				   (answered = reporting_answer(rp)) ||
+				   READ_ONCE(rp->stopped) ||
+				   virtqueue_is_broken(rp->vq),
+				   REPORTING_SILENCE)) {
 		if (!told)
 			dev_warn(&rp->vdev->dev,
-				 "the host has not answered a report of free pages for %u s; they wait\n",
+				 "the host has not answered for %u s; free pages that were reported wait\n",
 				 REPORTING_SILENCE / HZ);
 		told = true;
 	}
+	return answered;
 }
 
 static int reporting_report(struct page_reporting_dev_info *pr,

@@ -62,7 +62,8 @@ main() {
 		lock apt
 		apt_view_open
 		rel=$(newest_release)
-		[ -n "$rel" ] || die "this machine's Debian suites have no linux-image-$META of $GUEST"
+		[ -n "$rel" ] ||
+			die "this machine's Debian suites have no linux-image-$META of $GUEST"
 		[ -e "$CACHE/linux-$rel/env" ] || unpack "$rel" "$CACHE/linux-$rel"
 		ln -sfn "linux-$rel" "$current"
 	fi

@@ -104,7 +104,8 @@ main() {
 		t=$SECONDS
 		kind "$k" || status=$?
 		tally "$k" "$status"
-		printf '=== %s: %s in %d s ===\n' "$k" "$([ "$status" = 0 ] && echo ok || echo FAILED)" \
+		printf '=== %s: %s in %d s ===\n' "$k" \
+			"$([ "$status" = 0 ] && echo ok || echo FAILED)" \
 			$((SECONDS - t))
 	done
 

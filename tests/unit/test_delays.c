@@ -104,8 +104,10 @@ static const struct actor
 
 static const struct cast casts[] = {
 	{ .name = "two moves, a removal", .actors = { &a_move_0, &a_move_1, &a_remove } },
-	{ .name = "two moves, a flush, a deflate", .actors = { &a_move_0, &a_move_1, &a_flush, &a_deflate } },
-	{ .name = "a putback, a deflate, a removal", .actors = { &a_back_0, &a_deflate, &a_remove } },
+	{ .name = "two moves, a flush, a deflate",
+	  .actors = { &a_move_0, &a_move_1, &a_flush, &a_deflate } },
+	{ .name = "a putback, a deflate, a removal",
+	  .actors = { &a_back_0, &a_deflate, &a_remove } },
 	{ .name = "two moves that wait, a removal", .mode = MIGRATE_SYNC, .settle = true,
 	  .actors = { &a_move_0, &a_move_1, &a_remove } },
 	{ .name = "two moves at rest, a deflate, a removal", .settle = true,

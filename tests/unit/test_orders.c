@@ -72,7 +72,8 @@ static void come_home(void)
 		sim_sleep(HZ);
 	}
 	sim_fail("not at rest after 40 s: size %lu of %lu, %u requests out, removal %s",
-		 rig ? pages_size(&rig->pages) : 0, two_device.target, rig ? rig->hostcomm.inflight : 0,
+		 rig ? pages_size(&rig->pages) : 0, two_device.target,
+		 rig ? rig->hostcomm.inflight : 0,
 		 two_device.removed ? "over" : two_device.removing ? "goes on" : "not begun");
 }
 

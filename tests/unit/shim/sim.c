@@ -51,7 +51,8 @@ static void tell_seed(void)
 	if (sim_on_fail)
 		sim_on_fail();
 	else
-		fprintf(stderr, "unit: run it again with SEED=%#llx\n", (unsigned long long)first_seed);
+		fprintf(stderr, "unit: run it again with SEED=%#llx\n",
+			(unsigned long long)first_seed);
 }
 
 void sim_start(uint64_t seed, unsigned int odds)
