@@ -41,7 +41,7 @@ static bool reporting_wait(struct balloon_reporting *rp)
 				   REPORTING_SILENCE)) {
 		if (!told)
 			dev_warn(&rp->vdev->dev,
-				 "the host has not answered for %u s; free pages that were reported wait\n",
+				 "no answer for %u s; the free pages reported wait\n",
 				 REPORTING_SILENCE / HZ);
 		told = true;
 	}
