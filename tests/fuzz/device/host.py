@@ -59,18 +59,22 @@ class Host:
                 pass
         return False
 
+    def ended(self):
+        return self.rig.qmp("query-migrate").get("status", "none") in (
+            "none", "failed", "completed", "cancelled")
+
     def end_migration(self):
         if self.snapshotting:
             # Not cancelled: a write from the main loop to a page that is still protected
             # then, as qtest makes them, would wait for a thread that waits for the main loop.
             self.rig.qmp("migrate-set-parameters", max_bandwidth=1 << 40)
-            self.rig.wait(lambda: not self.write_protected(), "the snapshot to end")
+            self.rig.wait(lambda: self.ended() and not self.write_protected(),
+                          "the snapshot to end")
             self.snapshotting = False
         state = self.rig.qmp("query-migrate").get("status")
         if state in ("setup", "active", "device", "pre-switchover", "postcopy-active"):
             self.rig.qmp("migrate_cancel")
-        self.rig.wait(lambda: self.rig.qmp("query-migrate").get("status", "none") in
-                      ("none", "failed", "completed", "cancelled"), "the migration to end")
+        self.rig.wait(self.ended, "the migration to end")
         self.rig.qmp("cont")
 
     def _begin(self, snapshot, bandwidth):
