@@ -144,7 +144,15 @@ void balloon_ops_gather(Ballonet *s, uint64_t limit, int64_t deadline)
 void balloon_ops_answer(Ballonet *s)
 {
     BalloonOps *o = &s->ops;
+    MemReentrancyGuard *guard = &qdev_get_parent_bus(DEVICE(s))->parent->mem_reentrancy_guard;
+    bool engaged = guard->engaged_in_io;
 
+    /*
+     * A guest may have the status written onto our own registers, where it would be
+     * a reset in the middle of this.  Not everyone who calls us is guarded: timers
+     * and a stop of the VM are not.
+     */
+    guard->engaged_in_io = true;
     for (unsigned i = 0; i < o->nheld; i++) {
         BalloonOpsAnswer *a = &o->held[i];
         struct virtio_balloon_ops_status status = {
@@ -156,6 +164,7 @@ void balloon_ops_answer(Ballonet *s)
         virtqueue_push(o->vq, a->elem, sizeof(status));
         g_free(a->elem);
     }
+    guard->engaged_in_io = engaged;
     if (o->nheld) {
         virtio_notify(VIRTIO_DEVICE(s), o->vq);
     }

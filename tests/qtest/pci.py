@@ -6,6 +6,7 @@ and the two virtio interfaces on it, modern and legacy, with the same methods.
 MODERN_BAR = 0xE0000000
 LEGACY_BAR = 0xC000
 
+COMMON_STATUS = 0x14  # device_status in the common configuration
 STATUS_ACKNOWLEDGE = 1
 STATUS_DRIVER = 2
 STATUS_DRIVER_OK = 4
@@ -82,10 +83,10 @@ class Modern:
         return self.m.mem_read(size, self.common + offset)
 
     def set_status(self, value):
-        self._set(1, 0x14, value)
+        self._set(1, COMMON_STATUS, value)
 
     def status(self):
-        return self._get(1, 0x14)
+        return self._get(1, COMMON_STATUS)
 
     def offered(self):
         bits = 0

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import pci
 from balloon import INFLATE, MIB, PAGE, PLAY
 from ops import NAME, OpsBalloon, op, raw
 from ring import WRITE
@@ -226,3 +227,18 @@ def test_pfn_queue_takes_no_operations(b):
     b.kick(INFLATE)
     b.wait_used(INFLATE)
     assert b.shown("balloon-pages") == 0
+
+
+def test_status_aimed_at_the_device_itself(b):
+    """A status written onto the device's own status register does not reset it half-way."""
+    first, second, third = (b.place(op("I", FIRST + k, 1)) for k in range(3))
+    room = [b.place(b"\xff" * 8) for _ in range(2)]
+    b.opsq.add([(first, 24, 0), (room[0], 8, WRITE)])
+    b.kick(b.number)
+    # Found by the poll, which runs outside of any access to the device.
+    b.opsq.add([(second, 24, 0), (b.io.common + pci.COMMON_STATUS, 8, WRITE)])
+    b.opsq.add([(third, 24, 0), (room[1], 8, WRITE)])
+    b.m.until(lambda: b.opsq.used_index() == 3, "answers to all three")
+    assert b.status_at(room[1]) == ("OK", 1)
+    assert b.io.status() & pci.STATUS_DRIVER_OK
+    assert b.shown("balloon-pages") == 3
