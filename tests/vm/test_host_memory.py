@@ -18,7 +18,7 @@ def touch_all(vm):
 @every_pair
 def test_rss_falls_by_what_was_given(lend, pair):
     """Of a guest that had used all its memory, RSS and pagemap fall by the balloon's size."""
-    vm = lend(small_pages=True, **pair.options)
+    vm = lend(**pair.options)
     touch_all(vm)
     ram = vm.ram()
     rss, present = ram.rss_bytes(), ram.present_pages()
@@ -27,7 +27,7 @@ def test_rss_falls_by_what_was_given(lend, pair):
     size.resize(vm, size.full(vm) - GIVEN)
 
     absent = size.full(vm) // PAGE - ram.present_pages()
-    assert absent * PAGE >= GIVEN, f"the host still backs {GIVEN - absent * PAGE} bytes of the balloon"
+    assert absent * PAGE >= GIVEN, f"{GIVEN - absent * PAGE} bytes of the balloon are backed"
     assert rss - ram.rss_bytes() > GIVEN - 100 * MIB
     size.resize(vm, size.full(vm))
 
@@ -36,13 +36,12 @@ def test_rss_falls_by_what_was_given(lend, pair):
 def test_no_ballooned_frame_is_backed(lend, pair):
     """Each frame that the guest's kernel has ballooned costs the host nothing, and the others
     stay: data in them is read back unharmed."""
-    vm = lend(small_pages=True, **pair.options)
+    vm = lend(**pair.options)
     touch_all(vm)
     vm.guest.run("memtool keep data 80 5")
     size.resize(vm, size.full(vm) - GIVEN)
 
-    marks = frames.ballooned(vm)
-    assert marks.count(1) * PAGE == GIVEN, "the kernel marks another number of pages"
+    assert frames.ballooned(vm).count(1) * PAGE == GIVEN
     backed = frames.backed_though_ballooned(vm)
     assert not backed, f"{len(backed)} ballooned frames are backed, the first is {backed[0]:#x}"
     vm.guest.run("memtool ask data verify")
@@ -53,7 +52,7 @@ def test_no_ballooned_frame_is_backed(lend, pair):
 @every_pair
 def test_grown_guest_costs_nothing_until_used(lend, pair):
     """Growing alone makes the host back no memory; using it does."""
-    vm = lend(small_pages=True, **pair.options)
+    vm = lend(**pair.options)
     touch_all(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     low = vm.ram().rss_bytes()
@@ -67,7 +66,7 @@ def test_grown_guest_costs_nothing_until_used(lend, pair):
 def test_untouched_guest_stays_small(lend, pair):
     """A guest that never used its memory can be shrunk and grown without the host having to
     back what the balloon passes through."""
-    vm = lend(fresh=True, small_pages=True, **pair.options)
+    vm = lend(fresh=True, **pair.options)
     before = vm.ram().rss_bytes()
     size.resize(vm, size.full(vm) - GIVEN)
     size.resize(vm, size.full(vm))

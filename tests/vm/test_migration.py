@@ -58,7 +58,7 @@ def migrate(source, target, uri):
         return state == "completed"
 
     wait_for(ended, scaled(60), "the migration")
-    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "the target")
+    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "its end")
     source.qmp.cmd("quit")
     source.wait_exit()
     target.qmp.cmd("cont")
@@ -67,8 +67,8 @@ def migrate(source, target, uri):
 @pytest.mark.parametrize("driver", ["ours", "stock"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_there_and_back(machines, route, driver):
-    """An inflated balloon arrives with its size and target; data is whole; resizing goes on exactly,
-    in each QEMU of the route."""
+    """An inflated balloon arrives with its size and target; data is whole; resizing goes on
+    exactly, in each QEMU of the route."""
     vm = machines(ROUTES[route][0], driver=driver)
     before = Books.of(vm)
     vm.guest.run("memtool keep data 100 7")
@@ -95,7 +95,7 @@ def test_there_and_back(machines, route, driver):
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_statistics_go_on(machines, route):
-    """The guest goes on answering for its statistics. (The interval is the host user's to set again.)"""
+    """The guest goes on answering for its statistics, once the new host asks for them."""
     vm = machines(ROUTES[route][0], driver="ours")
     vm.qmp.qom_set(BALLOON_PATH, "guest-stats-polling-interval", 1)
     for qemu in ROUTES[route][1:]:
@@ -107,6 +107,7 @@ def test_statistics_go_on(machines, route):
         total = vm.guest.meminfo()["MemTotal"] << 10
 
         def answered(vm=vm, total=total):
-            return vm.qmp.qom_get(BALLOON_PATH, "guest-stats")["stats"]["stat-total-memory"] == total
+            stats = vm.qmp.qom_get(BALLOON_PATH, "guest-stats")["stats"]
+            return stats["stat-total-memory"] == total
 
         wait_for(answered, scaled(20), "statistics at the target")

@@ -149,7 +149,7 @@ def test_stats_have_stocks_names(lend):
 def test_stats_before_a_driver(lend):
     """Without a driver the stats can be read and polled: no value, no error, as stock."""
     for which in ("ours", "stock"):
-        vm = lend(fresh=True, qemu=which, driver=None)
+        vm = lend(qemu=which, driver=None)
         poll(vm, 1)
         answer = raw(vm)
         assert answer["last-update"] == 0

@@ -43,7 +43,7 @@ def round_trip(vm):
 @pytest.mark.parametrize("kind", PCI)
 def test_pci(lend, pair, kind):
     """Resizing is exact and the host gets the memory, however the device sits on PCI."""
-    vm = lend(fresh=True, small_pages=True, balloon=PCI[kind], **pair.options)
+    vm = lend(fresh=True, balloon=PCI[kind], **pair.options)
     round_trip(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)
@@ -57,7 +57,7 @@ def test_mmio(lend, pair):
     kind, why = accel.choose()
     if kind != "kvm":
         pytest.skip(f"microvm has no clock that this kernel can use without KVM, and {why}")
-    vm = lend(fresh=True, small_pages=True, **MICROVM, **pair.options)
+    vm = lend(fresh=True, **MICROVM, **pair.options)
     round_trip(vm)
 
 
@@ -77,7 +77,7 @@ def test_second_balloon_cannot_be_plugged(lend):
     """device_add of a second one is refused in stock's words, and the first goes on working."""
     words = []
     for which in ("ours", "stock"):
-        vm = lend(fresh=True, machine="pc", qemu=which, driver="ours" if which == "ours" else "stock")
+        vm = lend(machine="pc", qemu=which, driver=which)
         with pytest.raises(LabError) as caught:
             vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id="second")
         words.append(str(caught.value))

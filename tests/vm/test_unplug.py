@@ -8,13 +8,13 @@ from vmlab.vm import BALLOON_ID
 from vmlab.waits import wait_for
 
 from vmtest import size
+from vmtest.driver import wait_bound
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import check_data
 from vmtest.pairs import every_device, every_pair
 from vmtest.size import Books
 
 GIVEN = 256 * MIB
-BOUND = "/sys/bus/virtio/drivers/virtio_balloon/virtio*"
 
 
 def wait_total(vm, total, seconds=30):
@@ -26,7 +26,7 @@ def wait_total(vm, total, seconds=30):
 def test_unplug_inflated(lend, pair):
     """device_del of an inflated balloon: the guest has all its memory again; query-balloon answers
     as stock without a balloon; one that is plugged in later works."""
-    vm = lend(fresh=True, machine="pc", **pair.options)
+    vm = lend(machine="pc", **pair.options)
     before = Books.of(vm)
     vm.guest.run("memtool keep data 64 8")
     size.resize(vm, size.full(vm) - GIVEN)
@@ -41,8 +41,7 @@ def test_unplug_inflated(lend, pair):
     vm.guest.run("memtool touch free-60", scaled(60))
 
     vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID)
-    look = f"ls -d {BOUND}"
-    wait_for(lambda: not vm.guest.run(look, check=False).status, scaled(30), "the new device's driver")
+    wait_bound(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     assert before.total - Books.of(vm).total == GIVEN
     size.resize(vm, size.full(vm))
@@ -51,7 +50,7 @@ def test_unplug_inflated(lend, pair):
 @every_device
 def test_unplug_half_way(lend, pair):
     """device_del in the middle of an inflate."""
-    vm = lend(memory_mib=1536, fresh=True, machine="pc", **pair.options)
+    vm = lend(memory_mib=1536, machine="pc", **pair.options)
     before = Books.of(vm)
     size.ask(vm, size.full(vm) - 1024 * MIB)
     size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
@@ -59,3 +58,5 @@ def test_unplug_half_way(lend, pair):
     vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
     wait_total(vm, before.total)
     vm.guest.run("memtool touch free-100", scaled(60))
+    vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID)
+    wait_bound(vm)

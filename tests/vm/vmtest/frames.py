@@ -11,7 +11,9 @@ import gzip
 import os
 from contextlib import contextmanager
 
-from .env import scaled
+from vmlab.waits import wait_for
+
+from .env import PAGE, scaled
 
 KPF_OFFLINE_BYTE, KPF_OFFLINE_BIT = 2, 0x80  # bit 23 of a little-endian word
 PR_SET_THP_DISABLE = 41
@@ -19,11 +21,19 @@ OFFLINE = bytes(1 if byte & KPF_OFFLINE_BIT else 0 for byte in range(256))
 
 
 def ballooned(vm):
-    """One byte per guest frame from 0: 1 where the kernel has it ballooned."""
-    # gzip first: the command channel is a serial line
-    job = vm.guest.start("gzip -1 -c </proc/kpageflags")
-    job.wait(scaled(60))
-    return gzip.decompress(job.raw)[KPF_OFFLINE_BYTE::8].translate(OFFLINE)
+    """One byte per guest frame from 0: 1 where the kernel has it ballooned. The driver may mark
+    them a moment after they came in: waits until they are as many as the balloon has pages."""
+    pages = (vm.memory_mib << 20) - vm.qmp.cmd("query-balloon")["actual"]
+    what = f"the guest's kernel to mark {pages // PAGE} ballooned pages"
+
+    def look():
+        # gzip first: the command channel is a serial line
+        job = vm.guest.start("gzip -1 -c </proc/kpageflags")
+        job.wait(scaled(60))
+        marks = gzip.decompress(job.raw)[KPF_OFFLINE_BYTE::8].translate(OFFLINE)
+        return marks if marks.count(1) * PAGE == pages else None
+
+    return wait_for(look, scaled(10), what)
 
 
 def backed_though_ballooned(vm):

@@ -84,9 +84,10 @@ class Pool:
         self.paths = paths or Paths.load()
         self._idle = []
 
-    def lend(self, fresh=False, small_pages=False, **options):
+    def lend(self, fresh=False, small_pages=True, **options):
         """A guest with these options of vmlab.VM. fresh: booted for this loan.
-        small_pages: without transparent huge pages of the host."""
+        small_pages: without transparent huge pages of the host, so that its memory can be
+        judged page by page."""
         options.setdefault("memory_mib", 512)
         options["memory_mib"] += EXTRA_MIB
         key = repr((small_pages, sorted(options.items())))
