@@ -82,7 +82,9 @@ def finish(opts, picked, records, facts):
     print(f"guest kernel {facts['guest_kernel']}; stock QEMU {facts['stock_qemu']};"
           f" ours {facts['our_qemu']}, checkout {facts['checkout']}")
     print("medians (lowest..highest of the rounds); less is better\n")
-    print(report.table(verdicts))
+    shown = [found for found in verdicts if found.ours or found.row.wanted()]
+    if shown:
+        print(report.table(shown))
     print()
     for line in report.floors(records):
         print(line)

@@ -28,6 +28,10 @@ class Row:
     most: float = None
     floor: float = None
 
+    def wanted(self):
+        """Whether anything is: a row without is for information."""
+        return self.times or self.floor or self.most is not None
+
     def needs(self):
         """Keys of the scenes that give this row's figures."""
         cross = self.pair != "ours"
