@@ -40,7 +40,8 @@ pure() {
 	if nice "$out/fuzz_$t" -max_total_time="$2" -timeout=20 -print_final_stats=1 \
 		-artifact_prefix="$out/findings/$t-" "$out/corpus/$t" "$here/corpus/$t" \
 		>"$log" 2>&1; then
-		sed -nE 's/^Done ([0-9]+) runs in ([0-9]+).*/'"$t"': \1 inputs in \2 s, no finding/p' "$log"
+		sed -nE "s/^Done ([0-9]+) runs in ([0-9]+).*/$t: \1 inputs in \2 s, no finding/p" \
+			"$log"
 		return 0
 	fi
 	tail -n 60 "$log" >&2
@@ -52,7 +53,8 @@ main() {
 	local failed=0 t
 	make -s -C "$here" fuzzers || die "the fuzz targets do not build"
 	say "fuzzing for $seconds s"
-	PYTHONDONTWRITEBYTECODE=1 nice /usr/bin/python3 "$here/device/fuzz_device.py" --binary "$qemu" \
+	PYTHONDONTWRITEBYTECODE=1 nice \
+		/usr/bin/python3 "$here/device/fuzz_device.py" --binary "$qemu" \
 		--seconds "$seconds" --seed "${FUZZ_SEED:-0}" &
 	child=$!
 	for t in "${targets[@]}"; do

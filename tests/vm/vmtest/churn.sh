@@ -1,5 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
 #
 # Runs in the guest, as /lab/churn: workers that keep its memory moving and check
 # every byte they own. Each goes round until /run/churn/stop is there.
