@@ -74,11 +74,13 @@ def job(bench, vm, command, until=None):
 
 def touch(bench, vm):
     """The host backs all of the guest's memory; most of it is free again."""
+    bench.say("touch all memory")
     job(bench, vm, f"benchtool touch free-{LEAVE_MIB}")
 
 
 def scatter(bench, vm, share, leave_mib=LEAVE_MIB):
     """Free memory in scattered pages: share/1000 of what was free. The Job holds it."""
+    bench.say("scatter free memory")
     return job(
         bench, vm, f"benchtool scatter free-{leave_mib} {share}", lambda j: "ready" in j.output
     )

@@ -55,7 +55,7 @@ SCENES = [
           "ballooned pages move"),
     Scene("async", scenes_moves.asynchronous, pairs.BOTH, 0, 2, 40,
           "ballooned pages move in page faults"),
-    Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 2, 90,
+    Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 2, 110,
           "cost over fragmentation"),
     *(
         Scene(f"size {gib}", scenes_resize.size(gib << 10), pairs.BOTH, 0, 2, 12 + 7 * gib,

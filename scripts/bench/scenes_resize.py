@@ -112,16 +112,15 @@ def scattered(bench, pair, note):
 
 
 def levels(bench, pair, note):
-    """The same shrink with more and more pages held in between."""
-    with lab.guest(bench, pair, LEVEL_GUEST_MIB, lab.NO_ZEROING) as vm:
-        for held in LEVELS:
-            lab.touch(bench, vm)
-            holder = lab.scatter(bench, vm, 1000 - held) if held else None
-            values = _shrink(bench, vm, LEVEL_AWAY_MIB)
-            note(f"held {held}", {**values, **lab.free_by_order(vm)})
-            _grow(vm)
-            if holder:
-                lab.end_job(holder)
+    """The same shrink with more and more pages held in between. A guest for each: what
+    was given back in small pieces comes back from the host in small pages."""
+    for held in LEVELS:
+        with lab.guest(bench, pair, LEVEL_GUEST_MIB, lab.NO_ZEROING) as vm:
+            if held:
+                lab.scatter(bench, vm, 1000 - held)
+            else:
+                lab.touch(bench, vm)
+            note(f"held {held}", {**_shrink(bench, vm, LEVEL_AWAY_MIB), **lab.free_by_order(vm)})
 
 
 def size(guest_mib):
