@@ -120,10 +120,10 @@ def main():
             run(scenes, bench, records, progress)
         finish(opts, picked, records, facts)
         return 1 if records.failures else 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as why:
         if records.samples:
             finish(opts, picked, records, facts)
-        return _last_word("interrupted; what it started has ended", 130)
+        return _last_word(f"interrupted ({why}); what it started has ended", 130)
     except LabError as error:
         return _last_word(f"FAILED: {error}", 1)
 

@@ -2,13 +2,12 @@
 """Ballooned pages move: the guest's compaction gathers free memory as if they were its own."""
 
 from vmtest import frames, size
-from vmtest.fragmented import check_data, compact, scatter
+from vmtest.fragmented import MEMORY_MIB, check_data, compact, scatter
 from vmtest.pairs import every_pair
 from vmtest.size import Books
 from vmtest.trace import traced
 
-MEMORY_MIB = 2048
-DATA_MIB = 200
+DATA_MIB = 100
 
 
 @every_pair
@@ -43,7 +42,7 @@ def test_size_holds_while_pages_move(lend, pair):
     target = scatter(vm, DATA_MIB)
     loop = vm.guest.start("while :; do echo 1 >/proc/sys/vm/compact_memory; done")
     try:
-        for away in (0, 200 << 20, 100 << 20, 300 << 20, 0):
+        for away in (0, 200 << 20, 50 << 20, 150 << 20, 0):
             size.resize(vm, target + away)
     finally:
         loop.kill()

@@ -7,7 +7,7 @@ from vmtest.pairs import every_pair
 from vmtest.size import Books
 
 BLOCKS = "/sys/devices/system/memory"
-GIVEN = 1024 * MIB
+GIVEN = 512 * MIB
 
 
 def blocks(vm):
@@ -27,7 +27,7 @@ def blocks(vm):
 def test_offline_and_online(lend, pair):
     """A block full of ballooned pages goes offline: they move, told to the host each; the balloon
     keeps its size. Online again, MemTotal is as before."""
-    vm = lend(memory_mib=2048, **pair.options)
+    vm = lend(memory_mib=1536, **pair.options)
     vm.guest.run("memtool keep data 100 4")
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)

@@ -3,7 +3,7 @@
 
 from vmtest import frames, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import check_data, compact, scatter
+from vmtest.fragmented import MEMORY_MIB, check_data, compact, scatter
 from vmtest.pairs import OUR_DEVICES
 from vmtest.size import Books, assert_exact
 
@@ -29,7 +29,7 @@ def test_round_trip(lend, pair):
 @pytest.mark.parametrize("pair", OUR_DEVICES)
 def test_compaction(lend, pair):
     """Moved pages are told in the order that the feature demands; nothing is lost."""
-    vm = lend(memory_mib=1536, **OPTION, **pair.options)
+    vm = lend(memory_mib=MEMORY_MIB, **OPTION, **pair.options)
     target = scatter(vm, data_mib=100)
     assert compact(vm).ballooned_moved >= 5000
     assert size.actual(vm) == target

@@ -8,7 +8,7 @@ from vmlab.vm import BALLOON_PATH
 
 from vmtest import driver, size
 from vmtest.env import MIB, PAGE
-from vmtest.fragmented import compact, scatter
+from vmtest.fragmented import MEMORY_MIB, compact, scatter
 from vmtest.pairs import every_device, every_driver
 from vmtest.size import Books
 
@@ -41,7 +41,7 @@ def test_debugfs_agrees_with_vmstat(lend, pair):
 @every_device
 def test_debugfs_counts_migrations(lend, pair):
     """So is the number of moved pages."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
     driver.reload(vm, pair.driver)
     before = Books.of(vm)
     scatter(vm)
@@ -98,7 +98,7 @@ def test_device_counters_agree_with_the_guest(lend, pair):
 @every_driver
 def test_device_ledger_follows_migration(lend, pair):
     """Tens of thousands of moves later the ledger still has as many pages as the guest."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
     target = scatter(vm)
     assert compact(vm).ballooned_moved > 1000
     assert device_counter(vm, "balloon-pages") == (size.full(vm) - target) // PAGE

@@ -7,7 +7,7 @@ from vmlab.waits import wait_for
 
 from vmtest import leaks, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import STOCK, every_device
 from vmtest.size import Books
 
@@ -99,7 +99,7 @@ def test_guest_lives_on(lend, pair):
 def test_compaction(lend, pair):
     """Compaction of a guest whose host has fallen silent ends, and so does rmmod after it; the
     guest's data is whole."""
-    vm = lend(**LARGE, **pair.options)
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
     before = Books.of(vm)
     silence = Silence(vm)
     scatter(vm, data_mib=64)

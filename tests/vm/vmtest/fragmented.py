@@ -8,8 +8,10 @@ this guest's memory and left at the moment before the compaction.
 from vmlab import recipes
 
 from . import size
-from .env import MIB, scaled
+from .env import DEBUG, MIB, scaled
 
+# Enough for tens of thousands of moves; scattering takes a debug kernel a minute a GiB.
+MEMORY_MIB = 1024 if DEBUG else 2048
 # More than the driver leaves to the guest, so that the target is reached.
 LEAVE_MIB = 160
 
