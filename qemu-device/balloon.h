@@ -34,7 +34,7 @@ typedef struct BalloonCounters {
     uint64_t repeated_pfns;    /* inflated again while in the balloon */
     uint64_t stray_pfns;       /* deflated while not in the balloon */
     uint64_t rejected_buffers; /* buffers of a wrong shape, on any queue */
-    uint64_t discards;         /* calls that gave memory back */
+    uint64_t discards;         /* ranges given back */
     uint64_t discarded_bytes;
     uint64_t failed_discards;
     uint64_t ops_done[VIRTIO_BALLOON_OP_SWAP + 1];            /* by type of page operation */

@@ -5,7 +5,6 @@
  * Context of everything here: BQL held.
  */
 #include "qemu/osdep.h"
-#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "migration/misc.h"
 
@@ -16,7 +15,7 @@
 
 /*
  * Discarding a page that is out already costs about 1 ns (one empty page table
- * entry), a discard of its own some microseconds: so much may lie between two
+ * entry), a discard of its own a microsecond: so much may lie between two
  * runs that are joined.
  */
 #define BRIDGE_BYTES (8 * MiB)
@@ -27,12 +26,14 @@
 void balloon_ram_init(BalloonRam *ram)
 {
     balloon_zones_init(&ram->zones);
+    balloon_discard_init(&ram->discard);
     balloon_ram_begin(ram);
 }
 
 void balloon_ram_fini(BalloonRam *ram)
 {
     balloon_zones_fini(&ram->zones);
+    balloon_discard_fini(&ram->discard);
 }
 
 void balloon_ram_begin(BalloonRam *ram)
@@ -148,38 +149,57 @@ const char *balloon_ram_inhibited(void)
     return NULL;
 }
 
-/* Return: 0, or what the host said; the block is left alone from then on. */
-static int discard(BalloonZone *z, uint64_t offset, uint64_t bytes)
+/* Return: ranges given back; where that is not all, the block is left alone from then on. */
+static unsigned discard(BalloonRam *ram, BalloonZone *z, const BalloonDiscardRange *range,
+                        unsigned n)
 {
-    int64_t t0 = get_clock();
-    int ret = ram_block_discard_range(z->rb, offset, bytes);
+    unsigned done = balloon_discard(&ram->discard, z->rb, range, n);
 
-    trace_ballonet_discard(qemu_ram_get_idstr(z->rb), offset, bytes, ret, get_clock() - t0);
-    if (ret) {
+    if (done < n) {
         /* QEMU has said why, once for each call: once is enough. */
         z->refused = true;
     }
-    return ret;
+    return done;
 }
 
-int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max)
+/* The next fresh runs of @z, of @max bytes together or somewhat more.  Return: how many. */
+static unsigned next_runs(BalloonZone *z, uint64_t max, BalloonDiscardRange *range)
+{
+    PlanLimits lim = { .unit = z->unit, .bridge = PAGES(BRIDGE_BYTES), .max = PAGES(max) };
+    uint64_t from = 0, bytes = 0;
+    unsigned n = 0;
+    PlanRun run;
+
+    while (n < BALLOON_DISCARD_MAX && bytes < max && plan_next(z->in, z->fresh, from, &lim, &run)) {
+        range[n++] = (BalloonDiscardRange){ .offset = BYTES(run.first), .bytes = BYTES(run.n) };
+        bytes += BYTES(run.n);
+        from = run.first + run.n;
+        lim.max = PAGES(max) - MIN(PAGES(bytes), PAGES(max));
+    }
+    return n;
+}
+
+bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, BalloonGiven *got)
 {
     BalloonZone *z;
 
+    *got = (BalloonGiven){ 0 };
     QTAILQ_FOREACH (z, &ram->zones.list, next) {
-        PlanLimits lim = { .unit = z->unit, .bridge = PAGES(BRIDGE_BYTES), .max = PAGES(max) };
-        PlanRun run;
+        BalloonDiscardRange range[BALLOON_DISCARD_MAX];
+        unsigned i, n = z->refused ? 0 : next_runs(z, max, range);
 
-        if (z->refused || !plan_next(z->in, z->fresh, 0, &lim, &run)) {
+        if (!n) {
             continue;
         }
-        if (discard(z, BYTES(run.first), BYTES(run.n))) {
-            return 0;
+        got->discards = discard(ram, z, range, n);
+        got->refused = got->discards < n;
+        for (i = 0; i < got->discards; i++) {
+            ledger_clear(z->fresh, PAGES(range[i].offset), PAGES(range[i].bytes));
+            got->bytes += range[i].bytes;
         }
-        ledger_clear(z->fresh, run.first, run.n);
-        return (int64_t)BYTES(run.n);
+        return true;
     }
-    return -1;
+    return false;
 }
 
 void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t max,
@@ -188,6 +208,7 @@ void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t ma
     ram_addr_t offset;
     MemoryRegion *mr = memory_region_from_host(host, &offset);
     uint64_t page, start, end, used;
+    BalloonDiscardRange range;
     BalloonZone *z;
 
     *got = (BalloonReported){ .passed = bytes };
@@ -204,7 +225,9 @@ void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t ma
         return;
     }
     end = MIN(end, start + MAX(QEMU_ALIGN_DOWN(max, page), page));
-    got->tried = true;
     got->passed = end - offset;
-    got->discarded = discard(z, start, end - start) ? 0 : end - start;
+    range = (BalloonDiscardRange){ .offset = start, .bytes = end - start };
+    got->given.discards = discard(ram, z, &range, 1);
+    got->given.refused = !got->given.discards;
+    got->given.bytes = got->given.discards ? range.bytes : 0;
 }

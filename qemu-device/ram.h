@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Guest memory: which pages are in the balloon, and giving memory back to the
- * host.  The only file that reaches guest memory and the only
- * caller of QEMU's discard functions; what may be discarded is the ledgers'
- * word alone.
+ * host.  The only file that reaches guest memory; what may be discarded is
+ * the ledgers' word alone, how it is done discard.h's.
  *
  * Context of everything here: BQL held, and not dropped between
  * balloon_ram_begin() and the last call that follows it.
@@ -11,11 +10,13 @@
 #ifndef BALLONET_RAM_H
 #define BALLONET_RAM_H
 
+#include "discard.h"
 #include "span.h"
 
 typedef struct BalloonRam {
     BalloonZones zones;
     BalloonSpan span; /* the last look up; good until the BQL is dropped */
+    BalloonDiscard discard;
 } BalloonRam;
 
 void balloon_ram_init(BalloonRam *ram);
@@ -58,20 +59,26 @@ BalloonJudged balloon_ram_judge(BalloonRam *ram, uint64_t pfn, uint64_t n, bool 
 /* Why memory must not be discarded at this moment; NULL: it may. */
 const char *balloon_ram_inhibited(void);
 
+/* What went back to the host in one go. */
+typedef struct BalloonGiven {
+    uint64_t bytes;
+    unsigned discards; /* ranges */
+    bool refused;      /* the host did not take the next one */
+} BalloonGiven;
+
 /*
- * Gives the next fresh run of at most @max bytes (but a whole host page at
- * least) back to the host; the caller has seen that discards are not
- * inhibited.  Return: bytes given back, 0 where the host refused, -1 where
- * nothing is left to do.
+ * Gives the next fresh runs back to the host, up to @max bytes together (but a
+ * whole host page at least) and up to BALLOON_DISCARD_MAX of them; the caller
+ * has seen that discards are not inhibited.  Return: false where there was
+ * nothing to give.
  */
-int64_t balloon_ram_give_back(BalloonRam *ram, uint64_t max);
+bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, BalloonGiven *got);
 
 /* What became of the start of a range that the guest lends. */
 typedef struct BalloonReported {
-    uint64_t passed;    /* bytes that are settled, more than 0 */
-    uint64_t discarded; /* of them, bytes given back to the host */
-    bool tried;         /* there was a discard; it failed where discarded is 0 */
-    bool rejected;      /* not guest memory that may be discarded */
+    uint64_t passed; /* bytes that are settled, more than 0 */
+    BalloonGiven given;
+    bool rejected;   /* not guest memory that may be discarded */
 } BalloonReported;
 
 /*

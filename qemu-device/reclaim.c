@@ -22,19 +22,16 @@
 #define STEP_START (16 * MiB)
 #define STEP_MAX (64 * MiB)
 
-void balloon_reclaim_account(Ballonet *s, int64_t bytes, int64_t ns)
+void balloon_reclaim_account(Ballonet *s, const BalloonGiven *got, int64_t ns)
 {
     BalloonReclaim *rc = &s->reclaim;
 
-    if (!bytes) {
-        s->count.failed_discards++;
-        return;
-    }
-    s->count.discards++;
-    s->count.discarded_bytes += bytes;
+    s->count.failed_discards += got->refused;
+    s->count.discards += got->discards;
+    s->count.discarded_bytes += got->bytes;
     if (ns > BALLOON_SLICE_NS / 2 && rc->step > STEP_MIN) {
         rc->step /= 2;
-    } else if (ns < BALLOON_SLICE_NS / 8 && bytes >= (int64_t)rc->step && rc->step < STEP_MAX) {
+    } else if (ns < BALLOON_SLICE_NS / 8 && got->bytes >= rc->step && rc->step < STEP_MAX) {
         rc->step *= 2;
     }
 }
@@ -63,7 +60,8 @@ bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 
     do {
         const char *why = balloon_ram_inhibited();
-        int64_t t0 = get_clock(), bytes;
+        int64_t t0 = get_clock();
+        BalloonGiven got;
 
         if (why) {
             note_inhibition(s, why);
@@ -76,11 +74,10 @@ bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
         if (!virtio_queue_empty(s->deflateq)) {
             return false;
         }
-        bytes = balloon_ram_give_back(&s->ram, rc->step);
-        if (bytes < 0) {
+        if (!balloon_ram_give_back(&s->ram, rc->step, &got)) {
             return true;
         }
-        balloon_reclaim_account(s, bytes, get_clock() - t0);
+        balloon_reclaim_account(s, &got, get_clock() - t0);
     } while (get_clock() < deadline);
     return false;
 }

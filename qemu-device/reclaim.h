@@ -9,6 +9,7 @@
 #define BALLONET_RECLAIM_H
 
 #include "qemu/timer.h"
+#include "ram.h"
 
 struct Ballonet;
 
@@ -35,7 +36,7 @@ void balloon_reclaim_pause(struct Ballonet *s);
 /* The ledgers were cleared: nothing is withheld any more. */
 void balloon_reclaim_reset(struct Ballonet *s);
 
-/* Counts a discard of @bytes that took @ns, and fits the step to it; 0 bytes: it failed. */
-void balloon_reclaim_account(struct Ballonet *s, int64_t bytes, int64_t ns);
+/* Counts what was given back in @ns, and fits the step to it. */
+void balloon_reclaim_account(struct Ballonet *s, const BalloonGiven *got, int64_t ns);
 
 #endif

@@ -44,9 +44,9 @@ static bool step(Ballonet *s)
     if (got.rejected) {
         s->count.rejected_pfns += DIV_ROUND_UP(got.passed, VIRTIO_BALLOON_PFN_SIZE);
         trace_virtio_balloon_bad_addr(r->elem->in_addr[r->part]);
-    } else if (got.tried) {
-        balloon_reclaim_account(s, got.discarded, get_clock() - t0);
-        s->count.reported_bytes += got.discarded;
+    } else if (got.given.discards || got.given.refused) {
+        balloon_reclaim_account(s, &got.given, get_clock() - t0);
+        s->count.reported_bytes += got.given.bytes;
     }
     return true;
 }

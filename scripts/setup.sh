@@ -25,7 +25,7 @@ packages_of() {
 			gcc libc6-dev make python3
 		;;
 	test)
-		echo python3-pytest
+		echo python3-pytest strace
 		packages_of test-unit
 		packages_of demo
 		;;

@@ -28,8 +28,9 @@ def count(bench, pair, note):
                 vm.resize(mib, lab.TIMEOUT_S, bench.tick)
             gib = COUNT_AWAY_MIB / 1024
             note(step, {"notifications_per_gib": kicks.total / gib,
-                        "discards_per_gib": calls.total / gib,
-                        "by_queue": kicks.by_queue, "by_call": calls.counts})
+                        "discards_per_gib": max(calls.total, kicks.ranges) / gib,
+                        "by_queue": kicks.by_queue, "by_call": calls.counts,
+                        "ranges": kicks.ranges})
 
 
 def _full_of_holes(bench, vm):

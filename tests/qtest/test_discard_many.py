@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many pieces that cannot be joined go back in few calls, where the host has one
+for that; where it has not, one by one, with the same outcome. Judged by the host's
+page table, and by strace where the calls themselves matter."""
+
+import contextlib
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from balloon import INFLATE, PAGE, PLAY
+from machine import LIMIT
+
+PAGES = 2048
+CALL = "process_madvise"
+
+
+@contextlib.contextmanager
+def watched(m, log, *inject):
+    """Yields with the calls of the process written to @log."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-e", f"trace=madvise,{CALL}", *inject, "-o", str(log),
+         "-p", str(m.process.pid)],
+        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        first = tracer.stderr.readline()
+        if "attached" not in first:
+            pytest.skip(f"strace cannot attach here: {first.strip()}")
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.stderr.read()
+        tracer.wait(LIMIT)
+        tracer.stderr.close()
+
+
+def calls(m, log):
+    """[(name, what it returned)] of the calls that gave guest memory back; the C
+    library gives its own back too."""
+    start = m.hva(PLAY)
+    text = log.read_text()
+    found = re.findall(rf"(madvise|{CALL})\(.*?(0x\w+).*MADV_DONTNEED.*\) += (-?\w+)", text)
+    return [(name, int(value, 0)) for name, address, value in found
+            if start <= int(address, 0) < start + PAGES * PAGE]
+
+
+def odd_pages(b):
+    """Every other page leaves: no two of them can be joined."""
+    b.m.fill(PLAY, PAGES * PAGE)
+    b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
+    assert b.m.present(PLAY, PAGES) == [not i % 2 for i in range(PAGES)]
+    assert b.shown("discards") == PAGES // 2
+    assert b.shown("discarded-bytes") == PAGES // 2 * PAGE
+    assert b.shown("withheld-pages") == b.shown("failed-discards") == 0
+    assert b.m.read(PLAY, PAGE) == b"\x5a" * PAGE
+
+
+def test_pieces_go_together(boot, tmp_path):
+    b = boot()
+    log = tmp_path / "calls"
+    with watched(b.m, log):
+        odd_pages(b)
+    made = calls(b.m, log)
+    if (CALL, -1) in made:
+        pytest.skip(f"this host's {CALL} does not discard (Linux 6.13 does)")
+    assert len(made) <= PAGES // 2 // 128 + 2
+    assert sum(value for name, value in made if name == CALL) <= PAGES // 2 * PAGE
+
+
+def test_a_host_without_such_a_call(boot, tmp_path):
+    """Asked once, and never again."""
+    b = boot()
+    log = tmp_path / "calls"
+    with watched(b.m, log, "-e", f"inject={CALL}:error=EINVAL"):
+        odd_pages(b)
+    made = calls(b.m, log)
+    assert [name for name, _ in made].count(CALL) == 1
+    assert [name for name, value in made if value == 0].count("madvise") == PAGES // 2
+
+
+@pytest.mark.parametrize("backend", ["memory-backend-ram,share=on", "memory-backend-memfd"])
+def test_memory_for_which_it_would_not_do(boot, tmp_path, backend):
+    """Shared memory stays with the host after MADV_DONTNEED: QEMU's own way is taken."""
+    b = boot("-object", f"{backend},id=ram,size=256M", "-machine", "memory-backend=ram",
+             memory="256M")
+    log = tmp_path / "calls"
+    b.m.fill(PLAY, PAGES * PAGE)
+    with watched(b.m, log):
+        b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
+    assert CALL not in log.read_text()
+    assert b.m.backed(PLAY, PAGES) == PAGES // 2
