@@ -106,20 +106,8 @@ static bool hinting_await(struct balloon_hinting *hi, unsigned int max)
 	return true;
 }
 
-/* Names a block, or a command id where there is none. Return: 0 or errno. */
-static int hinting_send(struct balloon_hinting *hi, struct page *page)
+static int hinting_sent(struct balloon_hinting *hi, int err)
 {
-	struct scatterlist sg;
-	int err;
-
-	if (page) {
-		sg_init_table(&sg, 1);
-		sg_set_page(&sg, page, HINTING_BYTES, 0);
-		err = virtqueue_add_inbuf(hi->vq, &sg, 1, page, GFP_ATOMIC);
-	} else {
-		sg_init_one(&sg, &hi->wire_id, sizeof(hi->wire_id));
-		err = virtqueue_add_outbuf(hi->vq, &sg, 1, hi, GFP_ATOMIC);
-	}
 	if (err)
 		return err;
 	hi->nr_out++;
@@ -127,37 +115,61 @@ static int hinting_send(struct balloon_hinting *hi, struct page *page)
 	return 0;
 }
 
-/* Command ids are told one at a time, each when all before it is answered. */
-static bool hinting_tell_id(struct balloon_hinting *hi, u32 id)
+/* Return: 0 or a negative errno. */
+static int hinting_send_block(struct balloon_hinting *hi, struct page *page)
 {
-	if (!hinting_await(hi, 0))
-		return false;
-	hi->wire_id = cpu_to_virtio32(hi->vdev, id);
-	trace_virtio_balloon_hint(id, hi->hinted);
-	return !hinting_send(hi, NULL);
+	struct scatterlist sg;
+
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, page, HINTING_BYTES, 0);
+	return hinting_sent(hi, virtqueue_add_inbuf(hi->vq, &sg, 1, page, GFP_ATOMIC));
 }
 
-/* Names free blocks until there are no more, or the host wants no more. */
+/* Return: 0 or a negative errno. */
+static int hinting_send_id(struct balloon_hinting *hi, __virtio32 *wire, u32 id)
+{
+	struct scatterlist sg;
+
+	*wire = cpu_to_virtio32(hi->vdev, id);
+	trace_virtio_balloon_hint(id, hi->hinted);
+	sg_init_one(&sg, wire, sizeof(*wire));
+	return hinting_sent(hi, virtqueue_add_outbuf(hi->vq, &sg, 1, hi, GFP_ATOMIC));
+}
+
+/* Whether the host still wants what it asked for; other fields may have changed. */
+static bool hinting_wanted(struct balloon_hinting *hi, u32 id)
+{
+	if (!atomic_xchg(&hi->changed, 0) || hinting_wish(hi) == id)
+		return true;
+	atomic_set(&hi->changed, 1);
+	return false;
+}
+
+/*
+ * Names free blocks until there are no more, or the host wants no more.  The
+ * place for the STOP is kept free: a slow host is told of the end, too.
+ */
 static void hinting_run(struct balloon_hinting *hi, u32 id)
 {
 	unsigned int room = virtqueue_get_vring_size(hi->vq) - 1;
 	struct page *page;
 
-	if (!hinting_tell_id(hi, id))
+	if (!hinting_await(hi, 0) || hinting_send_id(hi, &hi->wire_id, id))
 		return;
-	while (!atomic_read(&hi->changed) && hinting_await(hi, room - 1)) {
+	while (hinting_await(hi, room - 1) && hinting_wanted(hi, id)) {
 		page = alloc_pages(HINTING_GFP, HINTING_ORDER);
 		if (!page)
 			break;
 		list_add(&page->lru, &hi->out);
-		if (hinting_send(hi, page)) {
+		if (hinting_send_block(hi, page)) {
 			list_del(&page->lru);
 			__free_pages(page, HINTING_ORDER);
 			break;
 		}
 		cond_resched();
 	}
-	hinting_tell_id(hi, VIRTIO_BALLOON_CMD_ID_STOP);
+	if (!hinting_dead(hi))
+		hinting_send_id(hi, &hi->wire_stop, VIRTIO_BALLOON_CMD_ID_STOP);
 }
 
 static void hinting_work(struct work_struct *work)
@@ -165,6 +177,10 @@ static void hinting_work(struct work_struct *work)
 	struct balloon_hinting *hi = container_of(work, struct balloon_hinting, work);
 	u32 id;
 
+	/* What a slow host answers after the end of its migration goes back, too. */
+	hinting_reap(hi);
+	if (hi->seen == VIRTIO_BALLOON_CMD_ID_DONE)
+		hinting_release(hi, ULONG_MAX);
 	/* The wish may change while a run goes on: until it is fulfilled. */
 	while (atomic_xchg(&hi->changed, 0) && !hinting_dead(hi)) {
 		id = hinting_wish(hi);
@@ -201,6 +217,16 @@ static unsigned long hinting_scan(struct shrinker *shrinker,
 	return blocks ? blocks << HINTING_ORDER : SHRINK_STOP;
 }
 
+static void hinting_kick(struct balloon_hinting *hi)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&hi->lock, flags);
+	if (!hi->stopped)
+		queue_work(hi->wq, &hi->work);
+	spin_unlock_irqrestore(&hi->lock, flags);
+}
+
 /**
  * hinting_changed() - the host may have announced a run, or its end
  * @hi: initialised
@@ -209,13 +235,8 @@ static unsigned long hinting_scan(struct shrinker *shrinker,
  */
 void hinting_changed(struct balloon_hinting *hi)
 {
-	unsigned long flags;
-
 	atomic_set(&hi->changed, 1);
-	spin_lock_irqsave(&hi->lock, flags);
-	if (!hi->stopped)
-		queue_work(hi->wq, &hi->work);
-	spin_unlock_irqrestore(&hi->lock, flags);
+	hinting_kick(hi);
 }
 
 /**
@@ -229,6 +250,7 @@ void hinting_answered(struct virtqueue *vq)
 	struct virtio_balloon *vb = vq->vdev->priv;
 
 	wake_up(&vb->hinting.acked);
+	hinting_kick(&vb->hinting);
 }
 
 /**

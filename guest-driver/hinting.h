@@ -24,7 +24,8 @@ struct virtqueue;
  * @work: does all that follows but for the shrinker
  * @changed: the configuration was, since the command id was read; atomic
  * @seen: the last command id that was acted on; @work only
- * @wire_id: what a buffer with a command id points to; @work only
+ * @wire_id: what the buffer with a run's command id points to; @work only
+ * @wire_stop: the same of the buffer that ends a run; @work only
  * @out: blocks that the host has not answered for; @work, and stop
  * @nr_out: buffers the host has; @work, and stop
  * @lock: protects @held, @nr_held, @stopped, @hinted
@@ -43,6 +44,7 @@ struct balloon_hinting {
 	atomic_t changed;
 	u32 seen;
 	__virtio32 wire_id;
+	__virtio32 wire_stop;
 	struct list_head out;
 	unsigned int nr_out;
 	spinlock_t lock;

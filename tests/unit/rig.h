@@ -25,6 +25,10 @@
 extern struct virtio_device rig_vdev;
 extern struct virtio_balloon *rig;
 extern struct notifier_block *rig_oom;
+/* How often the driver wrote its size. */
+extern unsigned int rig_tellings;
+/* How often it told what free pages hold. */
+extern unsigned int rig_poison_told;
 
 int rig_open(void **state);
 int rig_open_ops(void **state);

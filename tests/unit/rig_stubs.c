@@ -8,6 +8,7 @@
 #include "rig.h"
 
 struct notifier_block *rig_oom;
+unsigned int rig_poison_told;
 
 void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
 {
@@ -16,6 +17,7 @@ void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
 
 void stats_start(struct balloon_stats *st, struct virtqueue *vq)
 {
+	sim_check(host.ready, "statistics for a device that is not ready");
 	st->vq = vq;
 }
 
@@ -63,12 +65,16 @@ void reporting_init(struct balloon_reporting *rp, struct virtio_device *vdev)
 {
 }
 
+/* The device may rely on it from DRIVER_OK on, and it must not change then. */
 void reporting_tell_poison(struct balloon_reporting *rp)
 {
+	sim_check(!host.ready, "the poison value is told to a device that runs");
+	rig_poison_told++;
 }
 
 void reporting_start(struct balloon_reporting *rp, struct virtqueue *vq)
 {
+	sim_check(host.ready, "free pages are reported to a device that is not ready");
 }
 
 void reporting_stop(struct balloon_reporting *rp)

@@ -21,6 +21,63 @@ static void test_up_down_up(void **state)
 	rig_inflate(2500);
 }
 
+/* What a target is for: with one that is met nothing moves, whoever asks how often. */
+static void test_a_met_target_moves_nothing(void **state)
+{
+	unsigned int posts;
+
+	rig_inflate(3000);
+	rig_settle_blocks();
+	posts = host.posts[HOSTCOMM_DEFLATE] + host.posts[HOSTCOMM_INFLATE];
+	for (int i = 0; i < 10; i++) {
+		rig_target(3000);
+		sim_advance(10 * HZ);
+	}
+	assert_int_equal(host.posts[HOSTCOMM_DEFLATE] + host.posts[HOSTCOMM_INFLATE], posts);
+	assert_int_equal(vm_count(VM_BALLOON), 3000);
+	/* Nor does a larger one take any page out. */
+	posts = host.posts[HOSTCOMM_DEFLATE];
+	rig_inflate(4000);
+	assert_int_equal(host.posts[HOSTCOMM_DEFLATE], posts);
+}
+
+/* Without the feature nobody is even asked before the kernel kills. */
+static void test_no_oom_notifier_unless_negotiated(void **state)
+{
+	assert_null(rig_oom);
+	rig_inflate(1000);
+	assert_null(rig_oom);
+}
+
+/* Each size that comes to rest is told, and not each page on the way. */
+static void test_the_size_is_told(void **state)
+{
+	static const unsigned long sizes[] = { 1000, 999, 5000, 1, 0 };
+	unsigned int before;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		before = rig_tellings;
+		rig_target(sizes[i]);
+		sim_advance(HZ);
+		assert_int_equal(rig_given(), sizes[i]);
+		assert_in_range(rig_tellings - before, 1, 4);
+	}
+}
+
+/* Before each DRIVER_OK, and never after it: rig_stubs.c checks which. */
+static void test_poison_is_told_once_before_driver_ok(void **state)
+{
+	assert_int_equal(rig_poison_told, 1);
+	rig_inflate(1000);
+	sim_advance(10 * HZ);
+	assert_int_equal(rig_poison_told, 1);
+	balloon_stop(rig);
+	assert_int_equal(balloon_start(rig), 0);
+	assert_int_equal(rig_poison_told, 2);
+	sim_advance(10 * HZ);
+	assert_int_equal(rig_poison_told, 2);
+}
+
 static void test_target_changes_midway(void **state)
 {
 	host.at_once = false;
@@ -245,6 +302,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		both(test_up_down_up),
+		both(test_a_met_target_moves_nothing),
+		both(test_no_oom_notifier_unless_negotiated),
+		both(test_the_size_is_told),
+		both(test_poison_is_told_once_before_driver_ok),
 		both(test_target_changes_midway),
 		both(test_never_below_the_floor),
 		both(test_removal_with_a_host_that_answers),

@@ -19,12 +19,23 @@ GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o v
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
 	lifecycle schedule orders delays
-UNITS += resize_policy $(MOVABLE)
+# What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
+QUEUED := negotiate stats hinting reporting hostcomm_pfn
+UNITS += resize_policy $(MOVABLE) $(QUEUED)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
 CFLAGS_resize_policy := -Ishim -I$(DRV) $(GUEST_WARN)
 $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN)))
+
+SRC_negotiate := $(DRV)/main.c
+SRC_stats := $(DRV)/stats.c
+SRC_hinting := $(DRV)/hinting.c
+SRC_reporting := $(DRV)/reporting.c
+SRC_hostcomm_pfn := $(DRV)/hostcomm_pfn.c
+$(foreach u,$(QUEUED),$(eval SRC_$(u) += fake_queue.c $(OUT)/libguest.a)\
+	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -DCONFIG_HUGETLB_PAGE \
+		-include $(DRV)/compat/compat.h))
 
 vpath %.c shim . $(DRV)
 GUEST_HEADERS := $(wildcard *.h shim/*.h shim/*/*.h $(DRV)/*.h $(DRV)/compat/*.h $(TOP)/spec/*.h)

@@ -22,6 +22,7 @@ void (*vm_reclaim)(void);
 void (*sim_trace_hook)(const char *name);
 int sim_allocs_left;
 unsigned int sim_log_lines;
+bool sim_big_endian, sim_init_on_free, sim_page_poisoning;
 
 static unsigned long nr_free;
 
@@ -53,6 +54,7 @@ void vm_start(unsigned long frames)
 	vm_reclaim = NULL;
 	sim_allocs_left = -1;
 	sim_log_lines = 0;
+	sim_big_endian = sim_init_on_free = sim_page_poisoning = false;
 }
 
 /* After this every frame must be free: what is not was leaked. */

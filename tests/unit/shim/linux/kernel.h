@@ -42,6 +42,8 @@ typedef long long s64;
 #define cpu_to_le32(x)	(x)
 #define le32_to_cpu(x)	(x)
 
+#define IS_ENABLED(option)	1
+
 #define likely(x)	(x)
 #define unlikely(x)	(x)
 

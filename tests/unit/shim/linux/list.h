@@ -59,6 +59,12 @@ static inline void list_del_init(struct list_head *e)
 	INIT_LIST_HEAD(e);
 }
 
+static inline void list_move(struct list_head *entry, struct list_head *head)
+{
+	list_del(entry);
+	list_add(entry, head);
+}
+
 static inline void list_move_tail(struct list_head *e, struct list_head *h)
 {
 	list_del(e);

@@ -40,6 +40,19 @@ void __ClearPageOffline(struct page *page);
 unsigned long totalram_pages(void);
 long si_mem_available(void);
 
+/* What the guest's kernel was booted with. */
+extern bool sim_init_on_free, sim_page_poisoning;
+
+static inline bool want_init_on_free(void)
+{
+	return sim_init_on_free;
+}
+
+static inline bool page_poisoning_enabled_static(void)
+{
+	return sim_page_poisoning;
+}
+
 /* As Debian's kernels: the balloon's requests are the small ones. */
 static inline bool want_init_on_alloc(gfp_t gfp)
 {

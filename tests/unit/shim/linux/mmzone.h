@@ -9,6 +9,8 @@
 
 #define MAX_ORDER	11
 
+enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE };
+
 struct zone {
 	long managed;
 };

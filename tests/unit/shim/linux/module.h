@@ -10,4 +10,12 @@
 #define module_param(name, type, mode) _Static_assert(sizeof(name) > 0, #type)
 #define MODULE_PARM_DESC(name, text) _Static_assert(sizeof(text) > 0, "text")
 
+#define THIS_MODULE		NULL
+#define MODULE_DESCRIPTION(text) _Static_assert(sizeof(text) > 0, "text")
+#define MODULE_LICENSE(text)	_Static_assert(sizeof(text) > 0, "text")
+#define __init			__attribute__((unused))
+#define __exit			__attribute__((unused))
+#define module_init(fn)		_Static_assert(sizeof(fn()) > 0, "init")
+#define module_exit(fn)		_Static_assert(sizeof(&fn) > 0, "exit")
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <linux/slab.h>
 #include <linux/printk.h>
+#include <linux/scatterlist.h>
 #include <linux/types.h>
 #include_next <linux/virtio_types.h>
 
@@ -35,5 +36,42 @@ struct virtio_device {
 	u64 features;
 	void *priv;
 };
+
+struct virtio_device_id {
+	u32 device, vendor;
+};
+
+#define VIRTIO_DEV_ANY_ID	0xffffffffu
+#define MODULE_DEVICE_TABLE(bus, table)	_Static_assert(sizeof(table) > 0, #bus)
+
+struct virtio_driver {
+	struct {
+		const char *name;
+		void *owner;
+	} driver;
+	const struct virtio_device_id *id_table;
+	const unsigned int *feature_table;
+	unsigned int feature_table_size;
+	int (*validate)(struct virtio_device *vdev);
+	int (*probe)(struct virtio_device *vdev);
+	void (*remove)(struct virtio_device *vdev);
+	void (*config_changed)(struct virtio_device *vdev);
+	int (*freeze)(struct virtio_device *vdev);
+	int (*restore)(struct virtio_device *vdev);
+};
+
+int register_virtio_driver(struct virtio_driver *drv);
+void unregister_virtio_driver(struct virtio_driver *drv);
+
+/* Queues as such: fake_queue.c. */
+int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int n,
+			 void *token, gfp_t gfp);
+int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int n,
+			void *token, gfp_t gfp);
+bool virtqueue_kick(struct virtqueue *vq);
+void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);
+void *virtqueue_detach_unused_buf(struct virtqueue *vq);
+bool virtqueue_is_broken(struct virtqueue *vq);
+unsigned int virtqueue_get_vring_size(struct virtqueue *vq);
 
 #endif

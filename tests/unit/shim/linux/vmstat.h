@@ -9,9 +9,28 @@ enum vm_event_item {
 	BALLOON_INFLATE,
 	BALLOON_DEFLATE,
 	BALLOON_MIGRATE,
+	PSWPIN,
+	PSWPOUT,
+	PGFAULT,
+	PGMAJFAULT,
+	OOM_KILL,
+	ALLOCSTALL_DMA,
+	ALLOCSTALL_DMA32,
+	ALLOCSTALL_NORMAL,
+	ALLOCSTALL_MOVABLE,
+	PGSCAN_KSWAPD,
+	PGSCAN_DIRECT,
+	PGSTEAL_KSWAPD,
+	PGSTEAL_DIRECT,
+	HTLB_BUDDY_PGALLOC,
+	HTLB_BUDDY_PGALLOC_FAIL,
 	NR_VM_EVENT_ITEMS
 };
 
+enum node_stat_item { NR_FILE_PAGES };
+
+void all_vm_events(unsigned long *events);
+unsigned long global_node_page_state(enum node_stat_item item);
 void count_vm_events(enum vm_event_item item, long n);
 
 #define count_vm_event(item)	count_vm_events(item, 1)

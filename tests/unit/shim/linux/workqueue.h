@@ -30,6 +30,7 @@ struct delayed_work {
 
 /* For whoever has none of his own. */
 extern struct workqueue_struct *system_unbound_wq;
+#define system_freezable_wq	system_unbound_wq
 
 #define WQ_UNBOUND	2
 #define WQ_FREEZABLE	4
