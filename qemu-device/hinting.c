@@ -49,7 +49,10 @@ static void set_status(Ballonet *s, uint32_t status)
     }
 }
 
-/* The driver said @id: it has begun, or has no more to tell.  Ids of earlier runs mean nothing. */
+/*
+ * The driver said @id: it has begun, or has no more to tell.  An id of an earlier
+ * run begins nothing; what follows it belongs to that run, so it ends this one.
+ */
 static void driver_said(Ballonet *s, uint32_t id)
 {
     BalloonHinting *h = &s->hinting;
@@ -58,7 +61,7 @@ static void driver_said(Ballonet *s, uint32_t id)
     if (h->status == BALLOON_HINT_REQUESTED && id == h->cmd_id) {
         h->status = BALLOON_HINT_START;
         balloon_hintwork_open(h, id);
-    } else if (h->status == BALLOON_HINT_START && id == VIRTIO_BALLOON_CMD_ID_STOP) {
+    } else if (h->status == BALLOON_HINT_START && id != h->cmd_id) {
         /* Not told back: the driver knows, and hints under way still hold. */
         h->status = BALLOON_HINT_STOP;
     }

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+import pci
 from balloon import F_FREE_PAGE_HINT, F_STATS_VQ, MIB, PAGE, PLAY, SLOT, SPEC, Balloon
 from ring import WRITE
 
@@ -21,14 +22,14 @@ ARGS = ("-object", "iothread,id=io", "-device",
 class Run:
     """A migration that is held back, with the driver of its source."""
 
-    def __init__(self, boot, source, target, capabilities=()):
+    def __init__(self, boot, source, target, capabilities=(), interface=pci.Modern):
         self.target = boot.machine(*ARGS, "-incoming", "defer", binary=target)
         self.m = boot.machine(*ARGS, binary=source)
         for m in (self.m, self.target):
             for name in capabilities:
                 m.qmp("migrate-set-capabilities",
                       capabilities=[{"capability": name, "state": True}])
-        self.b = Balloon(self.m, features=FEATURES, queues=4)
+        self.b = Balloon(self.m, interface, features=FEATURES, queues=4)
         self.m.fill(PLAY, 32 * MIB)
         self.m.qmp("migrate-set-parameters", max_bandwidth=1 << 18)
         self.uri = f"unix:{self.target.dir}/migration"
@@ -126,6 +127,20 @@ def test_stale_id_means_nothing(run):
     assert r.sent(PLAY) == PAGES
 
 
+def test_stale_id_in_the_middle(run):
+    """What comes after an id of another run is none of this one's."""
+    r = run()
+    r.start()
+    cmd_id = r.asked()
+    r.say(cmd_id)
+    r.hint(PLAY, 8 * MIB)
+    r.say(cmd_id - 1)
+    r.hint(PLAY + 8 * MIB, 8 * MIB)
+    r.finish()
+    assert r.sent(PLAY) == 0
+    assert r.sent(PLAY + 8 * MIB) == PAGES
+
+
 def test_hints_after_the_drivers_stop(run):
     r = run()
     r.start()
@@ -147,6 +162,18 @@ def test_id_and_pages_in_one_buffer(run):
     assert r.b.wait_used(HINT) == [(head, 0)]
     r.finish()
     assert r.sent(PLAY) == 0
+
+
+def test_legacy_interface(boot, ours):
+    """The id is in the guest's byte order there, which on x86 is the same."""
+    r = Run(boot, ours, ours, interface=pci.Legacy)
+    r.start()
+    r.say(r.asked())
+    r.hint(PLAY, 8 * MIB)
+    r.say(STOP)
+    r.finish()
+    assert r.sent(PLAY) == 0
+    assert r.sent(PLAY + 8 * MIB) == PAGES
 
 
 def test_ragged_hint(boot, ours):
@@ -173,6 +200,55 @@ def test_cancelled(run):
     r.m.until(lambda: r.cmd_id() == DONE, "DONE")
     r.m.qmp("migrate", uri="exec:cat > /dev/null")
     assert r.asked() == first + 1
+
+
+def test_no_id_comes_twice(run):
+    """Whether the driver ever says STOP or not, and over a reset of it."""
+    r = run()
+    seen = []
+    for i in range(6):
+        r.m.qmp("migrate", uri="exec:cat > /dev/null")
+        seen.append(r.asked())
+        if i % 2:
+            r.say(seen[-1])
+        if i == 3:
+            r.b.bring_up()
+        r.m.qmp("migrate_cancel")
+        r.m.until(lambda: r.m.qmp("query-migrate")["status"] == "cancelled", "the end")
+    assert len(set(seen)) == len(seen)
+    assert min(seen) > DONE
+
+
+def test_hints_end_with_their_migration(run):
+    """After DONE neither what was hinted nor what is hinted now counts for anything."""
+    r = run()
+    r.m.qmp("migrate", uri="exec:cat > /dev/null")
+    cmd_id = r.asked()
+    r.say(cmd_id)
+    r.hint(PLAY, 8 * MIB)
+    r.m.qmp("migrate_cancel")
+    r.m.until(lambda: r.m.qmp("query-migrate")["status"] == "cancelled", "the end")
+    assert r.cmd_id() == DONE
+    r.say(cmd_id)
+    r.hint(PLAY + 8 * MIB, 8 * MIB)
+    assert r.m.backed(PLAY, 2 * PAGES) == 2 * PAGES
+    r.start()
+    r.asked()
+    r.finish()
+    assert r.sent(PLAY) == PAGES
+    assert r.sent(PLAY + 8 * MIB) == PAGES
+
+
+def test_failed_migration_is_done(run):
+    """However it ends: the driver is told that its pages are no longer needed."""
+    r = run()
+    r.start()
+    r.say(r.asked())
+    r.hint(PLAY, 8 * MIB)
+    r.target.qmp("quit")
+    r.m.until(lambda: r.m.qmp("query-migrate")["status"] == "failed", "the failure")
+    r.m.until(lambda: r.cmd_id() == DONE, "DONE")
+    assert r.m.backed(PLAY, PAGES) == PAGES
 
 
 def test_id_stays_readable_while_it_runs(boot, ours):
