@@ -49,6 +49,7 @@ static void device_realize(DeviceState *dev, Error **errp)
 
     balloon_dispatch_add_queues(s);
     s->stopped = true;
+    balloon_config_init(s);
     balloon_stats_init(s);
     balloon_executor_init(s);
     balloon_reporting_init(s);
@@ -69,6 +70,7 @@ static void device_unrealize(DeviceState *dev)
     balloon_reporting_fini(s);
     balloon_executor_fini(s);
     balloon_stats_fini(s);
+    balloon_config_fini(s);
     balloon_dispatch_delete_queues(s);
     virtio_cleanup(vdev);
 }

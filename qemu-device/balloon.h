@@ -59,6 +59,8 @@ struct Ballonet {
     uint32_t num_pages; /* target, from the host's user */
     uint32_t actual;    /* what the driver says it has given */
     uint32_t poison_val;
+    uint32_t told;     /* the size that the host's user knows */
+    QEMUTimer *settle; /* until a legacy driver has written all of actual */
 
     bool stopped; /* since the VM ran last, or never did */
 
@@ -75,6 +77,9 @@ struct Ballonet {
 
 /* config.c. Context: BQL held. */
 void balloon_config_settle(Ballonet *s);
+void balloon_config_init(Ballonet *s);
+void balloon_config_loaded(Ballonet *s); /* from a migration stream */
+void balloon_config_fini(Ballonet *s);
 size_t balloon_config_size(const Ballonet *s);
 void balloon_config_get(VirtIODevice *vdev, uint8_t *data);
 void balloon_config_set(VirtIODevice *vdev, const uint8_t *data);

@@ -11,8 +11,15 @@
 #include "qapi/qapi-types-machine.h"
 #include "qapi/qapi-visit-machine.h"
 #include "qemu/bswap.h"
+#include "qemu/timer.h"
 #include "balloon.h"
 #include "trace.h"
+
+/*
+ * Legacy drivers write their size byte by byte, the lowest first, and what it is
+ * in between is no size (5.5.6.2).  It counts once nothing has come for so long.
+ */
+#define SETTLE_MS 2
 
 /*
  * How long the space is decides what an older QEMU accepts in a migration
@@ -102,6 +109,31 @@ void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
     memcpy(data, &config, balloon_config_size(s));
 }
 
+static void tell_size(void *opaque)
+{
+    Ballonet *s = opaque;
+
+    if (s->told != s->actual) {
+        s->told = s->actual;
+        qapi_event_send_balloon_change(left_bytes(s->told));
+    }
+}
+
+void balloon_config_init(Ballonet *s)
+{
+    s->settle = timer_new_ms(QEMU_CLOCK_REALTIME, tell_size, s);
+}
+
+void balloon_config_loaded(Ballonet *s)
+{
+    s->told = s->actual;
+}
+
+void balloon_config_fini(Ballonet *s)
+{
+    timer_free(s->settle);
+}
+
 void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
 {
     Ballonet *s = BALLONET(vdev);
@@ -114,8 +146,10 @@ void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
                         ? le32_to_cpu(config.poison_val)
                         : 0;
     trace_virtio_balloon_set_config(s->actual, before);
-    if (s->actual != before) {
-        qapi_event_send_balloon_change(left_bytes(s->actual));
+    if (virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+        tell_size(s);
+    } else {
+        timer_mod(s->settle, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + SETTLE_MS);
     }
 }
 
@@ -143,5 +177,5 @@ void balloon_config_target(void *opaque, ram_addr_t target)
 
 void balloon_config_info(void *opaque, BalloonInfo *info)
 {
-    info->actual = left_bytes(((Ballonet *)opaque)->actual);
+    info->actual = left_bytes(((Ballonet *)opaque)->told);
 }

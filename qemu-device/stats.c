@@ -112,6 +112,10 @@ void balloon_stats_kick(Ballonet *s, VirtQueue *vq)
     VirtQueueElement *elem = virtqueue_pop(vq, sizeof(VirtQueueElement));
 
     if (elem) {
+        bool modern = virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_F_VERSION_1);
+        bool filled = modern || !s->stats.first;
+
+        s->stats.first = false;
         if (s->stats.elem) {
             /* The driver may not have two with us (VIRTIO 5.5.6.3.1): the older one is stale. */
             s->count.rejected_buffers++;
@@ -119,7 +123,9 @@ void balloon_stats_kick(Ballonet *s, VirtQueue *vq)
         }
         s->stats.vq = vq;
         s->stats.elem = elem;
-        read_values(s, elem);
+        if (filled) {
+            read_values(s, elem);
+        }
     }
     ask_in(&s->stats, s->stats.interval);
 }
@@ -138,6 +144,7 @@ void balloon_stats_resume(Ballonet *s, VirtQueue *vq)
 
 void balloon_stats_rearm(Ballonet *s)
 {
+    s->stats.first = false;
     ask_in(&s->stats, s->stats.interval);
 }
 
@@ -147,10 +154,12 @@ void balloon_stats_reset(Ballonet *s)
         balloon_queue_forget(s->stats.vq, s->stats.elem);
         s->stats.elem = NULL;
     }
+    s->stats.first = true;
 }
 
 void balloon_stats_init(Ballonet *s)
 {
+    s->stats.first = true;
     forget_values(&s->stats);
 }
 

@@ -24,6 +24,7 @@ typedef struct BalloonStats {
     QEMUTimer *timer;                    /* virtual clock: a stopped guest is not asked */
     VirtQueue *vq;                       /* the queue last used; its number depends on the driver */
     VirtQueueElement *elem;              /* the driver's buffer while it is with us */
+    bool first;                          /* the next one is; of a legacy driver it holds nothing */
 } BalloonStats;
 
 /* At instance init: the properties exist before realize. */

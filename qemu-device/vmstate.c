@@ -13,6 +13,7 @@
 
 static int post_load(void *opaque, int version_id)
 {
+    balloon_config_loaded(opaque);
     balloon_stats_rearm(opaque);
     return 0;
 }

@@ -91,7 +91,8 @@ def test_device_in_use(pair, interface, route, options):
     b.deflate(PLAY, 100)
     stats = b.stats([(4, 77)])
     b.kick(STATS)
-    source.until(lambda: b.guest_stats()["last-update"], "the statistics")
+    if interface is pci.Modern:  # the first buffer of a legacy driver is not looked into
+        source.until(lambda: b.guest_stats()["last-update"], "the statistics")
 
     migrate(source, target)
     b = moved(b, target)
