@@ -163,9 +163,10 @@ static unsigned discard(BalloonRam *ram, BalloonZone *z, const BalloonDiscardRan
 }
 
 /* The next fresh runs of @z, of @max bytes together or somewhat more.  Return: how many. */
-static unsigned next_runs(BalloonZone *z, uint64_t max, BalloonDiscardRange *range)
+static unsigned next_runs(BalloonZone *z, uint64_t max, bool again, BalloonDiscardRange *range)
 {
-    PlanLimits lim = { .unit = z->unit, .bridge = PAGES(BRIDGE_BYTES), .max = PAGES(max) };
+    uint64_t bridge = again ? PAGES(BRIDGE_BYTES) : 0;
+    PlanLimits lim = { .unit = z->unit, .bridge = bridge, .max = PAGES(max) };
     uint64_t from = 0, bytes = 0;
     unsigned n = 0;
     PlanRun run;
@@ -179,14 +180,14 @@ static unsigned next_runs(BalloonZone *z, uint64_t max, BalloonDiscardRange *ran
     return n;
 }
 
-bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, BalloonGiven *got)
+bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, bool again, BalloonGiven *got)
 {
     BalloonZone *z;
 
     *got = (BalloonGiven){ 0 };
     QTAILQ_FOREACH (z, &ram->zones.list, next) {
         BalloonDiscardRange range[BALLOON_DISCARD_MAX];
-        unsigned i, n = z->refused ? 0 : next_runs(z, max, range);
+        unsigned i, n = z->refused ? 0 : next_runs(z, max, again, range);
 
         if (!n) {
             continue;

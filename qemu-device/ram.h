@@ -69,10 +69,11 @@ typedef struct BalloonGiven {
 /*
  * Gives the next fresh runs back to the host, up to @max bytes together (but a
  * whole host page at least) and up to BALLOON_DISCARD_MAX of them; the caller
- * has seen that discards are not inhibited.  Return: false where there was
- * nothing to give.
+ * has seen that discards are not inhibited.  @again: what was given back before
+ * may be discarded again where that joins two runs.  Return: false where there
+ * was nothing to give.
  */
-bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, BalloonGiven *got);
+bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, bool again, BalloonGiven *got);
 
 /* What became of the start of a range that the guest lends. */
 typedef struct BalloonReported {

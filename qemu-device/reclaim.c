@@ -54,6 +54,16 @@ static void note_inhibition(Ballonet *s, const char *why)
     timer_mod(rc->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + RETRY_MS);
 }
 
+/*
+ * Whether a page in the balloon is the device's until it was told that it
+ * leaves.  A driver that promised neither may use one first and tell later.
+ */
+static bool told_first(Ballonet *s)
+{
+    return balloon_ops_queue(s) ||
+           virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_BALLOON_F_MUST_TELL_HOST);
+}
+
 bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 {
     BalloonReclaim *rc = &s->reclaim;
@@ -74,7 +84,7 @@ bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
         if (!virtio_queue_empty(s->deflateq)) {
             return false;
         }
-        if (!balloon_ram_give_back(&s->ram, rc->step, &got)) {
+        if (!balloon_ram_give_back(&s->ram, rc->step, told_first(s), &got)) {
             return true;
         }
         balloon_reclaim_account(s, &got, get_clock() - t0);

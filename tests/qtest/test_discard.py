@@ -73,7 +73,8 @@ def test_queued_deflate_comes_before_the_discard(boot):
 
 
 def test_a_gap_that_is_out_already_is_bridged(boot):
-    b = boot()
+    """By a driver that promised to tell before it uses a page."""
+    b = boot(options="must-tell-host=on")
     b.inflate(PLAY, 256)
     b.m.fill(PLAY, 256 * PAGE)
     b.deflate(PLAY + 10 * PAGE, 1)
@@ -81,6 +82,22 @@ def test_a_gap_that_is_out_already_is_bridged(boot):
     before = b.shown("discards")
     b.send(INFLATE, [PLAY // PAGE + 20, PLAY // PAGE + 10])
     assert b.shown("discards") == before + 1
+
+
+@pytest.mark.parametrize("options", ["", "must-tell-host=on"])
+def test_a_page_may_be_used_before_the_host_is_told(boot_both, interface, options):
+    """Where must-tell-host is not negotiated: what the device has answered for it leaves alone."""
+    if boot_both.kind == "stock" and options:
+        pytest.skip("stock has no such property")
+    b = boot_both(interface=interface, options=options, features=1 << balloon.F_STATS_VQ)
+    b.inflate(PLAY, 256)
+    b.m.fill(PLAY, 256 * PAGE, 0x77)
+    b.deflate(PLAY + 10 * PAGE, 1)
+    b.deflate(PLAY + 20 * PAGE, 1)
+    b.send(INFLATE, [PLAY // PAGE + 20, PLAY // PAGE + 10])
+    assert b.m.present(PLAY, 256) == [i not in (10, 20) for i in range(256)]
+    b.deflate(PLAY, 256)
+    assert b.m.read(PLAY + 15 * PAGE, PAGE) == b"\x77" * PAGE
 
 
 def test_a_page_of_the_guest_is_never_bridged(boot):

@@ -42,6 +42,17 @@ def test_pages_go_back(boot_both, interface):
     assert b.m.read(PLAY + MIB, PAGE) == bytes(PAGE)
 
 
+def test_answered_for_is_the_guests_again(boot_both, interface):
+    """Whatever is reported later, beside it or around it."""
+    b = reporter(boot_both, interface=interface)
+    b.m.fill(PLAY, 3 * MIB)
+    report(b, [(PLAY + MIB, MIB)])
+    b.m.fill(PLAY + MIB, MIB, 0x77)
+    report(b, [(PLAY, MIB), (PLAY + 2 * MIB, MIB)])
+    assert b.m.backed(PLAY, 768) == 256
+    assert b.m.read(PLAY + MIB, PAGE) == b"\x77" * PAGE
+
+
 def test_poison_value_forbids_it(boot_both):
     """A guest that expects its pattern in free pages must find it (5.5.6.7.2)."""
     b = reporter(boot_both, features=ALL | 1 << F_PAGE_POISON)
