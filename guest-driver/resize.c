@@ -103,7 +103,7 @@ static bool resize_is_quiet(struct resize *rz)
 	bool ret;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	ret = rz->nr_idle == RESIZE_REQUESTS;
+	ret = rz->nr_idle == rz->nr_requests;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	return ret;
 }

@@ -18,8 +18,13 @@
 
 struct virtio_balloon;
 
-/* Requests on their way at once. */
-#define RESIZE_REQUESTS		3
+/*
+ * Requests on their way at once: the guest takes pages for some while the host
+ * is at the others.  Fewer where the guest writes to each page it takes, as
+ * the host backs those until it has answered.
+ */
+#define RESIZE_REQUESTS		6
+#define RESIZE_REQUESTS_ZEROED	3
 
 /**
  * struct resize - the way to the target
@@ -27,6 +32,7 @@ struct virtio_balloon;
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
  * @floor: guest pages that must stay available; probe-time only
+ * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
  * @lock: protects the members from @idle to @refused_at
  * @idle: requests of @rq that are not on their way
@@ -49,6 +55,7 @@ struct resize {
 	struct workqueue_struct *wq;
 	struct delayed_work work;
 	unsigned long floor;
+	unsigned int nr_requests;
 	u32 inflate_batch;
 	spinlock_t lock;
 	struct list_head idle;

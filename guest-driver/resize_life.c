@@ -42,14 +42,15 @@ static unsigned long resize_floor(void)
  */
 int resize_init(struct resize *rz, struct virtio_balloon *vb)
 {
+	bool zeroed = want_init_on_alloc(MOBILITY_GFP);
 	int i, err;
 
 	rz->vb = vb;
 	rz->floor = resize_floor();
 	rz->order = BALLOON_MAX_ORDER;
-	rz->inflate_batch = want_init_on_alloc(MOBILITY_GFP) ?
-			    vb->hostcomm.ops->zeroed_pages :
-			    vb->hostcomm.ops->batch_pages;
+	rz->nr_requests = zeroed ? RESIZE_REQUESTS_ZEROED : RESIZE_REQUESTS;
+	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :
+				     vb->hostcomm.ops->batch_pages;
 	rz->stopped = true;
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);
@@ -57,7 +58,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
 		return -ENOMEM;
-	for (i = 0; i < RESIZE_REQUESTS; i++) {
+	for (i = 0; i < rz->nr_requests; i++) {
 		err = hostcomm_request_init(&vb->hostcomm, &rz->rq[i],
 					    vb->hostcomm.ops->batch_pages,
 					    vb->hostcomm.ops->batch_chunks,

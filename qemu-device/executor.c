@@ -76,6 +76,8 @@ static bool slice(Ballonet *s, bool in_kick)
             done = idle(s);
         }
     } while (!done && get_clock() < deadline);
+    balloon_pfns_notify(s);
+    balloon_ops_notify(s);
     trace_ballonet_slice(s->pfns.nheld + s->ops.nheld, s->pfns.gathered + s->ops.entered, done,
                           get_clock() - t0);
     return done;
@@ -173,6 +175,7 @@ void balloon_executor_drain(Ballonet *s)
     }
     balloon_pfns_answer_settled(s);
     balloon_ops_answer(s);
+    balloon_ops_notify(s);
     set_busy(s, false);
 }
 

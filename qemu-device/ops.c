@@ -62,6 +62,7 @@ static bool next(Ballonet *s)
     if (o->shape == OP_SHAPE_NO_ROOM) {
         /* What came before is answered as if this one had not come. */
         balloon_ops_answer(s);
+        balloon_ops_notify(s);
         balloon_queue_forget(o->vq, elem);
         virtio_error(VIRTIO_DEVICE(s), "balloon: no room for the status of page operations");
         return false;
@@ -165,11 +166,17 @@ void balloon_ops_answer(Ballonet *s)
         g_free(a->elem);
     }
     guard->engaged_in_io = engaged;
-    if (o->nheld) {
-        virtio_notify(VIRTIO_DEVICE(s), o->vq);
-    }
+    o->answered |= o->nheld > 0;
     o->nheld = 0;
     o->entered = 0;
+}
+
+void balloon_ops_notify(Ballonet *s)
+{
+    if (s->ops.answered) {
+        s->ops.answered = false;
+        virtio_notify(VIRTIO_DEVICE(s), s->ops.vq);
+    }
 }
 
 void balloon_ops_resume(Ballonet *s)
@@ -215,6 +222,7 @@ void balloon_ops_forget(Ballonet *s)
         balloon_queue_forget(o->vq, o->elem);
         let_go(o);
     }
+    o->answered = false;
     o->entered = 0;
     o->resume = 0;
     o->working = false;

@@ -33,6 +33,7 @@ typedef struct BalloonOps {
     uint32_t resume;        /* so many of the next buffer's were done before it was put back */
     BalloonOpsAnswer held[BALLOON_QUEUE_SIZE];
     unsigned nheld;
+    bool answered;          /* the driver has not heard of it yet */
     uint64_t entered;       /* pages that entered the balloon by them */
     uint32_t block_size;    /* what the driver reads; fixed from realize on */
     bool moved;             /* to a host that has another ops_block_size than the driver saw */
@@ -49,8 +50,14 @@ void balloon_ops_init(struct Ballonet *s);
  */
 void balloon_ops_gather(struct Ballonet *s, uint64_t limit, int64_t deadline);
 
-/* Answers the buffers that are done. */
+/* Answers the buffers that are done; the driver hears of it by balloon_ops_notify(). */
 void balloon_ops_answer(struct Ballonet *s);
+
+/*
+ * The interrupt for what was answered.  The last thing before the BQL is
+ * dropped: a vCPU that reads the interrupt status waits for that lock.
+ */
+void balloon_ops_notify(struct Ballonet *s);
 
 /* The VM runs (again). */
 void balloon_ops_resume(struct Ballonet *s);

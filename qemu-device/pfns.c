@@ -83,11 +83,17 @@ void balloon_pfns_answer(Ballonet *s)
     for (unsigned i = 0; i < p->nheld; i++) {
         balloon_queue_push(s, s->inflateq, p->held[i]);
     }
-    if (p->nheld) {
-        virtio_notify(VIRTIO_DEVICE(s), s->inflateq);
-    }
+    p->answered |= p->nheld > 0;
     p->nheld = 0;
     p->gathered = 0;
+}
+
+void balloon_pfns_notify(Ballonet *s)
+{
+    if (s->pfns.answered) {
+        s->pfns.answered = false;
+        virtio_notify(VIRTIO_DEVICE(s), s->inflateq);
+    }
 }
 
 bool balloon_pfns_idle(Ballonet *s)
@@ -129,6 +135,7 @@ void balloon_pfns_answer_settled(Ballonet *s)
     settle(s, s->deflateq, &p->deflate);
     answer_settled(s, s->deflateq, &p->deflate);
     balloon_pfns_answer(s);
+    balloon_pfns_notify(s);
     answer_settled(s, s->inflateq, &p->inflate);
 }
 
@@ -146,5 +153,6 @@ void balloon_pfns_forget(Ballonet *s)
         balloon_queue_forget(s->deflateq, p->deflate.elem);
     }
     p->inflate.elem = p->deflate.elem = NULL;
+    p->answered = false;
     p->gathered = 0;
 }

@@ -17,6 +17,7 @@ typedef struct BalloonPfns {
     BalloonBuffer inflate, deflate;             /* being read */
     VirtQueueElement *held[BALLOON_QUEUE_SIZE]; /* inflate buffers that wait for their discards */
     unsigned nheld;
+    bool answered;                              /* the driver has not heard of it yet */
     uint64_t gathered;                          /* PFNs in them */
 } BalloonPfns;
 
@@ -29,8 +30,9 @@ bool balloon_pfns_deflate(struct Ballonet *s, int64_t deadline);
 /* Takes inflate buffers until there is none, @limit PFNs are held, or @deadline has passed. */
 void balloon_pfns_gather(struct Ballonet *s, uint64_t limit, int64_t deadline);
 
-/* Hands back the inflate buffers that are held. */
+/* Hands back the inflate buffers that are held; as in ops.h, the interrupt comes last. */
 void balloon_pfns_answer(struct Ballonet *s);
+void balloon_pfns_notify(struct Ballonet *s);
 
 /* Whether nothing is queued, being read or held. */
 bool balloon_pfns_idle(struct Ballonet *s);
