@@ -141,6 +141,7 @@ main() {
 	cd "$ROOT" || exit 1
 	[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
 	check_rules
+	/usr/bin/python3 "$ROOT/scripts/conformance.py" || fault "spec/conformance.tsv"
 	check_shell
 	[ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side
 	if [ -e guest-driver/Kbuild ]; then

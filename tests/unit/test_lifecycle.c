@@ -64,6 +64,16 @@ static void test_the_size_is_told(void **state)
 	}
 }
 
+/* On a CPU of the other byte order; legacy devices have no other configuration. */
+static void test_configuration_is_little_endian(void **state)
+{
+	sim_big_endian = true;
+	rig_target(__builtin_bswap32(1000));
+	sim_advance(HZ);
+	assert_int_equal(pages_size(&rig->pages), 1000);
+	assert_int_equal(rig_given(), __builtin_bswap32(1000));
+}
+
 /* Before each DRIVER_OK, and never after it: rig_stubs.c checks which. */
 static void test_poison_is_told_once_before_driver_ok(void **state)
 {
@@ -305,6 +315,7 @@ int main(void)
 		both(test_a_met_target_moves_nothing),
 		both(test_no_oom_notifier_unless_negotiated),
 		both(test_the_size_is_told),
+		with_rig(test_configuration_is_little_endian),
 		both(test_poison_is_told_once_before_driver_ok),
 		both(test_target_changes_midway),
 		both(test_never_below_the_floor),

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What free pages hold, and who may count on it: page poison and free page reporting."""
+
+import re
+from contextlib import ExitStack
+
+import pytest
+
+from vmlab import dmesg
+from vmlab.paths import Paths
+from vmlab.vm import BALLOON_PATH
+from vmlab.waits import wait_for
+
+from vmtest import size
+from vmtest.env import DEBUG, MIB, PAGE, scaled
+from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.trace import traced
+
+F_PAGE_POISON, F_REPORTING = 4, 5
+REPORTING = "virtio-balloon-pci,free-page-reporting=on"
+HUGE = 2 * MIB
+
+
+def accepted(vm):
+    """Feature bits that the guest's driver accepted; the lab's guests have no other virtio."""
+    text = vm.guest.run("cat /sys/bus/virtio/devices/*/features").output.strip()
+    return {bit for bit, on in enumerate(text) if on == "1"}
+
+
+def reported(vm):
+    return vm.qmp.qom_get(BALLOON_PATH, "reported-bytes")
+
+
+def use_all(vm):
+    """Each free page is allocated, filled, checked and freed again."""
+    vm.guest.run("memtool touch free-60", scaled(60))
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["free-pages-left", "free-pages-zeroed"])
+def test_poison_where_free_pages_are_filled(lend, filled):
+    """PAGE_POISON is accepted by a kernel that fills free pages, and by no other; reporting by
+    both. What the guest then finds in pages that were away is right."""
+    vm = lend(balloon=REPORTING, kernel_args=f"init_on_free={int(filled)}", fresh=True)
+    assert (F_PAGE_POISON in accepted(vm)) == filled
+    assert F_REPORTING in accepted(vm)
+    use_all(vm)
+    size.resize(vm, size.full(vm) - 200 * MIB)
+    size.resize(vm, size.full(vm))
+    wait_for(lambda: reported(vm) > 100 * MIB, scaled(60), "free pages to be reported")
+    use_all(vm)
+
+
+def test_no_reporting_of_filled_pages_without_poison(lend):
+    """A kernel that counts on what free pages hold shows none to a device that cannot be told
+    what that is."""
+    vm = lend(balloon=f"{REPORTING},page-poison=off", kernel_args="init_on_free=1", fresh=True)
+    assert not {F_PAGE_POISON, F_REPORTING} & accepted(vm)
+    use_all(vm)
+    vm.guest.run("sleep 5", scaled(20))  # the kernel reports every two seconds
+    assert reported(vm) == 0
+    use_all(vm)
+
+
+@pytest.mark.skipif(not DEBUG, reason="Debian's guest kernel has no page poisoning; 6.1-debug has")
+@pytest.mark.parametrize("poison", ["on", "off"])
+def test_a_kernel_that_checks_free_pages(lend, poison):
+    """It finds its pattern in each, after they were ballooned and while they are reported."""
+    vm = lend(balloon=f"{REPORTING},page-poison={poison}", kernel_args="page_poison=1",
+              fresh=True)
+    assert (F_PAGE_POISON in accepted(vm)) == (poison == "on")
+    assert (F_REPORTING in accepted(vm)) == (poison == "on")
+    use_all(vm)
+    size.resize(vm, size.full(vm) - 200 * MIB, 120)
+    size.resize(vm, size.full(vm), 120)
+    vm.guest.run("sleep 5", scaled(20))
+    assert reported(vm) == 0
+    use_all(vm)
+    assert "pagealloc" not in vm.guest.dmesg()
+
+
+def hinted(vm):
+    """Bytes that the device was told are free, and may keep from a migration."""
+    found = re.findall(r"ballonet_hint gpa: \S+ bytes: (0x[0-9a-f]+)", vm.qemu_log())
+    return sum(int(n, 16) for n in found)
+
+
+def test_hinted_pages_after_a_migration():
+    """What was free on the way is lost, and no harm: each page has a content of the guest again
+    before anybody counts on one, and all of them are free again. (Paused at the end, see
+    test_migration.py.)"""
+    options = {
+        "memory_mib": 512 + EXTRA_MIB,
+        "balloon": "virtio-balloon-pci,free-page-hint=on,iothread=io",
+        "qemu_args": ("-object", "iothread,id=io"),
+        "kernel_args": "page_poison=1" if DEBUG else "init_on_free=1",
+    }
+    with ExitStack() as stack:
+        vm = stack.enter_context(PatientVM(Paths.load(), **options))
+        vm.guest.run("memtool keep data 64 7", scaled(30))
+        use_all(vm)
+        free = size.free(vm)
+        uri = f"unix:{vm.dir}/migration"
+        target = stack.enter_context(PatientVM(Paths.load(), incoming=uri, **options))
+        vm.qmp.hmp("log trace:ballonet_hint")
+        vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 8 * MIB})
+        vm.qmp.cmd("migrate", uri=uri)
+        wait_for(lambda: hinted(vm) > free // 2, scaled(60), "free memory to be hinted")
+        vm.qmp.cmd("stop")
+        vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        wait_for(lambda: vm.qmp.cmd("query-migrate")["status"] == "completed", scaled(60),
+                 "the migration")
+        wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "its end")
+        vm.qmp.cmd("quit")
+        vm.wait_exit()
+        assert target.ram().present_pages() * PAGE < size.full(target) - free // 2, "all was sent"
+        target.qmp.cmd("cont")
+        wait_for(lambda: size.free(target) > free - 16 * MIB, scaled(30), "the free pages back")
+        use_all(target)
+        target.guest.run("memtool ask data verify", scaled(30))
+        assert not dmesg.find(target.guest.dmesg())
+        assert "pagealloc" not in target.guest.dmesg()
+
+
+def test_reports_are_large_and_left_alone(lend):
+    """Free memory goes back in pieces of 2 MiB and more, and a guest at rest does not touch it
+    again."""
+    vm = lend(balloon=REPORTING, fresh=True)
+    ram = vm.ram()
+    with traced(vm, "ballonet_discard") as seen:
+        use_all(vm)
+        assert ram.present_pages() * PAGE > size.full(vm) - 150 * MIB, "the guest used too little"
+        wait_for(lambda: ram.present_pages() * PAGE < size.full(vm) // 2, scaled(60),
+                 "free memory to go back")
+    pieces = [int(n, 16) for n in re.findall(r" bytes: (0x[0-9a-f]+)", "\n".join(seen.lines))]
+    assert pieces
+    assert min(pieces) >= HUGE
+    wait_for(lambda: ram.present_pages() * PAGE < size.full(vm) * 2 // 5, scaled(60), "the rest")
+    before = ram.present_pages()
+    vm.guest.run("sleep 5", scaled(20))
+    assert (ram.present_pages() - before) * PAGE < 4 * HUGE
