@@ -16,16 +16,16 @@ from vmlab import dmesg
 from vmlab.errors import LabError
 from vmlab.paths import Paths
 
-from vmtest import frames, quiet, size
+from vmtest import frames, leaks, quiet, size
 from vmtest.churn import Churn, move
-from vmtest.env import MIB, PAGE, scaled
+from vmtest.env import DEBUG, MIB, PAGE, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
 
 SECONDS = float(os.environ.get("STRESS_SECONDS") or 60)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1 << 31))
 MODES = {"page-ops": "virtio-balloon-pci", "pfn": "virtio-balloon-pci,page-ops=off"}
-MEMORY_MIB = 1792 + EXTRA_MIB
+MEMORY_MIB = (1152 if DEBUG else 1792) + EXTRA_MIB
 # Guest RAM that the host backs though the guest does not count it: firmware, kernel image.
 UNCOUNTED_MIB = 16
 
@@ -100,6 +100,7 @@ def test_everything_at_once(mode, tmp_path, capsys):
         ranges = quiet.device(vm, "page-ops-negotiated")
         assert ranges == (mode == "page-ops"), "driver or device built without page ops? run make"
         kills = vm.guest.vmstat()["oom_kill"]
+        leaks.start_clean(vm)
         work = Workload(vm, SEED)
         churn = Churn(vm, work, f"{SEED} {mode}", say)
         try:
@@ -119,6 +120,7 @@ def test_everything_at_once(mode, tmp_path, capsys):
             work.vm.guest.run(f"memtool ask {name} quit", scaled(60))
         work.vm.guest.unload_driver(scaled(60))
         assert work.vm.guest.meminfo()["MemTotal"] * 1024 == churn.total
+        leaks.assert_none(work.vm)
 
 
 def check_host(churn):

@@ -14,6 +14,7 @@ from vmlab.session import Session
 from vmlab.virsh import URI, VirshError, virsh
 from vmlab.waits import wait_for
 
+from vmtest import leaks
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 from vmtest.pool import EXTRA_MIB
@@ -41,6 +42,7 @@ class Users(Domain):
 
     def wait_boot(self, count=1, timeout=90):
         super().wait_boot(count, scaled(timeout))
+        leaks.only_when_asked(self)
 
 
 class Ready:

@@ -35,10 +35,11 @@ class Churn:
         self.step = 0
 
     def run(self, seconds, move):
-        """Steps for so long; move(vm) returns the guest in another QEMU, and is called once."""
+        """Steps for so long, each kind once at least; move(vm) returns the guest in another QEMU,
+        and is called once."""
         start = time.monotonic()
         deck = []
-        while time.monotonic() - start < seconds or move or not self.done["quiet"]:
+        while time.monotonic() - start < seconds or move or not all(map(self.done.get, DECK)):
             self.step += 1
             rng = random.Random(f"{self.seed} {self.step}")
             deck = deck or rng.sample(DECK, len(DECK))

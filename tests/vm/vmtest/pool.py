@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests that tests borrow. One that comes back clean is lent again.
+"""Guests that tests borrow. One that comes back clean is lent again; until then it is stopped.
 
 Clean: alive, balloon empty, the driver it was started with, MemTotal as at the
 beginning, no process of a test left, no complaint in its log. Not thread-safe.
@@ -12,12 +12,12 @@ from vmlab.errors import LabError
 from vmlab.paths import Paths
 from vmlab.vm import VM
 
-from . import size
+from . import leaks, size
 from .env import DEBUG, scaled
 from .frames import small_host_pages
 
-# Guests kept ready at a time; the one not used for longest goes first.
-KEPT = 3
+# Guests kept ready at a time; the one not used for longest goes first. A debug kernel boots slowly.
+KEPT = 6 if DEBUG else 3
 # A kernel with KASAN needs an eighth of memory for its shadow, and more time.
 EXTRA_MIB = 256 if DEBUG else 0
 
@@ -27,6 +27,7 @@ class PatientVM(VM):
 
     def wait_boot(self, count=1, timeout=90):
         super().wait_boot(count, scaled(timeout))
+        leaks.only_when_asked(self)
 
 
 class Loan:
@@ -94,6 +95,7 @@ class Pool:
         for loan in self._idle:
             if loan.key == key and not fresh:
                 self._idle.remove(loan)
+                loan.vm.qmp.cmd("cont")
                 return loan
         while len(self._idle) >= KEPT:
             self._end(self._idle.pop(0))
@@ -106,6 +108,9 @@ class Pool:
         """keep: false for one with which a test failed."""
         try:
             keep = keep and not loan.allow and loan.dirt() is None
+            if keep:
+                # its clock's ticks would take time from the others
+                loan.vm.qmp.cmd("stop")
         except LabError:
             keep = False
         if keep:

@@ -11,7 +11,7 @@ from pathlib import Path
 from vmlab.waits import wait_for
 
 from . import size
-from .env import MIB, scaled
+from .env import DEBUG, MIB, scaled
 
 SCRIPT = Path(__file__).with_name("churn.sh")
 STATE = "/run/churn"
@@ -20,7 +20,8 @@ DISK_MIB = 24
 WORKERS = ("verify", "hog", "touch_thp", "compact", "files", "disk")
 # Shares of what is free after boot that stay filled; together half of it.
 KEEPERS = {"small": 20, "thp": 20, "shared": 10}
-HOG_MIB, TOUCH_MIB, FILES_MIB = 96, 32, 30
+# A debug kernel takes that much longer for each page.
+HOG_MIB, TOUCH_MIB, FILES_MIB = (32, 16, 30) if DEBUG else (96, 32, 30)
 BURST_MIB = HOG_MIB + TOUCH_MIB + FILES_MIB
 # The balloon leaves that much available: the whole churn may begin after it looked.
 FLOOR_MIB = BURST_MIB + 98
