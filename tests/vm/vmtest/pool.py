@@ -15,6 +15,7 @@ from vmlab.vm import VM
 from . import leaks, size
 from .env import DEBUG, scaled
 from .frames import small_host_pages
+from .pairs import OURS
 
 # Guests kept ready at a time; the one not used for longest goes first. A debug kernel boots slowly.
 KEPT = 6 if DEBUG else 3
@@ -89,7 +90,8 @@ class Pool:
         """A guest with these options of vmlab.VM. fresh: booted for this loan.
         small_pages: without transparent huge pages of the host, so that its memory can be
         judged page by page."""
-        options.setdefault("memory_mib", 512)
+        # the defaults by name: with and without them it is the same guest
+        options = {"memory_mib": 512, **OURS.options, **options}
         options["memory_mib"] += EXTRA_MIB
         key = repr((small_pages, sorted(options.items())))
         for loan in self._idle:
