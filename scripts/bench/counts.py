@@ -34,24 +34,52 @@ class Notifications:
 
 
 @contextmanager
-def notifications(vm):
-    seen = Notifications()
+def _logged(vm, *events):
+    """Yields a list, to hold the trace's lines after the with block."""
+    lines = []
     log = vm.dir / "qemu.log"
     start = log.stat().st_size
-    vm.qmp.hmp(f"log trace:{EVENT},trace:{RANGE}*")
+    vm.qmp.hmp("log " + ",".join(f"trace:{event}" for event in events))
     try:
-        yield seen
+        yield lines
     finally:
         vm.qmp.hmp("log none")
-        for name in (EVENT, f"{RANGE}*"):
-            vm.qmp.cmd("trace-event-set-state", name=name, enable=False)
+        for event in events:
+            vm.qmp.cmd("trace-event-set-state", name=event, enable=False)
     with open(log, encoding="utf-8", errors="replace") as file:
         file.seek(start)
-        text = file.read()
-        seen.ranges = len(re.findall(rf"\b{RANGE} ", text))
-        for found in re.finditer(rf"{EVENT} vdev \S+ n (\d+)", text):
+        lines.extend(file)
+
+
+@contextmanager
+def notifications(vm):
+    seen = Notifications()
+    with _logged(vm, EVENT, f"{RANGE}*") as lines:
+        yield seen
+    for line in lines:
+        seen.ranges += f"{RANGE} " in line
+        found = re.search(rf"{EVENT} vdev \S+ n (\d+)", line)
+        if found:
             queue = int(found.group(1))
             seen.by_queue[queue] = seen.by_queue.get(queue, 0) + 1
+
+
+class Slices:
+    """.worst_ms after the with block: the longest that our device held QEMU's lock,
+    by its own trace event; None where the device has none."""
+
+    worst_ms = None
+
+
+@contextmanager
+def slices(vm):
+    seen = Slices()
+    with _logged(vm, "ballonet_slice*") as lines:
+        yield seen
+    held = [int(found.group(1)) for line in lines
+            for found in re.finditer(r"ballonet_slice .* ns: (\d+)", line)]
+    if held:
+        seen.worst_ms = max(held) / 1e6
 
 
 class Calls:

@@ -25,9 +25,9 @@ class Scene:
 SCENES = [
     Scene("host floor", scenes_resize.host_floor, (pairs.STOCK,), 1, 3, 16,
           "one madvise over the same memory"),
-    Scene("plain", scenes_resize.plain, pairs.BOTH, 1, 5, 40,
+    Scene("plain", scenes_resize.plain, pairs.BOTH, 1, 3, 40,
           "6 GiB, nothing zeroed on allocation"),
-    Scene("debian", scenes_resize.debian, pairs.BOTH, 1, 5, 40,
+    Scene("debian", scenes_resize.debian, pairs.BOTH, 1, 3, 40,
           "6 GiB, Debian's default"),
     Scene("plain cross", scenes_resize.plain, pairs.ALL[2:], 0, 3, 40,
           "the same without zeroing, one half exchanged"),

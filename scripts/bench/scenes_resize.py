@@ -10,11 +10,13 @@ from pathlib import Path
 
 from vmlab.errors import LabError
 
-from . import cpu, host, lab, resize, stall
+from . import counts, cpu, host, lab, resize, stall
 
 GUEST_MIB = 6144
 AWAY_MIB = 4608
 SCATTERED_AWAY_MIB = 2304  # half of the pages are free, the rest are held
+# As long as a shrink is watched, on one processor, as a shrink is at work.
+COMPUTE = "timeout 5 sh -c 'while :; do :; done'; true"
 FIRST_TOUCH_MIB = 1024
 HALF = 500  # of 1000 pages
 LEVELS = (0, 10, 50, 200, 500)  # of 1000 pages held, scattered
@@ -80,16 +82,18 @@ def device(bench, pair, note):
 
 
 def stalled(bench, pair, note):
-    """The worst answer during a shrink, and beside it in a guest that does nothing."""
+    """The worst answer during a shrink; beside it, in a guest that computes as hard
+    for as long, and how long the device itself held QEMU at most."""
     with lab.guest(bench, pair, GUEST_MIB, lab.NO_ZEROING) as vm:
         lab.touch(bench, vm)
-        with stall.Probe(vm.stall_path) as idle:
-            vm.guest.run("sleep 1")
-        with stall.Probe(vm.stall_path) as probe:
+        with stall.Probe(vm.stall_path) as busy:
+            vm.guest.run(COMPUTE, lab.TIMEOUT_S)
+        with stall.Probe(vm.stall_path) as probe, counts.slices(vm) as held:
             _shrink(bench, vm, AWAY_MIB, calm=True)
-        if not (probe.result and idle.result):
+        if not (probe.result and busy.result):
             raise LabError("the second monitor gave no answer")
-        note("stall", {**probe.result, "idle_worst_ms": idle.result["worst_ms"]})
+        note("stall", {**probe.result, "noise_worst_ms": busy.result["worst_ms"],
+                       "noise_p999_ms": busy.result["p999_ms"], "slice_ms": held.worst_ms})
 
 
 def small(bench, pair, note):
