@@ -49,6 +49,9 @@ test-debug: ## the guest tests in a kernel that checks the driver
 test-long: all ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=)
 	@$S/setup.sh test && $S/test.sh long
 
+test-mutants: all ## break the specification's rules one by one, see a test fail for each (ARGS=words)
+	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/mutants.py $(ARGS)
+
 fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600, FUZZ_SEED=)
 	@$S/setup.sh fuzz && SANITIZE=1 $S/qemu.sh && bash tests/fuzz/run.sh
 
@@ -65,4 +68,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all build-device build-driver demo bench test test-unit test-qtest test-vm \
-	test-interop test-debug test-long fuzz paths style clean help
+	test-interop test-debug test-long test-mutants fuzz paths style clean help

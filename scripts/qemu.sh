@@ -8,6 +8,7 @@
 #
 # QEMU_VERSION=7.2   the seat      SANITIZE=1   address and UB sanitizers
 # REFRESH=1          look for a newer Debian revision
+# QEMU_OUT=folder    put the emulator there, and leave those in the cache alone
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$ROOT/scripts/apt-view.sh"
@@ -102,10 +103,14 @@ output_name() {
 	echo "$name"
 }
 
+# Keeps a dozen, and whatever was asked for in the last hours: a test of another
+# checkout may be running it.
 prune() {
 	local old
 	find "$tree/out" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn |
-		tail -n +13 | cut -d' ' -f2- | while read -r old; do rm -rf "$old"; done
+		tail -n +13 | cut -d' ' -f2- | while read -r old; do
+			[ -z "$(find "$old" -maxdepth 0 -mmin +180)" ] || rm -rf "$old"
+		done
 }
 
 # A function is read whole before it runs: an edit of this file meanwhile does
@@ -118,7 +123,8 @@ main() {
 	version=
 	[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
 	hash=$(output_name)
-	if [ -n "$version" ] && [ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
+	if [ -z "${QEMU_OUT:-}" ] && [ -n "$version" ] &&
+		[ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
 		touch "$(qemu_tree "$version")/out/$hash" 2>/dev/null || true
 		exit 0
 	fi
@@ -159,6 +165,10 @@ main() {
 		bash "$ROOT/scripts/graft-qemu.sh" "$tree/src" || exit 1
 		sync_device
 		compile "building the device"
+	fi
+	if [ -n "${QEMU_OUT:-}" ]; then
+		publish "$QEMU_OUT"
+		return
 	fi
 	publish "$tree/out/$hash"
 	prune

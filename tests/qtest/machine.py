@@ -187,6 +187,16 @@ class Machine:
                 raise QemuGone(f"qtest: {line!r}: {' '.join(answer)}")
             return answer[1] if len(answer) > 1 else None
 
+    def commands(self, lines):
+        """Several in one go: QEMU does them without looking at anything else in between."""
+        self.qtest.write("".join(line + "\n" for line in lines))
+        self.qtest.flush()
+        for line in lines:
+            answer = self._line(self.qtest).split()
+            while answer[0] == "IRQ":
+                answer = self._line(self.qtest).split()
+            assert answer[0] == "OK", f"qtest: {line!r}: {' '.join(answer)}"
+
     def io_read(self, size, port):
         return int(self.command(f"in{'bwl'[size // 2]} {port:#x}"), 16)
 
