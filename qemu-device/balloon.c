@@ -50,7 +50,7 @@ static void device_realize(DeviceState *dev, Error **errp)
     balloon_dispatch_add_queues(s);
     s->stopped = true;
     balloon_config_init(s);
-    balloon_stats_init(s);
+    balloon_stats_forget(s);
     balloon_executor_init(s);
     balloon_reporting_init(s);
     if (hinting(s)) {
@@ -144,18 +144,15 @@ static void status_changed(Ballonet *s, uint8_t status)
     }
 }
 
-#if BALLONET_SET_STATUS_RETURNS
-static int set_status(VirtIODevice *vdev, uint8_t status)
+BALLONET_SET_STATUS(set_status, status_changed)
+
+/* Of the machine or of the bus; the driver's own reset is device_reset(). */
+static void machine_reset(Object *obj, ResetType type)
 {
-    status_changed(BALLONET(vdev), status);
-    return 0;
+    if (BALLONET_RESET_FORGETS_STATS(type)) {
+        balloon_stats_forget(BALLONET(obj));
+    }
 }
-#else
-static void set_status(VirtIODevice *vdev, uint8_t status)
-{
-    status_changed(BALLONET(vdev), status);
-}
-#endif
 
 static void instance_init(Object *obj)
 {
@@ -209,6 +206,7 @@ static void class_init(ObjectClass *klass, BallonetClassData *data)
     vdc->get_features = balloon_config_features;
     vdc->get_config = balloon_config_get;
     vdc->set_config = balloon_config_set;
+    RESETTABLE_CLASS(klass)->phases.enter = machine_reset;
 }
 
 static const TypeInfo ballonet_type = {

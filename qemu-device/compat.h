@@ -43,6 +43,12 @@
 #include "hw/qdev-properties.h"
 #endif
 
+#if __has_include("hw/core/resettable.h")
+#include "hw/core/resettable.h"
+#else
+#include "hw/resettable.h"
+#endif
+
 /* 10.0 counts the property array and has no end marker. */
 #if BALLONET_QEMU_10
 #define BALLONET_PROPERTIES static const Property
@@ -95,10 +101,43 @@ static inline void ballonet_wait_for_iothread(IOThread *iothread)
 /* 10.1 made the class data const; 10.2 lets set_status fail. */
 #if __has_include("system/memory.h")
 typedef const void BallonetClassData;
-#define BALLONET_SET_STATUS_RETURNS 1
+#define BALLONET_SET_STATUS(name, work)                    \
+    static int name(VirtIODevice *vdev, uint8_t status)    \
+    {                                                      \
+        work(BALLONET(vdev), status);                      \
+        return 0;                                          \
+    }
 #else
 typedef void BallonetClassData;
-#define BALLONET_SET_STATUS_RETURNS 0
+#define BALLONET_SET_STATUS(name, work)                    \
+    static void name(VirtIODevice *vdev, uint8_t status)   \
+    {                                                      \
+        work(BALLONET(vdev), status);                      \
+    }
+#endif
+
+/*
+ * 10.0 gave the PCI device interrupt vectors and ioeventfds, with properties
+ * that machine types of older versions set; in 7.2 it has neither, and the
+ * guest would see the difference.
+ */
+#if BALLONET_QEMU_10
+#define BALLONET_PCI_PROPERTIES                                                              \
+    DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors, DEV_NVECTORS_UNSPECIFIED),       \
+    DEFINE_PROP_BIT("ioeventfd", VirtIOPCIProxy, flags, VIRTIO_PCI_FLAG_USE_IOEVENTFD_BIT,   \
+                    true),
+#else
+#define BALLONET_PCI_PROPERTIES
+#endif
+
+/*
+ * 10.0 forgets the guest's statistics when the machine is reset, but not when
+ * it only wakes up.  7.2 shows the old ones until there are others.
+ */
+#if BALLONET_QEMU_10
+#define BALLONET_RESET_FORGETS_STATS(type) ((type) != RESET_TYPE_WAKEUP)
+#else
+#define BALLONET_RESET_FORGETS_STATS(type) false
 #endif
 
 #endif

@@ -18,28 +18,19 @@ struct BallonetPCI {
     Ballonet balloon;
 };
 
-/*
- * QEMU 10.0 gave the device interrupt vectors and ioeventfds, with properties
- * that its machine types of older versions set; in 7.2 it has neither, and
- * the guest would see the difference.
- */
-#if BALLONET_QEMU_10
 BALLONET_PROPERTIES pci_properties[] = {
-    DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors, DEV_NVECTORS_UNSPECIFIED),
-    DEFINE_PROP_BIT("ioeventfd", VirtIOPCIProxy, flags, VIRTIO_PCI_FLAG_USE_IOEVENTFD_BIT, true),
+    BALLONET_PCI_PROPERTIES
     BALLONET_PROPERTIES_END
 };
-#endif
 
 static void pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 {
     BallonetPCI *pci = BALLONET_PCI(proxy);
 
-#if BALLONET_QEMU_10
+    /* One for the configuration, one for the queues; the default where there is the property. */
     if (proxy->nvectors == DEV_NVECTORS_UNSPECIFIED) {
         proxy->nvectors = 2;
     }
-#endif
     proxy->class_code = PCI_CLASS_OTHERS;
     qdev_realize(DEVICE(&pci->balloon), BUS(&proxy->bus), errp);
 }
@@ -69,9 +60,7 @@ static void pci_class_init(ObjectClass *klass, BallonetClassData *data)
     pc->revision = VIRTIO_PCI_ABI_VERSION;
     pc->class_id = PCI_CLASS_OTHERS;
     set_bit(DEVICE_CATEGORY_MISC, DEVICE_CLASS(klass)->categories);
-#if BALLONET_QEMU_10
     device_class_set_props(DEVICE_CLASS(klass), pci_properties);
-#endif
 }
 
 static const VirtioPCIDeviceTypeInfo ballonet_pci_types = {

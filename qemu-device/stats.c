@@ -12,10 +12,7 @@
 #include "hw/virtio/virtio-access.h"
 #include "trace.h"
 
-/*
- * Keys of the guest-stats property.  QEMU 7.2 itself knows the first ten; the
- * other six are named as QEMU 10.0 names them.
- */
+/* Keys of the guest-stats property; the stock device of 7.2 has the first ten, of 10.0 all. */
 static const char *const tag_name[VIRTIO_BALLOON_S_NR] = {
     [VIRTIO_BALLOON_S_SWAP_IN] = "stat-swap-in",
     [VIRTIO_BALLOON_S_SWAP_OUT] = "stat-swap-out",
@@ -157,10 +154,11 @@ void balloon_stats_reset(Ballonet *s)
     s->stats.first = true;
 }
 
-void balloon_stats_init(Ballonet *s)
+void balloon_stats_forget(Ballonet *s)
 {
     s->stats.first = true;
     forget_values(&s->stats);
+    s->stats.last_update = 0;
 }
 
 static void stop_asking(BalloonStats *st)

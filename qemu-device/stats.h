@@ -30,7 +30,9 @@ typedef struct BalloonStats {
 /* At instance init: the properties exist before realize. */
 void balloon_stats_properties(struct Ballonet *s);
 
-void balloon_stats_init(struct Ballonet *s);
+/* The figures are those of nobody from here on. */
+void balloon_stats_forget(struct Ballonet *s);
+
 void balloon_stats_fini(struct Ballonet *s);
 
 void balloon_stats_kick(struct Ballonet *s, VirtQueue *vq);

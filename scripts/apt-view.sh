@@ -6,6 +6,15 @@
 # its lists in the cache. Sourced after common.sh; the caller holds a lock.
 
 APT_VIEW=$CACHE/apt
+APT_VIEW_MORE=()
+
+# apt_view_other FOLDER "deb|deb-src SUITE"...: a second view, kept in FOLDER,
+# that also names these suites of the same mirrors. Before apt_view_open.
+apt_view_other() {
+	APT_VIEW=$1
+	shift
+	APT_VIEW_MORE=("$@")
+}
 
 apt_view() {
 	local tool=$1
@@ -42,6 +51,14 @@ apt_view_write() {
 			[ -z "$keys" ] || option="[signed-by=$keys] "
 			printf 'deb %s%s %s %s\n' "$option" "$uri" "$suite" "$part"
 			printf 'deb-src %s%s %s %s\n' "$option" "$uri" "$suite" "$part"
+			[ "$suite" != "$codename-updates" ] || continue
+			for entry in "${APT_VIEW_MORE[@]}"; do
+				# Security suites have a mirror of their own.
+				[[ $suite = *-security && $entry = *-security ||
+					$suite != *-security && $entry != *-security ]] || continue
+				printf '%s %s%s %s %s\n' "${entry% *}" "$option" "$uri" \
+					"${entry#* }" "$part"
+			done
 		done | sort -u >"$APT_VIEW/sources.list"
 	[ -s "$APT_VIEW/sources.list" ] ||
 		die "apt knows no Debian suite $codename on this machine; see /etc/apt/sources.list"

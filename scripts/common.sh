@@ -47,10 +47,14 @@ need_space() {
 }
 
 # lock NAME: one build of a kind at a time among all checkouts that share the
-# cache. Held until the script ends.
+# cache. Held until the script ends; asking again for one that is held is no
+# fault.
+declare -A LOCKS
 lock() {
 	local fd
+	[ -z "${LOCKS[$1]:-}" ] || return 0
 	exec {fd}>"$CACHE/.$1.lock"
+	LOCKS[$1]=$fd
 	flock -n "$fd" && return
 	say "waiting for another build ($1)"
 	flock -w 3600 "$fd" || die "another build ($1) still runs after an hour"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Answers where the built things are, one KEY=/absolute/path a line, for the
-# guest kernel that GUEST names. Builds nothing and asks no network.
+# guest kernel that GUEST names and the QEMU that QEMU_VERSION names. Builds
+# nothing and asks no network.
 #
 # usage: paths.sh          QEMU KERNEL MODULES DRIVER
 #        paths.sh --all    and what the tests need beside them
@@ -27,8 +28,10 @@ fi
 [ -d "$CACHE" ] || die "nothing is built yet: run make"
 CACHE=$(cd "$CACHE" && pwd -P)
 
+version=
+[ "$QEMU_VERSION" = 7.2 ] || version=" QEMU_VERSION=$QEMU_VERSION"
 pin=$CACHE/qemu-$QEMU_VERSION.version
-[ -e "$pin" ] || die "the emulator is not built: run make build-device"
+[ -e "$pin" ] || die "the emulator is not built: run make build-device$version"
 tree=$(qemu_tree "$(cat "$pin")")
 hash=$(qemu_device_hash)
 [ "${SANITIZE:-0}" = 0 ] || hash=$hash-sanitize
@@ -38,7 +41,8 @@ env=$(guest_dir "$GUEST")/env
 # shellcheck disable=SC1090
 . "$env"
 
-show QEMU "$tree/out/$hash/qemu-system-x86_64" "the emulator is not built: run make build-device"
+show QEMU "$tree/out/$hash/qemu-system-x86_64" \
+	"the emulator is not built: run make build-device$version"
 show KERNEL "$KERNEL" "the guest kernel is not there: run make build-driver"
 show MODULES "$MODULES" "the guest kernel's modules are not there: run make build-driver"
 show DRIVER "$ROOT/build/driver-$RELEASE/virtio_balloon.ko" \
@@ -47,8 +51,13 @@ show DRIVER "$ROOT/build/driver-$RELEASE/virtio_balloon.ko" \
 if [ "${1:-}" = --all ]; then
 	printf 'RELEASE=%s\n' "$RELEASE"
 	printf 'HEADERS=%s\n' "$HEADERS"
-	printf 'STOCK_QEMU=%s\n' /usr/bin/qemu-system-x86_64
+	# Debian's own is the one that people run; of other versions there is but
+	# the one built from Debian's source.
+	stock=$tree/stock/qemu-system-x86_64
+	[ "$QEMU_VERSION" != 7.2 ] || stock=/usr/bin/qemu-system-x86_64
+	printf 'STOCK_QEMU=%s\n' "$stock"
 	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/qemu-system-x86_64"
+	printf 'QEMU_VERSION=%s\n' "$QEMU_VERSION"
 	printf 'STOCK_DRIVER=%s\n' "$MODULES/kernel/drivers/virtio/virtio_balloon.ko"
 	printf 'CACHE=%s\n' "$CACHE"
 fi

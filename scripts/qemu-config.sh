@@ -49,6 +49,11 @@ qemu_configure_flags() {
 	END
 }
 
+# What only some versions know. Nothing for 7.2: its key would change.
+qemu_version_flags() {
+	[ "$QEMU_VERSION" = 7.2 ] || printf '%s\n' --enable-pixman --disable-install-blobs
+}
+
 # Sanitizers need line numbers and set off some of gcc's warnings in vain.
 qemu_flavour_flags() {
 	case $1 in
@@ -62,6 +67,7 @@ qemu_recipe() {
 	{
 		qemu_devices
 		qemu_configure_flags
+		qemu_version_flags
 		qemu_flavour_flags plain
 		cat "$ROOT/scripts/graft-qemu.sh"
 	} | digest | cut -c1-8
@@ -91,5 +97,7 @@ qemu_device_hash() {
 # qemu_tree VERSION: the folder of one Debian version built by this recipe.
 qemu_tree() {
 	local revision=${1##*-}
+	# Later versions come with one revision for many upstream releases.
+	[ "$QEMU_VERSION" = 7.2 ] || revision=${1#*:}
 	echo "$CACHE/qemu-$QEMU_VERSION-${revision//[+~]/.}-$(qemu_recipe)"
 }

@@ -6,13 +6,14 @@
 # ours grafted in. One tree serves all checkouts with the same recipe; what
 # came out is kept by a hash of the device's sources.
 #
-# QEMU_VERSION=7.2   the seat      SANITIZE=1   address and UB sanitizers
+# QEMU_VERSION=7.2   or 10.0       SANITIZE=1   address and UB sanitizers
 # REFRESH=1          look for a newer Debian revision
 # QEMU_OUT=folder    put the emulator there, and leave those in the cache alone
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$ROOT/scripts/apt-view.sh"
 . "$ROOT/scripts/qemu-config.sh"
+. "$ROOT/scripts/qemu-versions.sh"
 
 flavour=plain
 [ "${SANITIZE:-0}" = 0 ] || flavour=sanitize
@@ -52,7 +53,8 @@ configure() {
 	say "configuring QEMU"
 	rm -rf "$build"
 	mkdir -p "$build"
-	mapfile -t flags < <(qemu_configure_flags; qemu_flavour_flags "$flavour")
+	mapfile -t flags < <(qemu_configure_flags; qemu_version_flags
+		qemu_flavour_flags "$flavour")
 	(cd "$build" && ../src/configure "${flags[@]}") >"$log" 2>&1 </dev/null ||
 		{ grep -iE 'error|not found' "$log" | tail -n 8 >&2
 		  die "QEMU does not configure (log: $log)"; }
@@ -120,6 +122,7 @@ main() {
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 	cache_open
+	qemu_suites
 	version=
 	[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
 	hash=$(output_name)
@@ -149,6 +152,7 @@ main() {
 		echo "$version" >"$pin"
 	fi
 
+	qemu_tools
 	tree=$(qemu_tree "$version")
 	build=$tree/build
 	[ "$flavour" = plain ] || build=$tree/build-$flavour

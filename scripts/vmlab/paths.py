@@ -41,10 +41,12 @@ class Paths:
     stock_driver: Path = None
 
     @classmethod
-    def load(cls, guest=None):
-        """guest: a name as in `make paths GUEST=...`; default from $GUEST, else 6.1."""
+    def load(cls, guest=None, qemu_version=None):
+        """guest: a name as in `make paths GUEST=...`; default from $GUEST, else 6.1.
+        qemu_version: likewise; default from $QEMU_VERSION, else 7.2."""
         guest = guest or os.environ.get("GUEST") or "6.1"
-        values = _parse(_text(guest))
+        qemu_version = qemu_version or os.environ.get("QEMU_VERSION") or "7.2"
+        values = _parse(_text(guest, qemu_version))
         for key in ("KERNEL", "MODULES", "RELEASE"):
             if not values.get(key):
                 raise LabError(f"make paths GUEST={guest} does not name {key}; run `make` first")
@@ -75,14 +77,14 @@ class Paths:
         return Path(path)
 
 
-def _text(guest):
+def _text(guest, qemu_version):
     named = os.environ.get("VMLAB_PATHS")
     if named:
         return Path(named).read_text()
     script = ROOT / "scripts" / "paths.sh"
     done = subprocess.run(
         ["bash", script, "--all"],
-        env=dict(os.environ, GUEST=guest),
+        env=dict(os.environ, GUEST=guest, QEMU_VERSION=qemu_version),
         capture_output=True,
         text=True,
         timeout=120,
