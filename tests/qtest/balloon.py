@@ -26,6 +26,7 @@ F_PAGE_POISON = SPEC["VIRTIO_BALLOON_F_PAGE_POISON"]
 F_REPORTING = SPEC["VIRTIO_BALLOON_F_REPORTING"]
 
 INFLATE, DEFLATE, STATS = 0, 1, 2
+QUEUE_MAX = 1024
 
 # Where the driver keeps its things; the tests balloon memory above.
 RINGS = 1 * MIB
@@ -72,6 +73,13 @@ class Balloon:
             self.ring[index] = ring
             base = ring.end
         io.set_status(io.status() | pci.STATUS_DRIVER_OK)
+
+    def queue_sizes(self, *asked):
+        """Whether the queues from number 0 on have these sizes. Later QEMUs (10.0.13 is one) make
+        every queue as long as it can be, whatever its device asks for."""
+        found = [self.io.queue_size(i) for i in range(len(asked))]
+        longest = [QUEUE_MAX if size else 0 for size in asked]
+        return found in (list(asked), longest)
 
     def shown(self, name):
         return self.m.qmp("qom-get", path="/machine/peripheral/balloon", property=name)

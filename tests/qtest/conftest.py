@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import pci  # noqa: E402
 from balloon import SLOT, Balloon  # noqa: E402
-from machine import Machine  # noqa: E402
+from machine import Machine, QemuGone  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -55,7 +55,13 @@ class Factory:
         self.machines = []
 
     def machine(self, *args, binary=None, **kw):
-        m = Machine(binary or self.binary, args, **kw)
+        try:
+            m = Machine(binary or self.binary, args, **kw)
+        except QemuGone as gone:
+            # Of the oldest machine types each later QEMU drops some.
+            if "unsupported machine type" in str(gone):
+                pytest.skip(f"this QEMU has no machine type {kw['machine']} any more")
+            raise
         self.machines.append(m)
         return m
 

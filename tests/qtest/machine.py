@@ -150,6 +150,10 @@ class Machine:
     def hmp(self, line):
         return self.qmp("human-monitor-command", command_line=line)
 
+    def version(self):
+        """QEMU's major version."""
+        return self.qmp("query-version")["qemu"]["major"]
+
     def event(self, name):
         """The next event of that name, waited for; earlier ones are dropped."""
         while True:

@@ -321,6 +321,6 @@ def test_quit_and_unplug_in_the_middle(boot, ours):
 def test_queue_size_and_config_as_stock(boot_both):
     b = boot_both("-object", "iothread,id=io", features=FEATURES, queues=4,
                   options="free-page-hint=on,iothread=io,page-poison=off")
-    assert [b.io.queue_size(i) for i in range(5)] == [128, 128, 128, 1024, 0]
+    assert b.queue_sizes(128, 128, 128, 1024, 0)
     assert b.io.config_read(8) == STOP
     assert b.io.config_read(12) == 0xFFFFFFFF

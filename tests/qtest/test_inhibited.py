@@ -39,7 +39,7 @@ def write_protected(m):
     """Whether QEMU still holds a userfaultfd: a write to guest memory may wait."""
     for fd in os.listdir(f"/proc/{m.process.pid}/fd"):
         try:
-            if "userfaultfd" in os.readlink(f"/proc/{m.process.pid}/fd/{fd}"):
+            if "[userfaultfd]" in os.readlink(f"/proc/{m.process.pid}/fd/{fd}"):
                 return True
         except FileNotFoundError:
             pass

@@ -43,7 +43,7 @@ def test_shown_properties_are_read_only(boot):
             b.m.qmp("qom-set", path="/machine/peripheral/balloon", property=name, value=value)
 
 
-@pytest.mark.parametrize("machine", ["pc-i440fx-2.0", "pc-i440fx-2.3", "pc-q35-3.1", "pc-q35-4.0",
+@pytest.mark.parametrize("machine", ["pc-i440fx-2.0", "pc-i440fx-2.4", "pc-q35-3.1", "pc-q35-4.0",
                                      "pc-q35-5.0", "pc-q35-7.2", "microvm"])
 def test_old_machine_types_start(boot_both, machine):
     """Their compatibility settings name properties of the device."""

@@ -30,7 +30,7 @@ def offered(b):
 def test_offered(boot, options, on):
     b = boot(options=options)
     assert offered(b) == on
-    assert b.io.queue_size(3) == (128 if on else 0)
+    assert b.queue_sizes(128, 128, 128, 128 if on else 0, 0)
     length = 32 if on else 8 if "poison=off" in options else 16
     assert b.io.config_read(length) == 0xFFFFFFFF
     assert b.io.config_read(length - 4) != 0xFFFFFFFF

@@ -26,7 +26,7 @@ def reporter(boot, *args, options=ON, features=ALL, **kw):
 def test_offered_as_stock(boot_both):
     b = reporter(boot_both, options=boot_both.plain(ON))
     assert b.io.offered() & 1 << F_REPORTING
-    assert [b.io.queue_size(i) for i in range(6)] == [128, 128, 128, 32, 0, 0]
+    assert b.queue_sizes(128, 128, 128, 32, 0, 0)
 
 
 def test_pages_go_back(boot_both, interface):

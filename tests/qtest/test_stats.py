@@ -20,7 +20,11 @@ NAMES = {
     "RECLAIM_ASYNC": "stat-async-reclaims", "RECLAIM_DIRECT": "stat-direct-reclaims",
 }
 UNKNOWN = 2 ** 64 - 1
-OF_7_2 = 10  # tags that the stock device of QEMU 7.2 knows
+
+
+def known(b, kind):
+    """How many tags this device knows: ours all, the stock one since 10.0."""
+    return 16 if kind == "ours" or b.m.version() >= 10 else 10
 
 
 def interval(b, seconds):
@@ -40,11 +44,12 @@ def after_the_first(b):
 
 
 def test_before_the_guest_said_anything(boot_both):
-    stats = boot_both().guest_stats()
+    b = boot_both()
+    stats = b.guest_stats()
     assert set(stats) == {"stats", "last-update"}
     assert stats["last-update"] == 0
     assert set(stats["stats"].values()) == {UNKNOWN}
-    assert len(stats["stats"]) == (16 if boot_both.kind == "ours" else OF_7_2)
+    assert len(stats["stats"]) == known(b, boot_both.kind)
 
 
 def test_every_tag_by_name(boot_both, interface):
@@ -55,7 +60,7 @@ def test_every_tag_by_name(boot_both, interface):
     b.kick(STATS)
     b.m.until(lambda: b.guest_stats()["last-update"], "the statistics")
     stats = b.guest_stats()["stats"]
-    wanted = {n: 1000 + t for t, n in tags.items() if boot_both.kind == "ours" or t < OF_7_2}
+    wanted = {n: 1000 + t for t, n in tags.items() if t < known(b, boot_both.kind)}
     assert stats == wanted
     assert not b.ring[STATS].take_used(), "the device keeps the buffer until it asks again"
 
@@ -130,23 +135,24 @@ def test_unknown_and_repeated_tags(boot_both):
 @pytest.mark.parametrize("seed", range(3))
 def test_any_order(boot_both, seed):
     b = boot_both()
-    tags = list(range(OF_7_2)) + [0x8000, 0xFFFF]
+    count = known(b, boot_both.kind)
+    tags = list(range(count)) + [0x8000, 0xFFFF]
     random.Random(seed).shuffle(tags)
     b.stats([(tag, 1000 + tag) for tag in tags])
     b.kick(STATS)
     stats = b.guest_stats()["stats"]
     names = {SPEC[f"VIRTIO_BALLOON_S_{k}"]: name for k, name in NAMES.items()}
-    assert [stats[names[tag]] for tag in range(OF_7_2)] == [1000 + tag for tag in range(OF_7_2)]
+    assert [stats[names[tag]] for tag in range(count)] == [1000 + tag for tag in range(count)]
 
 
 def test_first_buffer_of_a_legacy_driver(boot):
     """Historical drivers left in it whatever was there; what they said before a reset stands."""
     b = boot(interface=pci.Legacy)
-    for round_, known in enumerate([UNKNOWN, 7]):
+    for round_, told in enumerate([UNKNOWN, 7]):
         interval(b, 1)
         head = b.stats([(4, 0x5A5A5A5A)])
         b.kick(STATS)
-        assert b.guest_stats()["stats"]["stat-free-memory"] == known
+        assert b.guest_stats()["stats"]["stat-free-memory"] == told
         b.m.step_clock(2 * 10 ** 9)
         assert b.wait_used(STATS) == [(head, 0)]
         b.stats([(4, 7 + round_)])
@@ -195,6 +201,24 @@ def test_stop_and_cont_keep_the_question_open(boot_both):
     b.m.qmp("cont")
     b.m.step_clock(2 * 10 ** 9)
     assert b.wait_used(STATS) == [(head, 0)]
+
+
+def test_reset_of_the_machine(boot_both):
+    """From 10.0 on a new guest is not shown the old one's figures; 7.2 keeps them."""
+    b = boot_both()
+    b.stats([(4, 5)])
+    b.kick(STATS)
+    b.m.until(lambda: b.guest_stats()["last-update"], "the statistics")
+    b.bring_up()  # the driver's own reset is no reason to forget
+    assert b.guest_stats()["stats"]["stat-free-memory"] == 5
+    b.m.qmp("system_reset")
+    b.m.event("RESET")
+    stats = b.guest_stats()
+    if b.m.version() >= 10:
+        assert stats["last-update"] == 0
+        assert set(stats["stats"].values()) == {UNKNOWN}
+    else:
+        assert stats["stats"]["stat-free-memory"] == 5
 
 
 def test_reset_lets_the_buffer_go(boot_both, interface):

@@ -53,7 +53,7 @@ class Host:
         """Whether a snapshot still has guest memory under its userfaultfd."""
         for fd in glob.glob(f"/proc/{self.rig.m.process.pid}/fd/*"):
             try:
-                if "userfaultfd" in os.readlink(fd):
+                if "[userfaultfd]" in os.readlink(fd):
                     return True
             except FileNotFoundError:
                 pass
