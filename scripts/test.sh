@@ -4,7 +4,8 @@
 # Runs kinds of tests one after the other, goes on after a failing one, and
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
-# usage: test.sh KIND...    (style unit qtest vm interop debug long)
+# usage: test.sh KIND...    (style unit qtest vm interop debug migration
+#                          qemu long)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -71,10 +72,12 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) run make -s -C "$ROOT/tests/unit" check ;;
 	qtest) pytest_run tests/qtest ;;
-	vm) pytest_run tests/vm -m 'not interop' ;;
-	interop) pytest_run tests/vm -m interop ;;
-	debug) pytest_run tests/vm -m 'not interop' ;;
-	long) STRESS_SECONDS=${STRESS_SECONDS:-1800} pytest_run tests/vm -m long ;;
+	vm) pytest_run tests/vm -m 'not interop and not qemu10' ;;
+	interop) pytest_run tests/vm -m 'interop and not qemu10' ;;
+	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
+	migration) pytest_run tests/vm -m qemu10 ;;
+	qemu) run bash "$ROOT/scripts/qemu-tests.sh" ;;
+	long) STRESS_SECONDS=${STRESS_SECONDS:-1800} pytest_run tests/vm -m 'long or qemu10' ;;
 	*) die "test.sh: unknown kind $1" ;;
 	esac
 }
@@ -83,7 +86,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
-	vm | interop | debug | long) echo tests/vm ;;
+	vm | interop | debug | migration | long) echo tests/vm ;;
 	*) echo . ;;
 	esac
 }

@@ -40,6 +40,7 @@ ALL = [
     _param(OUR_DRIVER, "our-driver", pytest.mark.interop),
     _param(OUR_DEVICE, "our-device", pytest.mark.interop),
 ]
+ALL_AND_STOCK = [*ALL, _param(STOCK, "stock", pytest.mark.interop)]
 every_pair = pytest.mark.parametrize("pair", ALL)
 OUR_DRIVERS = ALL[:2]
 every_device = pytest.mark.parametrize("pair", OUR_DRIVERS)

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Free page hinting while a guest moves and writes: free memory is not sent, used memory is."""
+
+import pytest
+
+from vmlab.waits import wait_for
+
+from vmtest import live, size
+from vmtest.dirty import Dirtier
+from vmtest.env import MIB, scaled
+from vmtest.live import HELD, Move
+from vmtest.pairs import ALL, ALL_AND_STOCK, OURS
+from vmtest.size import Books, assert_exact
+
+pytestmark = pytest.mark.qemu10
+
+HINTS = ",free-page-hint=on,iothread=io0"
+MEMORY_MIB = 768
+USED_MIB = 380
+DATA_MIB, DIRTY_MIB = 60, 24
+# Without it the kernel zeroes what it hands out, and zeroes are not sent anyway.
+KERNEL = {"kernel_args": "init_on_alloc=0"}
+
+
+def start(machines, pair, hints=True, **more):
+    """A guest whose free memory has been used, so that sending it would cost."""
+    extra = HINTS if hints else ""
+    options = {"memory_mib": MEMORY_MIB, **KERNEL, **more}
+    vm = machines.start(
+        pair.qemu,
+        driver=pair.driver,
+        extra=extra,
+        qemu_args=("-object", "iothread,id=io0"),
+        **options,
+    )
+    if not more.get("incoming"):
+        vm.guest.run(f"memtool keep data {DATA_MIB} 5", scaled(60))
+        vm.guest.run(f"memtool touch {USED_MIB}", scaled(60))
+    return vm
+
+
+def wait_hints(vm, free):
+    """Until the driver has taken most of the free memory, to name it."""
+    wait_for(lambda: size.free(vm) < free // 2, scaled(60), "the driver to name free memory")
+
+
+def wait_free(vm, free):
+    """Until the guest has its memory back."""
+    wait_for(
+        lambda: size.free(vm) > free - 24 * MIB,
+        scaled(60),
+        f"{free >> 20} MiB free; {size.free(vm) >> 20} are",
+        poll=0.2,
+    )
+
+
+def verify(vm):
+    vm.guest.run("memtool ask data verify", scaled(60))
+
+
+@pytest.mark.parametrize("pair", ALL_AND_STOCK)
+def test_free_memory_is_not_sent(machines, pair):
+    """Of memory that was used and is free again less than half goes over, data is whole, the guest
+    has its free memory back at the target, and the balloon is as it was."""
+    vm = start(machines, pair)
+    before = Books.of(vm)
+    size.resize(vm, before.actual - 64 * MIB)
+    work = Dirtier(vm, DIRTY_MIB)
+    free = size.free(vm)
+    move = Move(vm, start(machines, pair, incoming=True))
+    wait_hints(vm, free)
+    work.wait_rounds(1)
+    move.let_go()
+    move.wait(lambda: live.status(vm) == "completed", "the migration")
+    sent = live.ram(vm)["normal-bytes"]
+    syncs = live.ram(vm)["dirty-sync-count"]
+    work.vm = vm = move.arrived()
+    # What is written meanwhile is sent once for each turn.
+    least = sent - syncs * 2 * DIRTY_MIB * MIB
+    assert least < (DATA_MIB + 100 + USED_MIB // 2) * MIB, f"{sent >> 20} MiB sent, {syncs} turns"
+    wait_free(vm, free)
+    assert_exact(before, Books.of(vm), before.actual - 64 * MIB)
+    work.wait_rounds(2)
+    verify(vm)
+    size.resize(vm, before.actual)
+    assert_exact(before, Books.of(vm), before.actual)
+    work.finish()
+    verify(vm)
+
+
+@pytest.mark.parametrize("pair", ALL)
+def test_cancelled_then_done(machines, pair):
+    """After a cancelled migration the guest has its memory back, and the next one hints anew."""
+    vm = start(machines, pair)
+    before = Books.of(vm)
+    work = Dirtier(vm, DIRTY_MIB)
+    free = size.free(vm)
+    Move(vm, start(machines, pair, incoming=True))
+    wait_hints(vm, free)
+    vm.qmp.cmd("migrate_cancel")
+    wait_for(lambda: live.status(vm) == "cancelled", scaled(30), "the end of the migration")
+    wait_free(vm, free)
+    work.wait_rounds(1)
+    verify(vm)
+    move = Move(vm, start(machines, pair, incoming=True))
+    wait_hints(vm, free)
+    work.vm = vm = move.finish()
+    wait_free(vm, free)
+    assert_exact(before, Books.of(vm), before.actual)
+    work.finish()
+    verify(vm)
+
+
+def test_failed_then_done(machines):
+    """The target dies in the middle: the guest runs on with all its memory, and moves later."""
+    vm = start(machines, OURS)
+    work = Dirtier(vm, DIRTY_MIB)
+    free = size.free(vm)
+    target = start(machines, OURS, incoming=True)
+    Move(vm, target)
+    wait_hints(vm, free)
+    target.qmp.cmd("quit")
+    target.wait_exit()
+    wait_for(lambda: live.status(vm) == "failed", scaled(30), "the migration to fail")
+    assert live.running(vm)
+    wait_free(vm, free)
+    work.wait_rounds(1)
+    move = Move(vm, start(machines, OURS, incoming=True))
+    wait_hints(vm, free)
+    work.vm = vm = move.finish()
+    wait_free(vm, free)
+    work.finish()
+    verify(vm)
+
+
+def test_guest_needs_its_memory_meanwhile(machines):
+    """A guest that needs what was hinted has it at once, without an OOM kill, and what it writes
+    there arrives."""
+    vm = start(machines, OURS)
+    before = Books.of(vm)
+    free = size.free(vm)
+    move = Move(vm, start(machines, OURS, incoming=True))
+    wait_hints(vm, free)
+    vm.guest.run(f"memtool keep late {free // MIB * 2 // 3} 9 small", scaled(90))
+    assert live.status(vm) == "active", "the migration was over too early to be of use"
+    vm.guest.run("memtool ask late verify", scaled(60))
+    vm = move.finish()
+    vm.guest.run("memtool ask late verify", scaled(60))
+    verify(vm)
+    assert Books.of(vm).kills == before.kills
+    vm.guest.run("memtool ask late quit", scaled(60))
+    wait_free(vm, free)
+
+
+def test_balloon_works_meanwhile(machines):
+    """The target changes while hints go out; both sides' books stay exact."""
+    vm = start(machines, OURS)
+    before = Books.of(vm)
+    work = Dirtier(vm, DIRTY_MIB)
+    free = size.free(vm)
+    move = Move(vm, start(machines, OURS, incoming=True))
+    live.parameters(vm, max_bandwidth=HELD)
+    wait_hints(vm, free)
+    size.ask(vm, before.actual - 96 * MIB)
+    size.wait_actual(vm, lambda now: now < before.actual, "the first page to leave")
+    work.vm = vm = move.finish()
+    size.wait_actual(vm, lambda now: now == before.actual - 96 * MIB, "the target")
+    assert_exact(before, Books.of(vm), before.actual - 96 * MIB)
+    wait_free(vm, free - 96 * MIB)
+    work.finish()
+    verify(vm)
