@@ -39,6 +39,7 @@ struct virtio_device;
  * struct virtio_balloon - a balloon device
  * @vdev: probe-time only
  * @managed: ballooned pages are taken off the guest's MemTotal; probe-time only
+ * @started: from the end of balloon_start() on; probe-time and PM callbacks only
  * @hostcomm: requests to the host
  * @pages: which pages are ballooned
  * @relocate: moves asked for by compaction
@@ -52,6 +53,7 @@ struct virtio_device;
 struct virtio_balloon {
 	struct virtio_device *vdev;
 	bool managed;
+	bool started;
 	struct hostcomm hostcomm;
 	struct balloon_pages pages;
 	struct relocate relocate;
@@ -70,8 +72,12 @@ extern struct virtio_driver virtio_balloon_driver;
 int balloon_probe(struct virtio_device *vdev);
 void balloon_remove(struct virtio_device *vdev);
 void balloon_config_changed(struct virtio_device *vdev);
+int balloon_wake(struct virtio_balloon *vb);
+
+/* life.c */
 int balloon_start(struct virtio_balloon *vb);
 void balloon_stop(struct virtio_balloon *vb);
+void balloon_sleep(struct virtio_balloon *vb);
 
 /* pm.c */
 int balloon_freeze(struct virtio_device *vdev);

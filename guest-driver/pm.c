@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Suspend and hibernation: the balloon is given back before and taken again
- * after, since the reset on the way ends what the host knows of it, and a
- * hibernation image must fit into what the guest has.
+ * Suspend and hibernation.  The balloon stays (resize_sleep.c).
  *
  * Context: the freezable worker is frozen already; the driver core runs these.
  */
@@ -18,7 +16,11 @@
  */
 int balloon_freeze(struct virtio_device *vdev)
 {
-	balloon_stop(vdev->priv);
+	struct virtio_balloon *vb = vdev->priv;
+
+	/* Not so after a failed restore. */
+	if (vb->started)
+		balloon_sleep(vb);
 	return 0;
 }
 
@@ -30,5 +32,5 @@ int balloon_freeze(struct virtio_device *vdev)
  */
 int balloon_restore(struct virtio_device *vdev)
 {
-	return balloon_start(vdev->priv);
+	return balloon_wake(vdev->priv);
 }

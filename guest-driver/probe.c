@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Beginning and end of a device: what is set up in which order, and undone in
- * exactly the reverse one.  balloon_start() and balloon_stop() serve suspend
- * as well.
+ * Beginning and end of a device: what is allocated for it, and freed.
  *
  * Locks: none; the driver core runs these one at a time for each device.
  */
@@ -13,114 +11,6 @@
 #include "debugfs.h"
 #include "device.h"
 
-/* opsq comes after all standard queues (spec/page-ops.md, 2). */
-#define BALLOON_VQ_OPS	VIRTIO_BALLOON_VQ_MAX
-#define BALLOON_NR_VQS	(VIRTIO_BALLOON_VQ_MAX + 1)
-
-/* @vqs: filled in; NULL for queues that were not negotiated. */
-static int balloon_find_vqs(struct virtio_balloon *vb,
-			    struct virtqueue *vqs[BALLOON_NR_VQS])
-{
-	static vq_callback_t *callbacks[BALLOON_NR_VQS] = {
-		[VIRTIO_BALLOON_VQ_INFLATE] = hostcomm_answered,
-		[VIRTIO_BALLOON_VQ_DEFLATE] = hostcomm_answered,
-		[VIRTIO_BALLOON_VQ_STATS] = stats_asked,
-		[VIRTIO_BALLOON_VQ_FREE_PAGE] = hinting_answered,
-		[VIRTIO_BALLOON_VQ_REPORTING] = reporting_answered,
-		[BALLOON_VQ_OPS] = hostcomm_answered,
-	};
-	const char *names[BALLOON_NR_VQS] = {
-		[VIRTIO_BALLOON_VQ_INFLATE] = "inflate",
-		[VIRTIO_BALLOON_VQ_DEFLATE] = "deflate",
-	};
-	int err;
-
-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_STATS_VQ))
-		names[VIRTIO_BALLOON_VQ_STATS] = "stats";
-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT))
-		names[VIRTIO_BALLOON_VQ_FREE_PAGE] = "free_page_vq";
-	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
-		names[VIRTIO_BALLOON_VQ_REPORTING] = "reporting_vq";
-	if (vb->hostcomm.ops == &hostcomm_ext_ops)
-		names[BALLOON_VQ_OPS] = "ops";
-
-	err = compat_find_vqs(vb->vdev, BALLOON_NR_VQS, vqs, callbacks, names);
-	if (err)
-		return err;
-	vb->hostcomm.vqs[HOSTCOMM_VQ_INFLATE] = vqs[VIRTIO_BALLOON_VQ_INFLATE];
-	vb->hostcomm.vqs[HOSTCOMM_VQ_DEFLATE] = vqs[VIRTIO_BALLOON_VQ_DEFLATE];
-	vb->hostcomm.vqs[HOSTCOMM_VQ_OPS] = vqs[BALLOON_VQ_OPS];
-	return 0;
-}
-
-/**
- * balloon_start() - queues up, device ready, everything runs
- * @vb: initialised, or stopped
- *
- * Context: may sleep.  Return: 0 or a negative errno, with nothing started.
- */
-int balloon_start(struct virtio_balloon *vb)
-{
-	struct virtqueue *vqs[BALLOON_NR_VQS] = {};
-	int err;
-
-	err = balloon_find_vqs(vb, vqs);
-	if (err)
-		return err;
-	err = hinting_start(&vb->hinting, vqs[VIRTIO_BALLOON_VQ_FREE_PAGE]);
-	if (err)
-		goto err_vqs;
-	err = oom_start(vb);
-	if (err)
-		goto err_hinting;
-	reporting_tell_poison(&vb->reporting);
-	virtio_device_ready(vb->vdev);
-	vb->relocate.hurry = false;
-	pages_open(&vb->pages);
-	hostcomm_start(&vb->hostcomm);
-	stats_start(&vb->stats, vqs[VIRTIO_BALLOON_VQ_STATS]);
-	reporting_start(&vb->reporting, vqs[VIRTIO_BALLOON_VQ_REPORTING]);
-	resize_start(&vb->resize);
-	/* The configuration may have changed before anybody listened. */
-	hinting_changed(&vb->hinting);
-	return 0;
-
-err_hinting:
-	hinting_quiesce(&vb->hinting);
-	hinting_stop(&vb->hinting);
-err_vqs:
-	vb->vdev->config->del_vqs(vb->vdev);
-	return err;
-}
-
-/**
- * balloon_stop() - give every page back, reset the device, queues down
- * @vb: started
- *
- * The host is told of each page as long as it answers; pages are freed without
- * its knowing only after the reset, which ends its right to them.
- *
- * Context: may sleep; bounded also with a dead device (I6).
- */
-void balloon_stop(struct virtio_balloon *vb)
-{
-	resize_stop(&vb->resize);
-	hinting_quiesce(&vb->hinting);
-	stats_stop(&vb->stats);
-	oom_stop(vb);
-	relocate_hurry(&vb->relocate);
-	pages_close(&vb->pages);
-	relocate_stop(&vb->relocate);
-	resize_give_back(&vb->resize);
-	virtio_reset_device(vb->vdev);
-	reporting_stop(&vb->reporting);
-	hinting_stop(&vb->hinting);
-	hostcomm_stop(&vb->hostcomm);
-	relocate_settle(&vb->relocate);
-	resize_free_rest(&vb->resize);
-	vb->vdev->config->del_vqs(vb->vdev);
-}
-
 static void balloon_free(struct virtio_balloon *vb)
 {
 	oom_exit(vb);
@@ -128,8 +18,14 @@ static void balloon_free(struct virtio_balloon *vb)
 	resize_exit(&vb->resize);
 	relocate_exit(&vb->relocate);
 	hostcomm_exit(&vb->hostcomm);
-	vb->vdev->priv = NULL;
+	if (vb->vdev->priv == vb)
+		vb->vdev->priv = NULL;
 	kfree(vb);
+}
+
+static bool balloon_is_managed(struct virtio_device *vdev)
+{
+	return !virtio_has_feature(vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
 }
 
 static const struct hostcomm_ops *balloon_hostcomm_ops(struct virtio_balloon *vb)
@@ -145,6 +41,16 @@ static const struct hostcomm_ops *balloon_hostcomm_ops(struct virtio_balloon *vb
 	return &hostcomm_ext_ops;
 }
 
+/* Whether the device, reset since, can be spoken to in the same way. */
+static bool balloon_is_alike(struct virtio_balloon *vb)
+{
+	u32 ops_max = vb->hostcomm.ops_max;
+
+	return balloon_hostcomm_ops(vb) == vb->hostcomm.ops &&
+	       vb->hostcomm.ops_max == ops_max &&
+	       vb->managed == balloon_is_managed(vb->vdev);
+}
+
 static int balloon_alloc(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb;
@@ -155,7 +61,7 @@ static int balloon_alloc(struct virtio_device *vdev)
 		return -ENOMEM;
 	vdev->priv = vb;
 	vb->vdev = vdev;
-	vb->managed = !virtio_has_feature(vdev, VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+	vb->managed = balloon_is_managed(vdev);
 	pages_init(&vb->pages);
 	stats_init(&vb->stats, vdev);
 	reporting_init(&vb->reporting, vdev);
@@ -203,6 +109,46 @@ int balloon_probe(struct virtio_device *vdev)
 	return 0;
 }
 
+/* Another device answers than before: the balloon begins anew. */
+static int balloon_renew(struct virtio_balloon *old)
+{
+	struct virtio_device *vdev = old->vdev;
+	int err;
+
+	err = balloon_alloc(vdev);
+	if (err) {
+		vdev->priv = old;
+		return err;
+	}
+	balloon_debugfs_remove(old);
+	balloon_free(old);
+	balloon_debugfs_add(vdev->priv);
+	return balloon_start(vdev->priv);
+}
+
+/**
+ * balloon_wake() - undo balloon_sleep()
+ * @vb: asleep; freed if the device is not the one that it was
+ *
+ * A balloon that no host knows of is of use to nobody: where the device cannot
+ * be used its pages are given back.
+ *
+ * Context: may sleep.  Return: 0 or a negative errno.
+ */
+int balloon_wake(struct virtio_balloon *vb)
+{
+	int err;
+
+	if (balloon_is_alike(vb)) {
+		err = balloon_start(vb);
+		if (err)
+			resize_free_rest(&vb->resize);
+		return err;
+	}
+	resize_free_rest(&vb->resize);
+	return balloon_renew(vb);
+}
+
 /**
  * balloon_remove() - the device or the driver goes
  * @vdev: probed
@@ -212,7 +158,8 @@ void balloon_remove(struct virtio_device *vdev)
 	struct virtio_balloon *vb = vdev->priv;
 
 	balloon_debugfs_remove(vb);
-	balloon_stop(vb);
+	if (vb->started)
+		balloon_stop(vb);
 	balloon_free(vb);
 }
 

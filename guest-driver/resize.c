@@ -163,6 +163,8 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	rq = resize_get_request(rz);
 	if (!rq)
 		return false;
+	if (!list_empty(&rz->untold))
+		return resize_announce(rz, rq);
 
 	step = resize_next(rz);
 	switch (step.action) {

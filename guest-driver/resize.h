@@ -47,6 +47,8 @@ struct virtio_balloon;
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
  * @order: largest block worth asking for; worker only
+ * @untold: chunks of the balloon that a reset made the host forget, counted in
+ *	@inflating; worker, or while it is stopped
  * @grumbled: the log knows that this target is out of reach; worker only
  * @rq: the requests
  */
@@ -70,6 +72,7 @@ struct resize {
 	u32 actual;
 	unsigned long reported;
 	unsigned int order;
+	struct list_head untold;
 	bool grumbled;
 	struct hostcomm_request rq[RESIZE_REQUESTS];
 };
@@ -78,8 +81,11 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb);
 void resize_exit(struct resize *rz);
 void resize_start(struct resize *rz);
 void resize_stop(struct resize *rz);
+void resize_drain(struct resize *rz);
 void resize_give_back(struct resize *rz);
 void resize_free_rest(struct resize *rz);
+void resize_wake(struct resize *rz);
+void resize_keep_untold(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
 
@@ -90,6 +96,8 @@ struct hostcomm_request *resize_get_request(struct resize *rz);
 void resize_kick(struct resize *rz);
 void resize_add_inflating(struct resize *rz, long pages);
 void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
+u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);
+void resize_free_untold(struct resize *rz);
 u32 resize_deflate(struct hostcomm_request *rq, u64 max);
 bool resize_report(struct resize *rz, bool quiet);
 

@@ -54,6 +54,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->stopped = true;
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);
+	INIT_LIST_HEAD(&rz->untold);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
@@ -127,6 +128,17 @@ static bool resize_has_request(void *arg)
 }
 
 /**
+ * resize_drain() - wait for what is on its way
+ * @rz: stopped
+ *
+ * Context: may sleep, RESIZE_FAREWELL at most.
+ */
+void resize_drain(struct resize *rz)
+{
+	hostcomm_drain(&rz->vb->hostcomm, RESIZE_FAREWELL);
+}
+
+/**
  * resize_give_back() - deflate all, as far as the host answers
  * @rz: stopped; the pages are closed
  *
@@ -137,6 +149,7 @@ void resize_give_back(struct resize *rz)
 	struct virtio_balloon *vb = rz->vb;
 	struct hostcomm_request *rq;
 
+	resize_free_untold(rz);
 	if (!hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
 		return;
 	/* What a host refused to give back is not asked for a second time. */

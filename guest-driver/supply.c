@@ -54,6 +54,18 @@ void supply_free(struct list_head *chunks)
 }
 
 /**
+ * supply_discharge() - undo supply_charge()
+ * @vb: the device
+ * @chunks: they
+ *
+ * Context: process; does not sleep.
+ */
+void supply_discharge(struct virtio_balloon *vb, struct list_head *chunks)
+{
+	supply_adjust_managed(vb, chunks, 1);
+}
+
+/**
  * supply_release() - give chunks that left the balloon back to the guest
  * @vb: the device
  * @chunks: from pages_take(), acknowledged by the host; empty on return
@@ -62,7 +74,7 @@ void supply_free(struct list_head *chunks)
  */
 void supply_release(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_adjust_managed(vb, chunks, 1);
+	supply_discharge(vb, chunks);
 	supply_free(chunks);
 }
 

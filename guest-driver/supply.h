@@ -13,6 +13,7 @@ struct virtio_balloon;
 
 void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest);
 void supply_charge(struct virtio_balloon *vb, struct list_head *chunks);
+void supply_discharge(struct virtio_balloon *vb, struct list_head *chunks);
 void supply_release(struct virtio_balloon *vb, struct list_head *chunks);
 void supply_split(struct list_head *chunks, unsigned long pages,
 		  struct list_head *head);

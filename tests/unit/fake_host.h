@@ -23,6 +23,7 @@ struct fake_slot {
  * struct fake_host - the other side of the queues
  * @at_once: answer whatever is posted in the post itself
  * @room: buffers a queue takes before it is full
+ * @no_queues: none can be set up
  * @broken: the queues do not work any more
  * @interrupts: how many are being handled just now
  * @ready: the driver said DRIVER_OK and has not reset the device since
@@ -38,6 +39,7 @@ struct fake_slot {
 struct fake_host {
 	bool at_once;
 	unsigned int room;
+	bool no_queues;
 	bool broken;
 	unsigned int interrupts;
 	bool ready;

@@ -30,6 +30,8 @@ int virtio_find_vqs(struct virtio_device *vdev, unsigned int n, struct virtqueue
 	unsigned int vq;
 
 	(void)desc;
+	if (host.no_queues)
+		return -ENOENT;
 	fake_host_start(vdev);
 	for (unsigned int i = 0; i < n; i++) {
 		if (!names[i])
@@ -128,6 +130,13 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 	rig_oom = NULL;
 	rig_tellings = rig_poison_told = 0;
 	rig_probe();
+}
+
+/* From before the freeze callback to after the restore callback, as the virtio core. */
+void rig_sleeps(bool sleeps)
+{
+	config_told = !sleeps;
+	sim_block(no_config_change, NULL, SIM_FOREVER, "a change of configuration");
 }
 
 void rig_remove(void)

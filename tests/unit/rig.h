@@ -37,6 +37,7 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 void rig_probe(void);
 void rig_remove(void);
 void rig_stop(void);
+void rig_sleeps(bool sleeps);
 
 void rig_target(unsigned long pages);
 unsigned long rig_given(void);

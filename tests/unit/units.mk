@@ -18,7 +18,7 @@ GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o v
 	explore.o $(DRV_OBJS))
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
-	lifecycle schedule orders delays
+	lifecycle sleep schedule orders delays
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := negotiate stats hinting reporting hostcomm_pfn
 UNITS += resize_policy $(MOVABLE) $(QUEUED)

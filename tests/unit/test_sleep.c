@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Suspend with a balloon: it stays, is announced again after the reset, and
+ * nothing of it moves or leaves before; also when the host is silent, the
+ * target or the device is another afterwards, or sleep comes again too soon.
+ */
+#include "rig.h"
+
+#define FAREWELL	(5 * HZ)
+
+static void sleep_with(unsigned long pages)
+{
+	unsigned long before = jiffies;
+
+	rig_sleeps(true);
+	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	assert_in_range(jiffies - before, 0, 2);
+	assert_int_equal(vm_count(VM_BALLOON), pages);
+}
+
+static void wake(void)
+{
+	assert_int_equal(balloon_restore(&rig_vdev), 0);
+	rig = rig_vdev.priv;
+	rig_sleeps(false);
+}
+
+static void awake_with(unsigned long pages)
+{
+	sim_advance(HZ);
+	assert_int_equal(pages_size(&rig->pages), pages);
+	assert_int_equal(vm_count(VM_BALLOON), pages);
+	assert_int_equal(rig_given(), pages);
+	rig_check_quiet();
+}
+
+static void move_one(void)
+{
+	LIST_HEAD(isolated);
+
+	rig_break_blocks();
+	assert_true(vm_isolate(rig_listed(0), MIGRATE_ASYNC, &isolated));
+	assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 1);
+	sim_advance(2);
+	rig_check_quiet();
+}
+
+static void test_the_balloon_stays(void **state)
+{
+	unsigned int deflates;
+
+	for (int i = 0; i < 3; i++) {
+		rig_inflate(3000);
+		if (i)
+			rig_settle_blocks();
+		if (i == 2)
+			rig_break_blocks();
+		deflates = host.posts[HOSTCOMM_DEFLATE];
+		sleep_with(3000);
+		wake();
+		awake_with(3000);
+		assert_int_equal(host.posts[HOSTCOMM_DEFLATE], deflates);
+		move_one();
+	}
+}
+
+static void test_nothing_is_isolated_before_it_is_told(void **state)
+{
+	LIST_HEAD(isolated);
+	struct page *page;
+
+	rig_inflate(3000);
+	rig_settle_blocks();
+	rig_break_blocks();
+	page = rig_listed(0);
+	sleep_with(3000);
+	assert_false(vm_isolate(page, MIGRATE_SYNC, &isolated));
+	host.at_once = false;
+	wake();
+	sim_settle();
+	assert_false(vm_isolate(page, MIGRATE_SYNC, &isolated));
+	fake_host_answer_all();
+	host.at_once = true;
+	awake_with(3000);
+}
+
+static void test_the_target_changed_meanwhile(void **state)
+{
+	static const unsigned long targets[] = { 1000, 4500, 0, 2000 };
+
+	rig_inflate(3000);
+	for (unsigned int i = 0; i < ARRAY_SIZE(targets); i++) {
+		sleep_with(pages_size(&rig->pages));
+		rig_target(targets[i]);
+		wake();
+		awake_with(targets[i]);
+	}
+}
+
+/* Announced in part, all of it or nothing when it is time to sleep again. */
+static void test_asleep_again_at_once(void **state)
+{
+	for (unsigned int answers = 0; answers < 4; answers++) {
+		rig_inflate(5000);
+		rig_settle_blocks();
+		sleep_with(5000);
+		host.at_once = false;
+		wake();
+		sim_settle();
+		for (unsigned int i = 0; i < answers; i++)
+			if (fake_host_answer(HOSTCOMM_VQ_INFLATE, 1) ||
+			    fake_host_answer(HOSTCOMM_VQ_OPS, 1))
+				sim_settle();
+		rig_sleeps(true);
+		assert_int_equal(balloon_freeze(&rig_vdev), 0);
+		host.at_once = true;
+		wake();
+		awake_with(5000);
+		move_one();
+	}
+}
+
+static void test_removed_before_all_was_told(void **state)
+{
+	unsigned long before;
+
+	rig_inflate(5000);
+	sleep_with(5000);
+	host.at_once = false;
+	wake();
+	sim_settle();
+	before = jiffies;
+	rig_remove();
+	assert_in_range(jiffies - before, 0, 2 * FAREWELL + HZ);
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
+static void test_a_silent_host(void **state)
+{
+	unsigned long before;
+
+	rig_inflate(3000);
+	host.at_once = false;
+	rig_target(4000);
+	sim_settle();
+	before = jiffies;
+	rig_sleeps(true);
+	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	assert_in_range(jiffies - before, FAREWELL, FAREWELL + HZ);
+	assert_int_equal(vm_count(VM_BALLOON), 3000);
+	host.at_once = true;
+	wake();
+	awake_with(4000);
+}
+
+/* A hibernated guest may wake up on another host. */
+static void test_another_device(void **state)
+{
+	static const u64 features[] = {
+		1ULL << VIRTIO_BALLOON_F_PAGE_OPS, 0,
+		1ULL << VIRTIO_BALLOON_F_PAGE_OPS | 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM, 0,
+	};
+
+	rig_inflate(3000);
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+		sleep_with(3000);
+		rig_vdev.features = features[i];
+		wake();
+		awake_with(3000);
+		move_one();
+	}
+}
+
+/* No queues, no memory: the guest has its pages back, and removal is harmless. */
+static void test_no_device(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		rig_inflate(3000);
+		sleep_with(3000);
+		host.no_queues = !i;
+		if (i) {
+			rig_vdev.features ^= 1ULL << VIRTIO_BALLOON_F_PAGE_OPS;
+			sim_allocs_left = 0;
+		}
+		assert_true(balloon_restore(&rig_vdev) < 0);
+		sim_allocs_left = -1;
+		host.no_queues = false;
+		assert_int_equal(vm_count(VM_BALLOON), 0);
+		assert_int_equal(balloon_freeze(&rig_vdev), 0);
+		rig_remove();
+		rig_probe();
+		sim_advance(HZ);
+	}
+	rig_inflate(100);
+}
+
+#define both(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close), \
+	{ #test " (page ops)", test, rig_open_ops, rig_close, NULL }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		both(test_the_balloon_stays),
+		both(test_nothing_is_isolated_before_it_is_told),
+		both(test_the_target_changed_meanwhile),
+		both(test_asleep_again_at_once),
+		both(test_removed_before_all_was_told),
+		both(test_a_silent_host),
+		both(test_another_device),
+		both(test_no_device),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Suspend to disk with an inflated balloon: its pages are not written, and the kernel that wakes
+up in another QEMU, whose balloon device is empty, goes for that one's target."""
+
+from vmlab import dmesg
+from vmlab.errors import LabError
+from vmlab.paths import Paths
+from vmlab.waits import wait_for
+
+from vmtest import frames, size
+from vmtest.env import MIB, scaled
+from vmtest.pool import PatientVM
+from vmtest.size import Books
+
+MEMORY_MIB = 896
+GIVEN = 400 * MIB
+DATA_MIB = 100
+BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+def machine(disk):
+    args = ("-drive", f"file={disk},format=raw,if=virtio")
+    return PatientVM(Paths.load(), memory_mib=MEMORY_MIB, modules=("virtio_blk",), qemu_args=args)
+
+
+def is_kernel(vm, boot):
+    """Whether that kernel runs; while memory is being exchanged nobody answers."""
+    try:
+        return vm.guest.read(BOOT) == boot
+    except LabError:
+        return False
+
+
+def test_hibernate(tmp_path):
+    disk = tmp_path / "swap"
+    with open(disk, "wb") as file:
+        file.truncate(1024 * MIB)
+    with machine(disk) as vm:
+        vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
+        vm.guest.run(f"memtool keep data {DATA_MIB} 4", scaled(60))
+        boot, full = vm.guest.read(BOOT), Books.of(vm)
+        size.resize(vm, size.full(vm) - GIVEN)
+        vm.guest.start("echo shutdown >/sys/power/disk && echo disk >/sys/power/state")
+        wait_for(lambda: not vm.alive(), scaled(120), "the guest to write its memory and end")
+        complaints = dmesg.find(vm.console_text())
+        assert not complaints, complaints
+    written = disk.stat().st_blocks * 512
+    assert DATA_MIB * MIB < written < GIVEN, f"{written >> 20} MiB were written"
+
+    with machine(disk) as vm:
+        vm.guest.start("echo $(cat /sys/class/block/vda/dev) >/sys/power/resume")
+        wait_for(lambda: is_kernel(vm, boot), scaled(120), "the kernel that was put to sleep")
+        vm.guest.run("memtool ask data verify", scaled(60))
+        # this QEMU's user has asked for nothing
+        size.wait_actual(vm, lambda now: now == size.full(vm), "an empty balloon")
+        wait_for(lambda: Books.of(vm).total == full.total, scaled(30), "all of MemTotal")
+        size.resize(vm, size.full(vm) - GIVEN)
+        assert not frames.backed_though_ballooned(vm)
+        size.resize(vm, size.full(vm))
+        vm.guest.run("memtool ask data verify", scaled(60))
+        complaints = dmesg.find(vm.console_text() + vm.guest.dmesg())
+        assert not complaints, complaints

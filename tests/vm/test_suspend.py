@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Suspend to RAM with an inflated balloon: it stays as it was, and the host knows it after."""
+
+from vmlab.waits import wait_for
+
+from vmtest import frames, size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import OURS, every_pair
+from vmtest.size import Books
+from vmtest.trace import traced
+
+# A guest of its own for each test: with QEMU's ACPI a second sleep ends as soon as it begins.
+WHOLE_MIB, HALF_WAY_MIB = 832, 848
+GIVEN = 400 * MIB
+
+
+def slept(vm):
+    return vm.qmp.cmd("query-status")["status"] == "suspended"
+
+
+def sleep_and_wake(vm):
+    """One S3; the guest's processor is reset on the way, and with it the device."""
+    sleeping = vm.guest.start("echo mem >/sys/power/state")
+    wait_for(lambda: slept(vm), scaled(30), "the guest to sleep")
+    resident = vm.ram().rss_bytes()
+    vm.qmp.cmd("system_wakeup")
+    assert sleeping.wait(scaled(60)).status == 0
+    return resident
+
+
+@every_pair
+def test_suspend_to_ram(lend, pair):
+    """Size, MemTotal, what the host backs and the guest's data are the same after as before;
+    with our pair no page leaves the balloon on the way, though the device forgot them all."""
+    vm = lend(memory_mib=WHOLE_MIB, **pair.options)
+    vm.guest.run("memtool keep data 100 4", scaled(60))
+    small = size.full(vm) - GIVEN
+    size.resize(vm, small)
+    before, resident = Books.of(vm), vm.ram().rss_bytes()
+    events = ("ballonet_deflate", "ballonet_inflate") if pair == OURS else ("virtio_notify",)
+    with traced(vm, *events) as seen:
+        asleep = sleep_and_wake(vm)
+        size.wait_actual(vm, lambda now: now == small, f"{small} bytes again")
+        vm.guest.run("memtool ask data verify", scaled(60))
+    if pair == OURS:
+        assert not seen.count("ballonet_deflate"), "a page left the balloon"
+        assert seen.count("ballonet_inflate"), "the device was not told again"
+    after = Books.of(vm)
+    assert after.total == before.total and after.kills == before.kills
+    assert asleep <= resident + 32 * MIB, f"asleep it costs {asleep >> 20} MiB"
+    assert not frames.backed_though_ballooned(vm)
+    size.resize(vm, size.full(vm))
+    vm.guest.run("memtool ask data verify", scaled(60))
+
+
+@every_pair
+def test_suspend_half_way(lend, pair):
+    """Asked for less and put to sleep at once: it gets there after."""
+    vm = lend(memory_mib=HALF_WAY_MIB, **pair.options)
+    small = size.full(vm) - GIVEN
+    size.ask(vm, small)
+    sleep_and_wake(vm)
+    size.wait_actual(vm, lambda now: now == small, f"{small} bytes")
+    assert not frames.backed_though_ballooned(vm)
+    size.resize(vm, size.full(vm))
