@@ -23,6 +23,7 @@
 #include "reporting.h"
 #include "role.h"
 #include "stats.h"
+#include "target.h"
 #include "virtio_balloon.h"
 
 #define TYPE_BALLONET "virtio-balloon-device"
@@ -61,6 +62,7 @@ struct Ballonet {
     uint32_t poison_val;
     uint32_t told;     /* the size that the host's user knows */
     QEMUTimer *settle; /* until a legacy driver has written all of actual */
+    BalloonTarget target;
 
     bool stopped; /* since the VM ran last, or never did */
 

@@ -122,15 +122,18 @@ static void tell_size(void *opaque)
 void balloon_config_init(Ballonet *s)
 {
     s->settle = timer_new_ms(QEMU_CLOCK_REALTIME, tell_size, s);
+    balloon_target_init(s);
 }
 
 void balloon_config_loaded(Ballonet *s)
 {
     s->told = s->actual;
+    balloon_target_watch(s);
 }
 
 void balloon_config_fini(Ballonet *s)
 {
+    balloon_target_fini(s);
     timer_free(s->settle);
 }
 
@@ -146,6 +149,9 @@ void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
                         ? le32_to_cpu(config.poison_val)
                         : 0;
     trace_virtio_balloon_set_config(s->actual, before);
+    if (s->actual != before) {
+        balloon_target_watch(s);
+    }
     if (virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1)) {
         tell_size(s);
     } else {
@@ -170,6 +176,7 @@ void balloon_config_target(void *opaque, ram_addr_t target)
     target = MIN(target, ram);
     if (target) {
         s->num_pages = MIN((ram - target) >> VIRTIO_BALLOON_PFN_SHIFT, UINT32_MAX);
+        balloon_target_watch(s);
         virtio_notify_config(VIRTIO_DEVICE(s));
     }
     trace_virtio_balloon_to_target(target, s->num_pages);

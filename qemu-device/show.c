@@ -14,6 +14,7 @@
  * withheld-pages   those of them whose memory waits for the end of an inhibition,
  *                  or that the host failed to take
  * inhibited        whether memory cannot be given back at this moment
+ * target-unreached whether the guest stands still short of its target (target.h)
  * page-ops-negotiated  whether the guest's driver uses page ops
  * ops-*            operations done by kind, buffers refused by status
  * The counters are described in balloon.h.
@@ -23,7 +24,7 @@ const char *const balloon_show_names[] = {
     "repeated-pfns",   "stray-pfns",      "rejected-buffers", "discards",
     "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
     "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
-    "ops-wrong-state", "ops-inhibited", "closed-buffers", NULL,
+    "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached", NULL,
 };
 
 static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
@@ -48,6 +49,11 @@ static bool get_inhibited(Object *obj, Error **errp)
 static bool get_negotiated(Object *obj, Error **errp)
 {
     return balloon_ops_queue(BALLONET(obj)) != NULL;
+}
+
+static bool get_unreached(Object *obj, Error **errp)
+{
+    return BALLONET(obj)->target.unreached;
 }
 
 void balloon_show_init(Ballonet *s)
@@ -79,6 +85,7 @@ void balloon_show_init(Ballonet *s)
     object_property_add(obj, "withheld-pages", "uint64", get_withheld, NULL, NULL, NULL);
     object_property_add_bool(obj, "inhibited", get_inhibited, NULL);
     object_property_add_bool(obj, "page-ops-negotiated", get_negotiated, NULL);
+    object_property_add_bool(obj, "target-unreached", get_unreached, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(counter); i++) {
         object_property_add_uint64_ptr(obj, counter[i].name, counter[i].value, OBJ_PROP_FLAG_READ);
     }

@@ -37,7 +37,8 @@ PLAY = 64 * MIB  # memory to balloon
 SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repeated-pfns",
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
          "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
-         "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers")
+         "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers",
+         "target-unreached")
 
 
 class Balloon:

@@ -9,6 +9,7 @@ from balloon import (F_DEFLATE_ON_OOM, F_FREE_PAGE_HINT, F_MUST_TELL_HOST, F_PAG
 from machine import QemuGone, QmpError
 
 RAM = 512 * MIB
+SECOND = 10 ** 9
 
 
 @pytest.mark.parametrize("options, on", [
@@ -163,6 +164,33 @@ def test_actual_and_its_event(boot_both, interface):
     b.m.step_clock(2 * 10 ** 9)
     b.io.config_write(4, 1001)
     assert b.m.event("BALLOON_CHANGE") == {"actual": RAM - 1001 * PAGE}
+
+
+def test_a_target_that_is_not_reached(boot):
+    """Said after ten seconds without a step, in the guest's time, and until the next one."""
+    b = boot()
+    b.m.step_clock(60 * SECOND)
+    assert not b.shown("target-unreached")
+    b.m.qmp("balloon", value=RAM - 100 * PAGE)
+    b.m.step_clock(9 * SECOND)
+    assert not b.shown("target-unreached")
+    b.io.config_write(4, 50)
+    b.m.step_clock(9 * SECOND)
+    assert not b.shown("target-unreached")
+    b.m.step_clock(2 * SECOND)
+    assert b.shown("target-unreached")
+    b.io.config_write(4, 50)  # no step
+    assert b.shown("target-unreached")
+    b.io.config_write(4, 99)
+    assert not b.shown("target-unreached")
+    b.m.step_clock(11 * SECOND)
+    assert b.shown("target-unreached")
+    b.m.qmp("balloon", value=RAM - 99 * PAGE)
+    b.m.step_clock(60 * SECOND)
+    assert not b.shown("target-unreached")
+    b.m.qmp("balloon", value=RAM)
+    b.m.step_clock(11 * SECOND)
+    assert b.shown("target-unreached")
 
 
 def test_actual_of_a_legacy_driver_byte_by_byte(boot):
