@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 GUEST = os.environ.get("GUEST") or "6.1"
 DEBUG = GUEST.endswith("-debug")
-SLOW = 6 if DEBUG else 1
+SLOW = (6 if DEBUG else 1) * float(os.environ.get("PATIENCE") or 1)
 MIB = 1 << 20
 PAGE = 4096
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Memory that is not one plain piece: prefilled, in a file, plugged in later, in two NUMA nodes.
+Shrinking takes from it exactly and the host gets it back; growing is exact."""
+
+import pytest
+
+from vmtest import size
+from vmtest.banks import Bank, memfd, plug_dimm, wait_total
+from vmtest.env import MIB, scaled
+from vmtest.fragmented import check_data
+from vmtest.pairs import ALL
+from vmtest.pool import EXTRA_MIB
+from vmtest.size import Books, assert_exact
+
+GIVEN = 256 * MIB
+# What a guest at rest may touch anew while it is looked at.
+STIR = 8 * MIB
+ONLINE = "memhp_default_state=online_movable"
+ROOM = ("-m", "slots=4,maxmem=4G")
+our_pair = pytest.mark.parametrize("pair", ALL[:1])
+
+
+def give(vm, size_):
+    """Books before and after; the guest has exactly that much less then."""
+    before = Books.of(vm)
+    target = before.actual - size_
+    size.resize(vm, target)
+    assert_exact(before, Books.of(vm), target)
+    return before
+
+
+def take_back(vm, before):
+    """The guest is again what it was, by every count."""
+    size.resize(vm, before.actual)
+    assert_exact(before, Books.of(vm), before.actual)
+
+
+@our_pair
+def test_prealloc(lend, pair):
+    """Memory that QEMU filled at its start comes back to the host although no guest touched it."""
+    mib = 512 + EXTRA_MIB
+    vm = lend(
+        machine="q35,memory-backend=ram0",
+        qemu_args=("-object", f"memory-backend-ram,id=ram0,size={mib}M,prealloc=on"),
+        **pair.options,
+    )
+    full = vm.ram().rss_bytes()
+    assert full >= size.full(vm), "QEMU did not prefill the memory: the test proves nothing"
+    before = give(vm, GIVEN)
+    gone = full - vm.ram().rss_bytes()
+    assert GIVEN - STIR <= gone, f"of {GIVEN} bytes the host got {gone} back"
+    take_back(vm, before)
+    vm.guest.run("memtool touch free-60", scaled(60))
+    assert vm.ram().rss_bytes() > full - 100 * MIB
+
+
+@our_pair
+def test_shared_file(lend, pair, tmp_path):
+    """Memory in a file of the host's disk that others map too (as vhost-user wants it): the file
+    loses the blocks; data in what is left stays."""
+    mib = 512 + EXTRA_MIB
+    file = tmp_path / "ram"
+    backend = f"memory-backend-file,id=ram0,size={mib}M,share=on,mem-path={file}"
+    vm = lend(
+        fresh=True,
+        machine="q35,memory-backend=ram0",
+        qemu_args=("-object", backend),
+        **pair.options,
+    )
+    vm.loan.allow.append("$never")  # must end before its file is gone
+    vm.guest.run("memtool keep data 64 2")
+    vm.guest.run("memtool touch free-60", scaled(60))
+    held = file.stat().st_blocks * 512
+    assert held > size.full(vm) - 100 * MIB
+    before = give(vm, GIVEN)
+    gone = held - file.stat().st_blocks * 512
+    assert gone > GIVEN - 100 * MIB, f"the file lost {gone} bytes"
+    check_data(vm)
+    take_back(vm, before)
+    vm.guest.run("memtool touch free-60", scaled(60))
+    assert file.stat().st_blocks * 512 > size.full(vm) - 100 * MIB
+
+
+@our_pair
+def test_plugged_later(lend, pair):
+    """A DIMM plugged into a guest with an inflated balloon leaves that as it is; the balloon then
+    takes from the DIMM too and the host gets those pages back; the DIMM can go again, whatever of
+    the balloon lies in it."""
+    vm = lend(fresh=True, kernel_args=ONLINE, qemu_args=ROOM, **pair.options)
+    at_start = Books.of(vm)
+    give(vm, 128 * MIB)
+    bank = plug_dimm(vm, "late", 512)
+    small = Books.of(vm)
+    assert small.actual == at_start.actual - 128 * MIB + bank.size
+    assert small.inflated - small.deflated == 128 * MIB // 4096, "plugging changed the balloon"
+
+    vm.guest.run("memtool keep data 64 8")
+    vm.guest.run("memtool touch free-60", scaled(60))
+    held = bank.held(vm)
+    before = give(vm, 512 * MIB)
+    inside = bank.ballooned(vm).count(1) * 4096
+    assert inside > 128 * MIB, f"only {inside} bytes of the balloon are in the DIMM"
+    assert not bank.backed_though_ballooned(vm)
+    assert bank.held(vm) <= bank.size - inside
+    assert held - bank.held(vm) > inside - 100 * MIB, "the host got too little of the DIMM back"
+    vm.guest.run("memtool ask data verify", scaled(60))
+    take_back(vm, before)
+    check_data(vm)
+
+    vm.guest.run("memtool touch free-60", scaled(60))
+    give(vm, 128 * MIB)
+    vm.qmp.cmd("device_del", id="dimm-late")
+    vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == "dimm-late")
+    now = Books.of(vm)
+    assert now.actual == at_start.actual - 256 * MIB
+    size.resize(vm, at_start.actual)
+    wait_total(vm, at_start.total)
+
+
+@our_pair
+def test_two_numa_nodes(lend, pair):
+    """Of a guest with two nodes of memory the balloon takes from both and both backends shrink."""
+    mib = {"node0": 448 + EXTRA_MIB, "node1": 464}
+    banks = [
+        Bank("node0", 0, mib["node0"] * MIB),
+        Bank("node1", mib["node0"] * MIB, mib["node1"] * MIB),
+    ]
+    args = []
+    for number, (name, size_) in enumerate(mib.items()):
+        args += ["-object", memfd(name, size_)]
+        args += ["-numa", f"node,nodeid={number},cpus={number},memdev={name}"]
+    vm = lend(memory_mib=sum(mib.values()) - EXTRA_MIB, qemu_args=tuple(args), **pair.options)
+    nodes = vm.guest.run("ls -d /sys/devices/system/node/node[0-9]*").output.split()
+    assert len(nodes) == 2, f"the guest sees {nodes}"
+    vm.guest.run("memtool keep data 64 8")
+    vm.guest.run("memtool touch free-60", scaled(60))
+    held = [bank.held(vm) for bank in banks]
+    # more than one node has
+    before = give(vm, 544 * MIB)
+    inside = [bank.ballooned(vm).count(1) * 4096 for bank in banks]
+    assert sum(inside) == 544 * MIB
+    for bank, was, gave in zip(banks, held, inside):
+        assert gave > 48 * MIB, f"{bank.name} gave {gave} bytes only"
+        assert not bank.backed_though_ballooned(vm)
+        assert was - bank.held(vm) > gave - 64 * MIB, f"the host got too little of {bank.name}"
+    check_data(vm)
+    take_back(vm, before)
+    vm.guest.run("memtool touch free-60", scaled(60))
