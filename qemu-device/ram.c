@@ -125,7 +125,7 @@ BalloonZone *balloon_ram_zone_by_name(BalloonZones *zs, const char *name)
     MemoryRegion *mr =
         rb ? memory_region_from_host(qemu_ram_get_host_addr(rb), &offset) : NULL;
 
-    if (!mr || balloon_span_no_memory(mr) || memory_region_has_ram_discard_manager(mr)) {
+    if (!mr || balloon_span_no_memory(mr)) {
         return NULL;
     }
     return balloon_zone_of(zs, rb);

@@ -38,7 +38,9 @@ const char *balloon_span_no_memory(MemoryRegion *mr)
 
 /*
  * Why @s cannot be ballooned; NULL: it can.  What a RamDiscardManager rules
- * (virtio-mem) has an owner that would not learn of it.
+ * (virtio-mem) can: the guest keeps its free memory there too, it stays plugged
+ * whether populated or not, and where somebody has pinned it, which he may
+ * through such a manager only, discards are inhibited as a whole.
  */
 static const char *not_ours(const MemoryRegionSection *s)
 {
@@ -52,9 +54,6 @@ static const char *not_ours(const MemoryRegionSection *s)
     }
     if (s->nonvolatile) {
         return "persistent memory";
-    }
-    if (memory_region_has_ram_discard_manager(s->mr)) {
-        return "memory with a manager of its own";
     }
     if (!QEMU_IS_ALIGNED(s->offset_within_region - s->offset_within_address_space,
                          VIRTIO_BALLOON_PFN_SIZE)) {

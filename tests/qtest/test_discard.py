@@ -211,5 +211,19 @@ def test_high_memory_above_4_gib(boot):
     assert b.shown("balloon-pages") == 256
 
 
+def test_memory_of_virtio_mem(boot_both):
+    """The guest's allocator hands it out like any other: it comes back like any other."""
+    b = boot_both("-object", "memory-backend-ram,id=more,size=64M",
+                  "-device", "virtio-mem-pci,id=vm0,memdev=more,addr=0x9",
+                  memory="512M,slots=1,maxmem=2G", options="")
+    gpa = b.m.qmp("qom-get", path="/machine/peripheral/vm0", property="memaddr")
+    b.m.fill(gpa, 2 * MIB)
+    b.inflate(gpa + MIB, 256)
+    assert b.m.backed(gpa, 512) == 256
+    b.deflate(gpa + MIB, 256)
+    b.m.fill(gpa + MIB, MIB)
+    assert b.m.backed(gpa, 512) == 512
+
+
 def test_spec_numbers_are_read():
     assert balloon.F_REPORTING == 5 and balloon.SPEC["VIRTIO_BALLOON_S_NR"] == 16
