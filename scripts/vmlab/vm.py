@@ -46,6 +46,7 @@ class VM:
         memory_mib=1024,
         vcpus=2,
         balloon="virtio-balloon-pci",
+        port=None,
         backing="anon",
         machine="q35",
         cpu=None,
@@ -58,6 +59,7 @@ class VM:
     ):
         """qemu: "ours", "stock" or a path. driver: "ours", "stock" or None.
         balloon: the -device text without its id; None for no device.
+        port: id of a PCIe root port that its text may name as its bus.
         reboot: let the guest reset the machine instead of ending QEMU.
         incoming: a migration URI; then nothing is booted."""
         self.paths = paths
@@ -146,6 +148,8 @@ class VM:
         args += ["-mon", "chardev=qmp,mode=control"]
         args += ["-kernel", self.paths.kernel, "-initrd", archive]
         args += ["-append", f"{KERNEL_ARGS} {o['kernel_args']}".strip()]
+        if o["port"]:
+            args += ["-device", f"pcie-root-port,id={o['port']},chassis=1"]
         if o["balloon"]:
             args += ["-device", f"{o['balloon']},id={BALLOON_ID}"]
         if not o["reboot"]:
