@@ -75,7 +75,8 @@ def floors(records):
                 f"floor of 4.5 GiB, {words}: {number(rows.floor_of(records, scene))} s"
                 f" (guest alone {spread(guest)} s, of processor time"
                 f" {spread(records.stat(scene, 'ours', 'floor', 'vcpu_ms_per_gib'))} ms/GiB;"
-                f" one madvise {spread(host)} s)"
+                f" one madvise {spread(host)} s,"
+                f" one after the other {number(guest.median + host.median)} s)"
             )
     return found
 

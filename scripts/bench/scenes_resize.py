@@ -82,18 +82,26 @@ def device(bench, pair, note):
 
 
 def stalled(bench, pair, note):
-    """The worst answer during a shrink; beside it, in a guest that computes as hard
-    for as long, and how long the device itself held QEMU at most."""
+    """The worst answer during a shrink, first with all of QEMU but the vCPUs ahead of the
+    machine's other threads, then without; beside it, in a guest that computes as hard for
+    as long, and how long the device itself held QEMU at most."""
     with lab.guest(bench, pair, GUEST_MIB, lab.NO_ZEROING) as vm:
+        lab.touch(bench, vm)
+        with stall.ahead(vm, cpu.vcpu_threads(vm)):
+            with stall.Probe(vm.stall_path, ahead=True) as held_up, counts.slices(vm) as held:
+                _shrink(bench, vm, AWAY_MIB, calm=True)
+        _grow(vm)
         lab.touch(bench, vm)
         with stall.Probe(vm.stall_path) as busy:
             vm.guest.run(COMPUTE, lab.TIMEOUT_S)
-        with stall.Probe(vm.stall_path) as probe, counts.slices(vm) as held:
+        with stall.Probe(vm.stall_path) as probe:
             _shrink(bench, vm, AWAY_MIB, calm=True)
-        if not (probe.result and busy.result):
+        found = {"": held_up, "plain_": probe, "noise_": busy}
+        if not all(probe.result for probe in found.values()):
             raise LabError("the second monitor gave no answer")
-        note("stall", {**probe.result, "noise_worst_ms": busy.result["worst_ms"],
-                       "noise_p999_ms": busy.result["p999_ms"], "slice_ms": held.worst_ms})
+        values = {f"{kind}{key}": value for kind, probe in found.items()
+                  for key, value in probe.result.items()}
+        note("stall", {**values, "slice_ms": held.worst_ms})
 
 
 def small(bench, pair, note):
