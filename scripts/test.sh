@@ -72,12 +72,15 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) run make -s -C "$ROOT/tests/unit" check ;;
 	qtest) pytest_run tests/qtest ;;
-	vm) pytest_run tests/vm -m 'not interop and not qemu10' ;;
-	interop) pytest_run tests/vm -m 'interop and not qemu10' ;;
+	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow' ;;
+	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow' ;;
 	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
 	migration) pytest_run tests/vm -m qemu10 ;;
 	qemu) run bash "$ROOT/scripts/qemu-tests.sh" ;;
-	long) STRESS_SECONDS=${STRESS_SECONDS:-1800} pytest_run tests/vm -m 'long or qemu10' ;;
+	long)
+		STRESS_SECONDS=${STRESS_SECONDS:-1800} \
+			pytest_run tests/vm -m 'long or qemu10 or slow'
+		;;
 	*) die "test.sh: unknown kind $1" ;;
 	esac
 }

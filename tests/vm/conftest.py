@@ -13,6 +13,17 @@ from vmtest import env  # first: it makes vmlab importable
 from vmtest.pool import Pool
 
 
+def pytest_addoption(parser):
+    parser.addoption("--stock-pair", action="store_true", help="also on Debian's pair alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--stock-pair"):
+        left_out = [item for item in items if item.get_closest_marker("stockpair")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "interop: one of our halves with Debian's other half")
     if os.geteuid() != 0:

@@ -2,7 +2,8 @@
 """Which driver meets which device: ours together, and each with Debian's half.
 
 A test that takes the argument `pair` runs once for each; the mixed ones bear
-the mark `interop` and are a tier of their own.
+the mark `interop` and are a tier of their own. It also runs for Debian's pair, to
+compare with, when `make matrix` asks: those bear the mark `stockpair`.
 """
 
 from dataclasses import dataclass
@@ -41,8 +42,17 @@ ALL = [
     _param(OUR_DEVICE, "our-device", pytest.mark.interop),
 ]
 ALL_AND_STOCK = [*ALL, _param(STOCK, "stock", pytest.mark.interop)]
-every_pair = pytest.mark.parametrize("pair", ALL)
+EVERY = [*ALL, _param(STOCK, "stock", pytest.mark.stockpair)]
+every_pair = pytest.mark.parametrize("pair", EVERY)
 OUR_DRIVERS = ALL[:2]
 every_device = pytest.mark.parametrize("pair", OUR_DRIVERS)
 OUR_DEVICES = [ALL[0], ALL[2]]
 every_driver = pytest.mark.parametrize("pair", OUR_DEVICES)
+
+
+def first_often(params):
+    """For parametrize: the first of these pairs in each run, the others where time does not
+    matter (the mark `slow`)."""
+    first, *others = params
+    slow = [pytest.param(*p.values, id=p.id, marks=[*p.marks, pytest.mark.slow]) for p in others]
+    return pytest.mark.parametrize("pair", [first, *slow])
