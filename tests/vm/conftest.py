@@ -10,7 +10,10 @@ import os
 import pytest
 
 from vmtest import env  # first: it makes vmlab importable
-from vmtest.pool import Pool
+from vmtest.pool import EXTRA_MIB, Pool
+
+from vmlab.errors import LabError
+from vmlab.hostmem import HugePages
 
 
 def pytest_addoption(parser):
@@ -73,3 +76,24 @@ def lend(pool, request):
         pool.take_back(loan, keep=not failed and not found)
     if complaints:
         pytest.fail("the guest's kernel complains: " + "; ".join(complaints[:5]), pytrace=False)
+
+
+@pytest.fixture
+def huge_guest(lend):
+    """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
+    held = []
+
+    def start(pair, mib=512):
+        reserve = HugePages((mib + EXTRA_MIB) // 2)
+        try:
+            reserve.__enter__()
+        except LabError as error:
+            pytest.skip(str(error))
+        held.append(reserve)
+        vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
+        vm.loan.allow.append("$never")  # must end before its pages are returned
+        return vm
+
+    yield start
+    for reserve in held:
+        reserve.__exit__()

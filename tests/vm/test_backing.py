@@ -3,14 +3,10 @@
 
 import pytest
 
-from vmlab.errors import LabError
-from vmlab.hostmem import HugePages
-
 from vmtest import frames, size
 from vmtest.env import DEBUG, MIB, scaled
 from vmtest.fragmented import check_data, compact, scatter
 from vmtest.pairs import OURS, every_driver, every_pair
-from vmtest.pool import EXTRA_MIB
 from vmtest.size import Books, assert_exact
 
 GIVEN = 256 * MIB
@@ -38,27 +34,6 @@ def test_shared_memfd(lend, pair):
     vm.guest.run("memtool touch free-100", scaled(60))
     assert vm.ram().backing_bytes() > size.full(vm) - 150 * MIB
     assert_exact(before, Books.of(vm), size.full(vm))
-
-
-@pytest.fixture
-def huge_guest(lend):
-    """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
-    held = []
-
-    def start(pair, mib=512):
-        reserve = HugePages((mib + EXTRA_MIB) // 2)
-        try:
-            reserve.__enter__()
-        except LabError as error:
-            pytest.skip(str(error))
-        held.append(reserve)
-        vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
-        vm.loan.allow.append("$never")  # must end before its pages are returned
-        return vm
-
-    yield start
-    for reserve in held:
-        reserve.__exit__()
 
 
 @every_driver

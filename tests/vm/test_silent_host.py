@@ -8,46 +8,13 @@ from vmlab.waits import wait_for
 from vmtest import leaks, size
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
-from vmtest.pairs import STOCK, every_device
+from vmtest.pairs import OUR_DRIVERS, STOCK, every_device, first_often
+from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
 
 GIVEN = 1024 * MIB
 # Zeroing, Debian's default, lets an inflate last long enough to be caught half way.
 LARGE = {"memory_mib": 1536, "kernel_args": "init_on_alloc=1"}
-
-
-class Silence:
-    """Call it to take bus mastering from the device: QEMU reads none of its queues any more, while
-    its registers still answer and the guest lives on. Prepared first, so that it acts at once."""
-
-    def __init__(self, vm):
-        find = "readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*"
-        config = vm.guest.run(f"dirname $({find})").output.strip() + "/config"
-        command = int(vm.guest.run(f"hexdump -s 4 -n 1 -e '\"%u\"' {config}").output)
-        put = f"dd of={config} bs=1 seek=4 conv=notrunc 2>/dev/null"
-        self._mute = f"printf '\\{command & ~4:03o}' | {put}"
-        self._undo = f"printf '\\{command:03o}' | {put}"
-        self._vm = vm
-
-    def __call__(self):
-        self._vm.guest.run(self._mute)
-
-    def end(self, which):
-        """After the driver is gone: the device as it was, with a driver and an empty balloon."""
-        self._vm.guest.run(self._undo)
-        size.ask(self._vm, size.full(self._vm))
-        self._vm.guest.load_driver(which)
-
-
-def fall_silent_half_way(vm):
-    """An inflate by 1 GiB that the host stops answering to after the first steps."""
-    silence = Silence(vm)
-    size.ask(vm, size.full(vm) - GIVEN)
-    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
-    silence()
-    left = size.full(vm) - size.actual(vm)
-    assert left < GIVEN, "the host fell silent too late: the test proves nothing"
-    return silence
 
 
 def unload(vm, before):
@@ -70,7 +37,7 @@ def test_rmmod_half_way(lend, pair):
     before = Books.of(vm)
     free = size.free(vm)
     vm.guest.run("memtool keep data 64 8")
-    silence = fall_silent_half_way(vm)
+    silence = fall_silent_half_way(vm, GIVEN)
     unload(vm, before)
     check_data(vm)
     lost = free - size.free(vm)
@@ -80,14 +47,14 @@ def test_rmmod_half_way(lend, pair):
     silence.end(pair.driver)
 
 
-@every_device
+@first_often(OUR_DRIVERS)
 def test_guest_lives_on(lend, pair):
     """The silence is named in the guest's log, once; what waits for the host keeps nobody else from
     working: memory can be allocated, compacted and freed."""
     vm = lend(**LARGE, **pair.options)
     before = Books.of(vm)
     said = grumbles(vm)
-    silence = fall_silent_half_way(vm)
+    silence = fall_silent_half_way(vm, GIVEN)
     vm.guest.run("memtool touch free-100", scaled(60))
     wait_for(lambda: grumbles(vm) > said, scaled(40), "a line in the log")
     vm.guest.run("memtool touch free-100", scaled(60))

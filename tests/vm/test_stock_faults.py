@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Faults of Debian's pair that ours does not have, each shown on both.
+
+A test with the id `stock` asserts that stock still fails: when it does not any more,
+Debian has mended it and the test says so. They bear the mark `stockfaults`, and
+`interop`, whose tier runs them. Those of QEMU alone are in tests/qtest.
+"""
+
+import pytest
+
+from vmlab.errors import LabError
+from vmlab.qmp import QmpError
+from vmlab.vm import BALLOON_ID
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.pairs import OUR_DRIVER, OURS, STOCK
+from vmtest.silence import fall_silent_half_way
+from vmtest.size import Books
+
+pytestmark = [pytest.mark.interop, pytest.mark.stockfaults]
+GIVEN = 256 * MIB
+MENDED = "stock does it right now: the fault is mended, this test can go"
+
+# A driver's fault: ours is to be right on stock's device as well.
+NAMES = {STOCK: "stock", OUR_DRIVER: "our-driver", OURS: "ours"}
+drivers = pytest.mark.parametrize("pair", NAMES, ids=NAMES.values())
+devices = pytest.mark.parametrize("pair", [STOCK, OURS], ids=["stock", "ours"])
+
+
+@devices
+def test_failed_device_add_leaves_nothing_behind(lend, pair):
+    """A device_add that fails (hints asked for, no iothread) must not be in the way of the next
+    one. Stock's leaves its handler registered: "Only one balloon device is supported"."""
+    vm = lend(fresh=True, balloon=None, machine="pc", **pair.options)
+    vm.loan.allow.append("$never")
+    add = {"driver": "virtio-balloon-pci", "id": BALLOON_ID}
+    with pytest.raises(QmpError):
+        vm.qmp.cmd("device_add", free_page_hint=True, **add)
+    try:
+        vm.qmp.cmd("device_add", **add)
+    except QmpError as error:
+        assert pair == STOCK and "Only one balloon device" in error.desc, error.desc
+        return
+    assert pair != STOCK, MENDED
+    assert size.actual(vm) == size.full(vm)
+
+
+@pytest.mark.slow
+@drivers
+def test_removal_ends_though_the_host_is_silent(lend, pair):
+    """rmmod of a driver whose host answers no more ends and gives everything back. Stock's waits
+    for the host without a bound: the guest has to be killed."""
+    vm = lend(fresh=True, memory_mib=1536, kernel_args="init_on_alloc=1", **pair.options)
+    vm.loan.allow.append("$never")
+    before = Books.of(vm)
+    fall_silent_half_way(vm, 1024 * MIB)
+    if pair == STOCK:
+        with pytest.raises(LabError, match="took more than"):
+            vm.guest.unload_driver(scaled(20))
+            pytest.fail(MENDED)
+        return
+    vm.guest.unload_driver(scaled(30))
+    assert Books.of(vm).total == before.total
+
+
+@devices
+def test_huge_pages_come_back(huge_guest, pair):
+    """A guest on 2 MiB pages of the host that shrinks by 256 MiB gives most of it back. Stock's
+    frees none: a huge page would have to come in one request, which its driver never sends."""
+    vm = huge_guest(pair)
+    vm.guest.run("memtool touch free-60", scaled(60))
+    held = vm.ram().backing_bytes()
+    size.resize(vm, size.full(vm) - GIVEN)
+    gone = held - vm.ram().backing_bytes()
+    if pair == STOCK:
+        assert gone <= 0, f"{gone // MIB} MiB came back: {MENDED}"
+    else:
+        assert gone >= GIVEN * 3 // 4, f"only {gone // MIB} MiB came back"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host that falls silent: the guest takes bus mastering from the device, whose queues QEMU then
+leaves alone while everything else lives on.
+"""
+
+from . import size
+
+
+class Silence:
+    """Call it to take bus mastering from the device: QEMU reads none of its queues any more, while
+    its registers still answer and the guest lives on. Prepared first, so that it acts at once."""
+
+    def __init__(self, vm):
+        find = "readlink -f /sys/bus/virtio/drivers/virtio_balloon/virtio*"
+        config = vm.guest.run(f"dirname $({find})").output.strip() + "/config"
+        command = int(vm.guest.run(f"hexdump -s 4 -n 1 -e '\"%u\"' {config}").output)
+        put = f"dd of={config} bs=1 seek=4 conv=notrunc 2>/dev/null"
+        self._mute = f"printf '\\{command & ~4:03o}' | {put}"
+        self._undo = f"printf '\\{command:03o}' | {put}"
+        self._vm = vm
+
+    def __call__(self):
+        self._vm.guest.run(self._mute)
+
+    def end(self, which):
+        """After the driver is gone: the device as it was, with a driver and an empty balloon."""
+        self._vm.guest.run(self._undo)
+        size.ask(self._vm, size.full(self._vm))
+        self._vm.guest.load_driver(which)
+
+
+def fall_silent_half_way(vm, given):
+    """An inflate by so many bytes that the host stops answering to after the first steps."""
+    silence = Silence(vm)
+    size.ask(vm, size.full(vm) - given)
+    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+    silence()
+    left = size.full(vm) - size.actual(vm)
+    assert left < given, "the host fell silent too late: the test proves nothing"
+    return silence
