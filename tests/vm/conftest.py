@@ -10,6 +10,7 @@ import os
 import pytest
 
 from vmtest import env  # first: it makes vmlab importable
+from vmtest.domains import domain, libvirt, ready  # noqa: F401 (fixtures)
 from vmtest.pool import EXTRA_MIB, Pool
 
 from vmlab.errors import LabError

@@ -6,125 +6,12 @@ import subprocess
 
 import pytest
 
-from vmlab import libvirtd
-from vmlab.domain import Domain
-from vmlab.errors import LabError
-from vmlab.paths import Paths
-from vmlab.session import Session
 from vmlab.virsh import URI, VirshError, virsh
 from vmlab.waits import wait_for
 
-from vmtest import leaks
+from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib, wait_given, wait_newer
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
-from vmtest.pool import EXTRA_MIB
-
-MEMORY_MIB = 768 + EXTRA_MIB
-GIVEN_MIB = 256
-
-
-@pytest.fixture(scope="module")
-def libvirt():
-    """A libvirtd that answers; ended afterwards if it was started here."""
-    paths = Paths.load()
-    with Session() as session:
-        try:
-            libvirtd.ensure(session, emulator=paths.qemu)
-        except LabError as error:
-            if "missing" in str(error):
-                pytest.skip(str(error))
-            raise
-        yield paths
-
-
-class Users(Domain):
-    """The guest of a user: Domain with this kernel's patience."""
-
-    def wait_boot(self, count=1, timeout=90):
-        super().wait_boot(count, scaled(timeout))
-        leaks.only_when_asked(self)
-
-
-class Ready:
-    """The domain that the last test left clean; at most one."""
-
-    def __init__(self, paths):
-        self._paths = paths
-        self._kept = None, None
-
-    def take(self, options):
-        key, dom = self._kept
-        if key == repr(options):
-            self._kept = None, None
-            return dom
-        self.end()
-        dom = Users(self._paths, memory_mib=MEMORY_MIB, **options)
-        dom.__enter__()
-        return dom
-
-    def give(self, options, dom):
-        self.end()
-        self._kept = repr(options), dom
-
-    def end(self):
-        dom, self._kept = self._kept[1], (None, None)
-        if dom:
-            end_domain(dom)
-
-
-def end_domain(dom):
-    dom.__exit__()
-    left = [name for name in virsh("list", "--all", "--name").split() if name == dom.name]
-    assert not left, f"libvirt still knows {dom.name}"
-
-
-@pytest.fixture(scope="module")
-def ready(libvirt):
-    keeper = Ready(libvirt)
-    yield keeper
-    keeper.end()
-
-
-@pytest.fixture
-def domain(ready, request):
-    """domain(...): a guest under libvirt; its kernel's complaints fail the test at the end."""
-    used = []
-
-    def create(**options):
-        dom = ready.take(options)
-        used.append((options, dom))
-        return dom
-
-    yield create
-    complaints = []
-    for options, dom in used:
-        found = dom.splats()
-        complaints += found
-        failed = getattr(request.node, "failed_call", True)
-        if failed or found or dom.actual_mib() != MEMORY_MIB or dom.guest.boots != 1:
-            end_domain(dom)
-        else:
-            ready.give(options, dom)
-    assert not complaints, "the guest's kernel complains: " + "; ".join(complaints[:5])
-
-
-def total_kib(dom):
-    return dom.guest.meminfo()["MemTotal"]
-
-
-def wait_given(dom, before):
-    """Until MemTotal is smaller by GIVEN_MIB."""
-    what = f"a guest smaller by {GIVEN_MIB} MiB"
-    wait_for(lambda: before - total_kib(dom) == GIVEN_MIB * 1024, scaled(60), what)
-
-
-def wait_newer(dom, second):
-    """Until there are statistics of a later second than that."""
-
-    def look():
-        return dom.dommemstat().get("last_update", 0) > second
-
-    wait_for(look, scaled(30), "newer statistics", poll=0.2)
 
 
 @every_pair
@@ -241,3 +128,45 @@ def test_libvirt_sees_the_device_it_knows(domain, libvirt):
     names = {item["name"] for item in answer["return"]}
     assert {"guest-stats", "guest-stats-polling-interval"} <= names
     assert {"deflate-on-oom", "free-page-reporting"} <= names
+
+
+BALLOON = "<memballoon model='virtio'><alias name='balloon0'/></memballoon>"
+
+
+@pytest.mark.parametrize("verb", ["attach-device", "detach-device"])
+def test_libvirt_refuses(domain, tmp_path, verb):
+    """libvirt 9.0 plugs and unplugs no balloon, whoever made it; it says so, nothing changes."""
+    dom = domain()
+    xml = tmp_path / "balloon.xml"
+    xml.write_text(BALLOON)
+    with pytest.raises(VirshError) as caught:
+        virsh(verb, dom.name, str(xml), "--live")
+    assert "memballoon" in str(caught.value), caught.value
+    dom.resize(MEMORY_MIB - GIVEN_MIB, scaled(60))
+    dom.resize(MEMORY_MIB, scaled(60))
+
+
+def qmp(dom, command, **arguments):
+    return json.loads(dom.qmp(json.dumps({"execute": command, "arguments": arguments})))
+
+
+def test_unplugged_past_libvirt(domain):
+    """device_del and device_add sent past libvirt, with an inflated balloon: the guest has all its
+    memory without it, and libvirt's own verbs work on the one that is plugged in again."""
+    dom = domain()
+    before = total_kib(dom)
+    dom.resize(MEMORY_MIB - GIVEN_MIB, scaled(60))
+    where = qmp(dom, "qom-get", path="/machine/peripheral/balloon0", property="parent_bus")
+    bus = where["return"].rsplit("/", 1)[-1]
+    assert "error" not in qmp(dom, "device_del", id="balloon0")
+
+    def gone():
+        return "error" in qmp(dom, "query-balloon")
+
+    wait_for(gone, scaled(60), "the guest to let the device go", poll=0.2)
+    wait_for(lambda: total_kib(dom) == before, scaled(30), "all memory back in the guest")
+    add = qmp(dom, "device_add", driver="virtio-balloon-pci", id="balloon0", bus=bus)
+    assert "error" not in add, add
+    dom.resize(MEMORY_MIB - GIVEN_MIB, scaled(60))
+    wait_for(lambda: before - total_kib(dom) == GIVEN_MIB * 1024, scaled(30), "a smaller guest")
+    dom.resize(MEMORY_MIB, scaled(60))
