@@ -51,53 +51,77 @@ static ssize_t advise_many(BalloonDiscard *d, const struct iovec *iov, unsigned 
     return -1;
 }
 
-/* Return: how many ranges, from the first, were given back whole. */
-static unsigned discard_many(BalloonDiscard *d, RAMBlock *rb, const BalloonDiscardRange *range,
-                             unsigned n)
+/*
+ * Gives ranges from @range[*done] on back and moves *done past those that went
+ * whole.  Return: 0, also where not all went, or an errno, where none did.
+ */
+static int discard_many(BalloonDiscard *d, RAMBlock *rb, const BalloonDiscardRange *range,
+                        unsigned n, unsigned *done)
 {
     struct iovec iov[BALLOON_DISCARD_MAX];
     uint8_t *host = qemu_ram_get_host_addr(rb);
-    unsigned i, done = 0;
+    unsigned i, used = 0;
     ssize_t left;
 
-    for (i = 0; i < n; i++) {
-        iov[i] = (struct iovec){ .iov_base = host + range[i].offset,
-                                 .iov_len = range[i].bytes };
+    for (i = *done; i < n; i++) {
+        iov[used++] = (struct iovec){ .iov_base = host + range[i].offset,
+                                      .iov_len = range[i].bytes };
     }
-    left = advise_many(d, iov, n);
+    left = advise_many(d, iov, used);
     if (left < 0) {
-        d->single = true;
-        trace_ballonet_discard_single(errno);
-        return 0;
+        return errno;
     }
-    while (done < n && left >= (ssize_t)range[done].bytes) {
-        left -= range[done++].bytes;
+    for (i = *done; i < n && left >= (ssize_t)range[i].bytes; i++) {
+        left -= range[i].bytes;
+        trace_ballonet_discard(qemu_ram_get_idstr(rb), range[i].offset, range[i].bytes, 0);
     }
-    return done;
+    *done = i;
+    return 0;
+}
+
+/* In QEMU's own way, which says why where it fails.  Return: whether it went. */
+static bool discard_one(RAMBlock *rb, const BalloonDiscardRange *range)
+{
+    int ret = ram_block_discard_range(rb, range->offset, range->bytes);
+
+    trace_ballonet_discard(qemu_ram_get_idstr(rb), range->offset, range->bytes, ret);
+    return !ret;
+}
+
+/*
+ * Whether a call that failed with @error will never do, where the range that it
+ * began with went by itself: without that, EINVAL may mean a locked range.
+ */
+static bool is_hopeless(int error)
+{
+    return error == ENOSYS || error == EINVAL || error == EPERM;
 }
 
 unsigned balloon_discard(BalloonDiscard *d, RAMBlock *rb, const BalloonDiscardRange *range,
                          unsigned n)
 {
-    const char *name = qemu_ram_get_idstr(rb);
+    bool many = n > 1 && !d->single && is_plain(rb);
     int64_t t0 = get_clock();
-    unsigned i, done = 0;
+    unsigned done = 0;
 
-    if (n > 1 && !d->single && is_plain(rb)) {
-        done = discard_many(d, rb, range, n);
-        for (i = 0; i < done; i++) {
-            trace_ballonet_discard(name, range[i].offset, range[i].bytes, 0);
-        }
-    }
     while (done < n) {
-        int ret = ram_block_discard_range(rb, range[done].offset, range[done].bytes);
+        int error = 0;
 
-        trace_ballonet_discard(name, range[done].offset, range[done].bytes, ret);
-        if (ret) {
+        if (many && n - done > 1) {
+            error = discard_many(d, rb, range, n, &done);
+        }
+        /* What the call stopped at, or all there is. */
+        if (done == n || !discard_one(rb, &range[done])) {
             break;
         }
         done++;
+        if (error) {
+            /* The rest of these one by one; the next ones together again, if that may help. */
+            many = false;
+            d->single = is_hopeless(error);
+            trace_ballonet_discard_single(error, d->single);
+        }
     }
-    trace_ballonet_discarded(name, done, n, get_clock() - t0);
+    trace_ballonet_discarded(qemu_ram_get_idstr(rb), done, n, get_clock() - t0);
     return done;
 }

@@ -21,7 +21,7 @@
 
 typedef struct BalloonDiscard {
     int pidfd;     /* this process; -1 before the first use */
-    bool single;   /* the host knows no such call for a process' own memory */
+    bool single;   /* the host has no such call for a process' own memory */
 } BalloonDiscard;
 
 typedef struct BalloonDiscardRange {
@@ -35,7 +35,7 @@ void balloon_discard_fini(BalloonDiscard *d);
 /*
  * Gives @n ranges of @rb, at most BALLOON_DISCARD_MAX and in rising order,
  * back to the host.  Return: how many were; fewer than @n where the host
- * refused the next one, of which QEMU has said why.
+ * refused the next one by itself, too, of which QEMU has said why.
  */
 unsigned balloon_discard(BalloonDiscard *d, RAMBlock *rb, const BalloonDiscardRange *range,
                          unsigned n);

@@ -80,6 +80,30 @@ def test_a_host_without_such_a_call(boot, tmp_path):
     assert made.count("madvise") == PAGES // 2
 
 
+def test_a_call_that_is_interrupted(boot, tmp_path):
+    """What it left goes back all the same, and the next pieces together again."""
+    b = boot()
+    log = tmp_path / "calls"
+    with watched(b.m, log, "-e", f"inject={CALL}:error=EINTR:when=1"):
+        odd_pages(b)
+    if re.search(rf"{CALL}.* = -1 EINVAL", log.read_text()):
+        pytest.skip(f"this host's {CALL} does not discard (Linux 6.13 does)")
+    made = calls(b.m, log)
+    assert made.count(CALL) > 2
+    assert 0 < made.count("madvise") <= 128
+
+
+def test_locked_memory(boot):
+    """What the host does not let go stays, and is shown as any other that it failed to take."""
+    b = boot("-overcommit", "mem-lock=on")
+    b.m.fill(PLAY, PAGES * PAGE)
+    b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
+    assert b.m.present(PLAY, PAGES) == [True] * PAGES
+    assert b.shown("withheld-pages") == PAGES // 2
+    assert b.shown("failed-discards") == 1
+    assert b.m.log().count("Failed to discard range") == 1
+
+
 @pytest.mark.parametrize("backend", ["memory-backend-ram,share=on", "memory-backend-memfd"])
 def test_memory_for_which_it_would_not_do(boot, tmp_path, backend):
     """Shared memory stays with the host after MADV_DONTNEED: QEMU's own way is taken."""
