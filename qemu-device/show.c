@@ -14,7 +14,7 @@
  * withheld-pages   those of them whose memory waits for the end of an inhibition,
  *                  or that the host failed to take
  * inhibited        whether memory cannot be given back at this moment
- * target-unreached whether the guest stands still short of its target (target.h)
+ * target-unreached whether the guest stands still off its target (target.h)
  * page-ops-negotiated  whether the guest's driver uses page ops
  * ops-*            operations done by kind, buffers refused by status
  * The counters are described in balloon.h.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whether the guest gets to the size it was asked for.  No driver says that it
- * cannot; that its size has stood still short of the target for a while does.
+ * cannot; that its size has stood still on either side of the target for a
+ * while does.
  *
  * Context of everything here: BQL held.
  */
