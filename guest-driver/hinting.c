@@ -7,7 +7,8 @@
  * A block that was named stays ours until the host has answered for it.  Were
  * it written to before, the host could take the hint for younger than the
  * write, and the migration would lose data.  Once it is answered for, writes
- * are seen as any others, and a guest under pressure gets it back at once.
+ * are seen as any others, and a guest under pressure gets it back at once
+ * (hinting_held.c).
  *
  * Locks: balloon_hinting.lock, taken in interrupts; never held over a wait or
  * a call of the page allocator that may sleep.
@@ -21,7 +22,6 @@
 #include "hinting.h"
 #include "trace.h"
 
-#define HINTING_ORDER	BALLOON_MAX_ORDER
 #define HINTING_BYTES	(PAGE_SIZE << HINTING_ORDER)
 #define HINTING_GFP	(__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 /* Silence after which a run is given up. */
@@ -43,46 +43,14 @@ static u32 hinting_wish(struct balloon_hinting *hi)
 /* Takes what the host answered; blocks become free to give back. */
 static void hinting_reap(struct balloon_hinting *hi)
 {
-	unsigned long flags;
 	unsigned int len;
 	void *buf;
 
 	while ((buf = virtqueue_get_buf(hi->vq, &len))) {
-		struct page *page = buf;
-
 		hi->nr_out--;
-		if (buf == hi)
-			continue;
-		spin_lock_irqsave(&hi->lock, flags);
-		list_move(&page->lru, &hi->held);
-		hi->nr_held++;
-		hi->hinted += 1UL << HINTING_ORDER;
-		spin_unlock_irqrestore(&hi->lock, flags);
+		if (buf != hi)
+			hinting_hold(hi, buf);
 	}
-}
-
-/* Gives back up to @max blocks. Return: how many. */
-static unsigned long hinting_release(struct balloon_hinting *hi, unsigned long max)
-{
-	struct page *page, *next;
-	unsigned long flags, nr = 0;
-	LIST_HEAD(free);
-
-	spin_lock_irqsave(&hi->lock, flags);
-	list_for_each_entry_safe(page, next, &hi->held, lru) {
-		if (nr == max)
-			break;
-		list_move(&page->lru, &free);
-		nr++;
-	}
-	hi->nr_held -= nr;
-	spin_unlock_irqrestore(&hi->lock, flags);
-
-	list_for_each_entry_safe(page, next, &free, lru) {
-		list_del(&page->lru);
-		__free_pages(page, HINTING_ORDER);
-	}
-	return nr;
 }
 
 static bool hinting_dead(struct balloon_hinting *hi)
@@ -197,26 +165,6 @@ static void hinting_work(struct work_struct *work)
 	}
 }
 
-static unsigned long hinting_count(struct shrinker *shrinker,
-				   struct shrink_control *sc)
-{
-	struct balloon_hinting *hi = container_of(shrinker, struct balloon_hinting,
-						  shrinker);
-
-	return READ_ONCE(hi->nr_held) << HINTING_ORDER;
-}
-
-static unsigned long hinting_scan(struct shrinker *shrinker,
-				  struct shrink_control *sc)
-{
-	struct balloon_hinting *hi = container_of(shrinker, struct balloon_hinting,
-						  shrinker);
-	unsigned long blocks = DIV_ROUND_UP(sc->nr_to_scan, 1UL << HINTING_ORDER);
-
-	blocks = hinting_release(hi, blocks);
-	return blocks ? blocks << HINTING_ORDER : SHRINK_STOP;
-}
-
 static void hinting_kick(struct balloon_hinting *hi)
 {
 	unsigned long flags;
@@ -264,12 +212,9 @@ int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
 {
 	hi->vdev = vdev;
 	hi->stopped = true;
-	hi->shrinker.count_objects = hinting_count;
-	hi->shrinker.scan_objects = hinting_scan;
-	hi->shrinker.seeks = DEFAULT_SEEKS;
 	spin_lock_init(&hi->lock);
 	INIT_LIST_HEAD(&hi->out);
-	INIT_LIST_HEAD(&hi->held);
+	hinting_held_init(hi);
 	INIT_WORK(&hi->work, hinting_work);
 	init_waitqueue_head(&hi->acked);
 	hi->wq = alloc_workqueue("virtio_balloon_hint", WQ_FREEZABLE | WQ_UNBOUND, 0);
@@ -304,7 +249,7 @@ int hinting_start(struct balloon_hinting *hi, struct virtqueue *vq)
 		return 0;
 	if (virtqueue_get_vring_size(vq) < 2)
 		return -ENOSPC;
-	err = register_shrinker(&hi->shrinker, "virtio-balloon");
+	err = hinting_held_start(hi);
 	if (err)
 		return err;
 	hi->seen = VIRTIO_BALLOON_CMD_ID_STOP;
@@ -341,7 +286,7 @@ void hinting_stop(struct balloon_hinting *hi)
 {
 	if (!hi->vq)
 		return;
-	unregister_shrinker(&hi->shrinker);
+	hinting_held_stop(hi);
 	while (virtqueue_detach_unused_buf(hi->vq))
 		;
 	list_splice_init(&hi->out, &hi->held);

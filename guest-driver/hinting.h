@@ -13,8 +13,12 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+struct page;
 struct virtio_device;
 struct virtqueue;
+
+/* A block: the largest that the guest's allocator has. */
+#define HINTING_ORDER	BALLOON_MAX_ORDER
 
 /**
  * struct balloon_hinting - free memory that a migration need not copy
@@ -63,5 +67,12 @@ void hinting_quiesce(struct balloon_hinting *hi);
 void hinting_stop(struct balloon_hinting *hi);
 void hinting_changed(struct balloon_hinting *hi);
 void hinting_answered(struct virtqueue *vq);
+
+/* hinting_held.c, for hinting.c. */
+void hinting_hold(struct balloon_hinting *hi, struct page *page);
+unsigned long hinting_release(struct balloon_hinting *hi, unsigned long max);
+void hinting_held_init(struct balloon_hinting *hi);
+int hinting_held_start(struct balloon_hinting *hi);
+void hinting_held_stop(struct balloon_hinting *hi);
 
 #endif

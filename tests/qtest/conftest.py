@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import pci  # noqa: E402
 from balloon import SLOT, Balloon  # noqa: E402
+from hints import Run  # noqa: E402
 from machine import Machine, QemuGone  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -97,3 +98,15 @@ def boot_both(request):
 @pytest.fixture(params=[pci.Modern, pci.Legacy], ids=["modern", "legacy"])
 def interface(request):
     return request.param
+
+
+@pytest.fixture(params=[("ours", "ours"), ("ours", "stock"), ("stock", "ours")], ids="->".join)
+def run(request, boot, ours, stock):
+    """run(capabilities) gives a migration with hints, see hints.py."""
+    binaries = {"ours": ours, "stock": stock}
+
+    def make(capabilities=()):
+        r = Run(boot, *(binaries[k] for k in request.param), capabilities)
+        r.source_kind = request.param[0]
+        return r
+    return make

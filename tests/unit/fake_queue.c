@@ -35,6 +35,22 @@ void sim_config_write(struct virtio_device *vdev, size_t at, const void *buf, si
 	sim_point();
 }
 
+/* A machine that goes step by step. */
+void fake_machine_start(unsigned int workers, unsigned long frames)
+{
+	sim_start(sim_seed(1), 0);
+	sim_work_start(workers);
+	vm_start(frames);
+}
+
+/* Return: 0, for a teardown of cmocka's. */
+int fake_machine_end(void)
+{
+	vm_end();
+	sim_end();
+	return 0;
+}
+
 void fake_device_start(u64 features, void *priv)
 {
 	fake_vdev = (struct virtio_device){ .features = features, .priv = priv };
@@ -161,4 +177,19 @@ unsigned int fake_queue_answer(struct fake_queue *q, unsigned int max)
 		sim_current->in_irq = before;
 	}
 	return n;
+}
+
+/**
+ * fake_other_byte_order() - on a CPU of the other byte order
+ * @restart: ends the driver's part and starts it with a device of these features
+ * @look: what must be seen then: little-endian from a modern device, so swapped
+ *	here; the CPU's own from a legacy one
+ */
+void fake_other_byte_order(void (*restart)(u64 features), void (*look)(bool swapped))
+{
+	for (int modern = 0; modern < 2; modern++) {
+		sim_big_endian = true;
+		restart(modern ? 1ULL << VIRTIO_F_VERSION_1 : 0);
+		look(modern);
+	}
 }

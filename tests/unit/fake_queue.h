@@ -67,10 +67,13 @@ extern union fake_config {
 /* Writes of the driver to it. */
 extern unsigned int fake_config_writes;
 
+void fake_machine_start(unsigned int workers, unsigned long frames);
+int fake_machine_end(void);
 void fake_device_start(u64 features, void *priv);
 void fake_queue_start(struct fake_queue *q, const char *name, unsigned int size,
 		      vq_callback_t *callback);
 unsigned int fake_queue_answer(struct fake_queue *q, unsigned int max);
+void fake_other_byte_order(void (*restart)(u64 features), void (*look)(bool swapped));
 
 /* Buffers the device has. */
 static inline unsigned int fake_queue_out(const struct fake_queue *q)

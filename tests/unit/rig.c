@@ -265,3 +265,24 @@ unsigned long rig_moves_held(void)
 		n += rig->relocate.batch[i].nr;
 	return n;
 }
+
+/* A balloon of single pages, then a host that answers when told. */
+void rig_settled(unsigned long pages)
+{
+	rig_inflate(pages);
+	rig_break_blocks();
+	host.at_once = false;
+}
+
+/* Moves the oldest pages on the list, in clusters as compaction does. */
+struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode)
+{
+	struct vm_result r;
+	LIST_HEAD(isolated);
+
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(vm_isolate(rig_listed(0), mode, &isolated));
+	r = vm_migrate(&isolated, mode);
+	vm_putback(&isolated);
+	return r;
+}

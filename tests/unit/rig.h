@@ -48,6 +48,8 @@ struct page *rig_block(void);
 enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
+void rig_settled(unsigned long pages);
+struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode);
 
 void rig_check(void);
 void rig_check_rest(void);

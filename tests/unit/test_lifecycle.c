@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The device from probe to remove: targets changed mid-way, the floor, the OOM
- * notifier, suspend, hosts that are slow, silent or dead at the worst moment,
- * and a probe that runs out of memory at every step (I4, I6).
+ * The device while it is there: targets met, changed mid-way and out of reach,
+ * what is told of the size, the OOM notifier (I4).
  */
 #include "rig.h"
-
-/* What resize_life.c grants a host at the end, twice at most. */
-#define FAREWELL	(5 * HZ)
 
 static void test_up_down_up(void **state)
 {
@@ -115,102 +111,6 @@ static void test_never_below_the_floor(void **state)
 	rig_check_quiet();
 }
 
-static void test_removal_with_a_host_that_answers(void **state)
-{
-	unsigned long before = jiffies;
-
-	rig_inflate(5000);
-	rig_settle_blocks();
-	before = jiffies;
-	rig_remove();
-	assert_in_range(jiffies - before, 0, 2);
-	assert_int_equal(rig_given(), 0);
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-}
-
-/* Whatever state inflating and deflating are in when the host falls silent. */
-static void removal_is_bounded(unsigned long answers_before)
-{
-	unsigned long before;
-
-	host.at_once = false;
-	rig_target(4000);
-	sim_settle();
-	while (answers_before--)
-		for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
-			if (fake_host_answer(vq, 1))
-				sim_settle();
-	before = jiffies;
-	rig_remove();
-	assert_in_range(jiffies - before, 0, 2 * FAREWELL + HZ);
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-}
-
-static void test_removal_with_a_silent_host(void **state)
-{
-	removal_is_bounded(0);
-}
-
-static void test_removal_with_a_host_that_falls_silent(void **state)
-{
-	removal_is_bounded(1);
-}
-
-static void test_removal_with_a_host_silent_at_the_end(void **state)
-{
-	removal_is_bounded(2);
-}
-
-static void die_later(void *arg)
-{
-	sim_sleep(HZ);
-	host.broken = true;
-}
-
-static void test_removal_while_the_host_dies(void **state)
-{
-	unsigned long before;
-
-	rig_inflate(4000);
-	host.at_once = false;
-	rig_target(100);
-	sim_settle();
-	sim_spawn("host", die_later, NULL);
-	before = jiffies;
-	rig_remove();
-	assert_in_range(jiffies - before, 0, 2 * FAREWELL + HZ);
-	sim_join();
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-}
-
-static void test_restart_begins_at_nothing(void **state)
-{
-	LIST_HEAD(isolated);
-
-	rig_inflate(3000);
-	balloon_stop(rig);
-	assert_int_equal(vm_count(VM_BALLOON), 0);
-	assert_int_equal(balloon_start(rig), 0);
-	sim_advance(HZ);
-	assert_int_equal(pages_size(&rig->pages), 3000);
-	rig_break_blocks();
-	assert_true(vm_isolate(rig_listed(0), MIGRATE_ASYNC, &isolated));
-	assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 1);
-	sim_advance(2);
-	rig_check_quiet();
-}
-
-static void test_probe_again(void **state)
-{
-	for (int i = 0; i < 3; i++) {
-		rig_inflate(2000);
-		rig_remove();
-		assert_int_equal(vm_count(VM_BALLOON), 0);
-		rig_probe();
-		sim_advance(HZ);
-	}
-}
-
 static int open_oom(void **state)
 {
 	rig_start(sim_seed(1), 0, 8192, 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
@@ -279,29 +179,6 @@ static void test_oom_with_an_empty_balloon(void **state)
 	rig_check_quiet();
 }
 
-/* Each allocation of the probe fails once: nothing is left behind. */
-static void test_probe_out_of_memory(void **state)
-{
-	int fails = 0;
-
-	rig_remove();
-	for (int i = 0; ; i++) {
-		int err;
-
-		sim_allocs_left = i;
-		err = balloon_probe(&rig_vdev);
-		if (!err)
-			break;
-		assert_int_equal(err, -ENOMEM);
-		assert_null(rig_oom);
-		fails++;
-	}
-	sim_allocs_left = -1;
-	assert_true(fails > 10);
-	rig = rig_vdev.priv;
-	rig_inflate(100);
-}
-
 #define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 #define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
 #define both(test) with_rig(test), with_ops(test)
@@ -319,17 +196,9 @@ int main(void)
 		both(test_poison_is_told_once_before_driver_ok),
 		both(test_target_changes_midway),
 		both(test_never_below_the_floor),
-		both(test_removal_with_a_host_that_answers),
-		both(test_removal_with_a_silent_host),
-		both(test_removal_with_a_host_that_falls_silent),
-		both(test_removal_with_a_host_silent_at_the_end),
-		both(test_removal_while_the_host_dies),
-		both(test_restart_begins_at_nothing),
-		both(test_probe_again),
 		with_oom(test_oom_gives_back_and_holds_off),
 		with_oom(test_oom_with_a_silent_host),
 		with_oom(test_oom_with_an_empty_balloon),
-		both(test_probe_out_of_memory),
 	};
 
 	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

@@ -13,18 +13,6 @@ static void refuse(enum hostcomm_op op, unsigned int times, unsigned int after)
 	host.refuse_err = -EBADSLT;
 }
 
-static struct vm_result move_oldest(unsigned int n, enum migrate_mode mode)
-{
-	struct vm_result r;
-	LIST_HEAD(isolated);
-
-	for (unsigned int i = 0; i < n; i++)
-		assert_true(vm_isolate(rig_listed(0), mode, &isolated));
-	r = vm_migrate(&isolated, mode);
-	vm_putback(&isolated);
-	return r;
-}
-
 static void test_inflate_refused(void **state)
 {
 	refuse(HOSTCOMM_INFLATE, 1, 0);
@@ -105,7 +93,7 @@ static void swap_refused_after(unsigned int k)
 	rig_inflate(500);
 	rig_break_blocks();
 	host.at_once = false;
-	assert_int_equal(move_oldest(40, MIGRATE_ASYNC).moved, 40);
+	assert_int_equal(rig_move_oldest(40, MIGRATE_ASYNC).moved, 40);
 	sim_advance(2);
 	refuse(HOSTCOMM_SWAP, 1, k);
 	fake_host_answer_all();
@@ -117,7 +105,7 @@ static void swap_refused_after(unsigned int k)
 	rig_check_quiet();
 	/* And all of them can still move. */
 	host.at_once = true;
-	assert_int_equal(move_oldest(400, MIGRATE_ASYNC).failed, 0);
+	assert_int_equal(rig_move_oldest(400, MIGRATE_ASYNC).failed, 0);
 	sim_advance(2);
 	rig_check_quiet();
 }
@@ -163,12 +151,12 @@ static void refused_in_callback(enum migrate_mode mode)
 	rig_inflate(500);
 	rig_break_blocks();
 	refuse(HOSTCOMM_SWAP, 1, 4);
-	move_oldest(10, mode);
+	rig_move_oldest(10, mode);
 	sim_advance(HZ);
 	assert_int_equal(host.refuse, 0);
 	assert_int_equal(pages_size(&rig->pages), 500);
 	rig_check_quiet();
-	assert_int_equal(move_oldest(400, MIGRATE_ASYNC).failed, 0);
+	assert_int_equal(rig_move_oldest(400, MIGRATE_ASYNC).failed, 0);
 	sim_advance(2);
 	rig_check_quiet();
 }
@@ -195,7 +183,7 @@ static void test_swap_refused_before_the_core_is_done(void **state)
 	rig_break_blocks();
 	vm_hook = flush_on_return;
 	refuse(HOSTCOMM_SWAP, 1, 0);
-	move_oldest(10, MIGRATE_ASYNC);
+	rig_move_oldest(10, MIGRATE_ASYNC);
 	vm_hook = NULL;
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 500);

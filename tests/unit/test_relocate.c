@@ -9,33 +9,12 @@
 
 #define ALL_HELD (RELOCATE_BATCH * RELOCATE_BATCHES)
 
-/* A balloon of single pages, then a host that answers when told. */
-static void settled(unsigned long pages)
-{
-	rig_inflate(pages);
-	rig_break_blocks();
-	host.at_once = false;
-}
-
-/* Moves the oldest pages on the list, in clusters as compaction does. */
-static struct vm_result move_oldest(unsigned int n, enum migrate_mode mode)
-{
-	struct vm_result r;
-	LIST_HEAD(isolated);
-
-	for (unsigned int i = 0; i < n; i++)
-		assert_true(vm_isolate(rig_listed(0), mode, &isolated));
-	r = vm_migrate(&isolated, mode);
-	vm_putback(&isolated);
-	return r;
-}
-
 static void test_a_move_is_told_and_then_the_old_frame_is_free(void **state)
 {
 	struct page *old;
 	LIST_HEAD(isolated);
 
-	settled(100);
+	rig_settled(100);
 	old = rig_listed(0);
 	assert_true(vm_isolate(old, MIGRATE_ASYNC, &isolated));
 	assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 1);
@@ -57,8 +36,8 @@ static void test_a_move_is_told_and_then_the_old_frame_is_free(void **state)
 /* PFN queues: the deflate of the old page follows the answer to the inflate. */
 static void test_inflate_is_acknowledged_before_deflate(void **state)
 {
-	settled(100);
-	assert_int_equal(move_oldest(10, MIGRATE_ASYNC).moved, 10);
+	rig_settled(100);
+	assert_int_equal(rig_move_oldest(10, MIGRATE_ASYNC).moved, 10);
 	sim_advance(2);
 	assert_int_equal(vm_count_host(VM_HOST_ENTERING), 10);
 	assert_int_equal(vm_count_host(VM_HOST_LEAVING), 0);
@@ -80,9 +59,9 @@ static void test_a_batch_is_one_request(void **state)
 {
 	unsigned int before;
 
-	settled(600);
+	rig_settled(600);
 	before = host.posts[HOSTCOMM_SWAP];
-	assert_int_equal(move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved, RELOCATE_BATCH);
+	assert_int_equal(rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved, RELOCATE_BATCH);
 	sim_settle();
 	assert_int_equal(host.posts[HOSTCOMM_SWAP] - before, 1);
 	assert_int_equal(fake_host_unanswered(), 1);
@@ -95,8 +74,8 @@ static void test_an_arriving_page_is_neither_isolated_nor_deflated(void **state)
 {
 	LIST_HEAD(isolated);
 
-	settled(50);
-	assert_int_equal(move_oldest(50, MIGRATE_ASYNC).moved, 50);
+	rig_settled(50);
+	assert_int_equal(rig_move_oldest(50, MIGRATE_ASYNC).moved, 50);
 	for (unsigned long i = 0; i < vm_nr_frames; i++)
 		assert_false(vm_isolate(&vm_frames[i], MIGRATE_SYNC, &isolated));
 	rig_target(0);
@@ -112,9 +91,9 @@ static void test_an_arriving_page_is_neither_isolated_nor_deflated(void **state)
 
 static void test_a_moved_page_moves_again(void **state)
 {
-	settled(40);
+	rig_settled(40);
 	for (int round = 0; round < 30; round++) {
-		assert_int_equal(move_oldest(40, MIGRATE_ASYNC).moved, 40);
+		assert_int_equal(rig_move_oldest(40, MIGRATE_ASYNC).moved, 40);
 		sim_advance(2);
 		fake_host_answer_all();
 		rig_check_quiet();
@@ -127,12 +106,12 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 	struct vm_result r;
 	unsigned int moved = 0;
 
-	settled(2000);
+	rig_settled(2000);
 	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		moved += move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved;
+		moved += rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved;
 	assert_int_equal(moved, ALL_HELD);
 	assert_int_equal(rig_moves_held(), ALL_HELD);
-	r = move_oldest(5, MIGRATE_ASYNC);
+	r = rig_move_oldest(5, MIGRATE_ASYNC);
 	assert_int_equal(r.moved, 0);
 	/* Once a page, not ten times: trying again at once would not help. */
 	assert_int_equal(r.calls, 5);
@@ -141,7 +120,7 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 	rig_check();
 	fake_host_answer_all();
 	assert_int_equal(rig_moves_held(), 0);
-	assert_int_equal(move_oldest(5, MIGRATE_ASYNC).moved, 5);
+	assert_int_equal(rig_move_oldest(5, MIGRATE_ASYNC).moved, 5);
 	sim_advance(2);
 	fake_host_answer_all();
 	rig_check_quiet();
@@ -150,13 +129,13 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 /* Answered, but nobody has read it: the callback reads it for itself. */
 static void test_unread_answers_make_room(void **state)
 {
-	settled(2000);
+	rig_settled(2000);
 	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
 	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
 		fake_host_answer(vq, FAKE_HOST_RING);
 	host.at_once = true;
-	assert_int_equal(move_oldest(1, MIGRATE_ASYNC).moved, 1);
+	assert_int_equal(rig_move_oldest(1, MIGRATE_ASYNC).moved, 1);
 	sim_advance(2);
 	rig_check_quiet();
 }
@@ -178,7 +157,7 @@ static void test_again_while_closing_then_moved(void **state)
 	struct vm_result r;
 	LIST_HEAD(isolated);
 
-	settled(10);
+	rig_settled(10);
 	assert_true(vm_isolate(rig_listed(0), MIGRATE_ASYNC, &isolated));
 	again_calls = 0;
 	vm_hook = reopen_at_third;
@@ -231,9 +210,9 @@ static struct page *far_frame(void)
 
 static void test_moves_across_zones_keep_managed_counts(void **state)
 {
-	settled(500);
+	rig_settled(500);
 	vm_new_frame = far_frame;
-	assert_int_equal(move_oldest(200, MIGRATE_ASYNC).moved, 200);
+	assert_int_equal(rig_move_oldest(200, MIGRATE_ASYNC).moved, 200);
 	sim_advance(2);
 	fake_host_answer_all();
 	rig_check_quiet();

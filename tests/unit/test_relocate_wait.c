@@ -9,28 +9,11 @@
 /* The patience that relocate.c has with a silent host. */
 #define PATIENCE	(HZ / 2)
 
-static void settled(unsigned long pages)
+/* As many moves as can wait for the host. */
+static void fill_batches(void)
 {
-	rig_inflate(pages);
-	rig_break_blocks();
-	host.at_once = false;
-}
-
-static void isolate_oldest(unsigned int n, struct list_head *isolated)
-{
-	while (n--)
-		assert_true(vm_isolate(rig_listed(0), MIGRATE_SYNC, isolated));
-}
-
-static struct vm_result move_oldest(unsigned int n, enum migrate_mode mode)
-{
-	struct vm_result r;
-	LIST_HEAD(isolated);
-
-	isolate_oldest(n, &isolated);
-	r = vm_migrate(&isolated, mode);
-	vm_putback(&isolated);
-	return r;
+	for (int i = 0; i < RELOCATE_BATCHES; i++)
+		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
 }
 
 /* Answers each request some ticks after it came, for so many ticks. */
@@ -48,7 +31,7 @@ static void test_sync_callers_find_the_frames_free(void **state)
 	struct vm_result r;
 	struct page *first;
 
-	settled(1024);
+	rig_settled(1024);
 	/* A range full of ballooned pages, as compaction left it. */
 	for (first = vm_frames; !first->offline; first += 64)
 		;
@@ -62,9 +45,9 @@ static void test_sync_callers_find_the_frames_free(void **state)
 
 static void test_sync_flushes_at_the_last_isolated_page(void **state)
 {
-	settled(100);
+	rig_settled(100);
 	sim_spawn("host", slow_host, NULL);
-	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
 	/* Not in two, nor page by page. */
 	assert_int_equal(rig->relocate.stats.batches, 1);
 	assert_int_equal(rig_moves_held(), 0);
@@ -78,10 +61,10 @@ static void test_sync_callers_do_not_linger(void **state)
 {
 	unsigned long before;
 
-	settled(100);
+	rig_settled(100);
 	host.at_once = true;
 	before = jiffies;
-	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
 	assert_int_equal(jiffies, before);
 	assert_int_equal(rig_moves_held(), 0);
 	rig_check_quiet();
@@ -91,9 +74,9 @@ static void test_a_silent_host_ends_the_wait_not_the_move(void **state)
 {
 	unsigned long before;
 
-	settled(100);
+	rig_settled(100);
 	before = jiffies;
-	assert_int_equal(move_oldest(20, MIGRATE_SYNC).moved, 20);
+	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
 	assert_in_range(jiffies - before, PATIENCE, PATIENCE + 2);
 	assert_int_equal(rig_moves_held(), 20);
 	rig_check();
@@ -106,24 +89,22 @@ static void test_sync_waits_for_a_batch_but_not_for_ever(void **state)
 	unsigned long before;
 	struct vm_result r;
 
-	settled(2000);
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	rig_settled(2000);
+	fill_batches();
 	before = jiffies;
-	r = move_oldest(1, MIGRATE_SYNC);
+	r = rig_move_oldest(1, MIGRATE_SYNC);
 	assert_int_equal(r.moved, 0);
 	assert_int_equal(r.calls, 1);
 	assert_in_range(jiffies - before, PATIENCE, PATIENCE + 2);
 	/* Nor a second time while the host stays silent. */
 	before = jiffies;
-	assert_int_equal(move_oldest(1, MIGRATE_SYNC).moved, 0);
+	assert_int_equal(rig_move_oldest(1, MIGRATE_SYNC).moved, 0);
 	assert_int_equal(jiffies, before);
 	fake_host_answer_all();
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	fill_batches();
 	sim_spawn("host", slow_host, NULL);
 	before = jiffies;
-	assert_int_equal(move_oldest(1, MIGRATE_SYNC).moved, 1);
+	assert_int_equal(rig_move_oldest(1, MIGRATE_SYNC).moved, 1);
 	assert_in_range(jiffies - before, 1, PATIENCE);
 	sim_join();
 	rig_check_quiet();
@@ -134,12 +115,12 @@ static void test_others_never_wait(void **state)
 {
 	unsigned long before;
 
-	settled(2000);
+	rig_settled(2000);
 	before = jiffies;
 	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		move_oldest(RELOCATE_BATCH, i % 2 ? MIGRATE_ASYNC : MIGRATE_SYNC_LIGHT);
-	move_oldest(20, MIGRATE_ASYNC);
-	move_oldest(20, MIGRATE_SYNC_LIGHT);
+		rig_move_oldest(RELOCATE_BATCH, i % 2 ? MIGRATE_ASYNC : MIGRATE_SYNC_LIGHT);
+	rig_move_oldest(20, MIGRATE_ASYNC);
+	rig_move_oldest(20, MIGRATE_SYNC_LIGHT);
 	assert_int_equal(jiffies, before);
 	assert_int_equal(rig->relocate.stats.waits, 0);
 	fake_host_answer_all();
@@ -150,7 +131,16 @@ static void mover(void *arg)
 {
 	struct vm_result *r = arg;
 
-	*r = move_oldest(10, MIGRATE_SYNC);
+	*r = rig_move_oldest(10, MIGRATE_SYNC);
+}
+
+/* Sleeps for the host with all that it moved. */
+static void spawn_mover(struct vm_result *r)
+{
+	rig_settled(100);
+	sim_spawn("compactor", mover, r);
+	sim_settle();
+	assert_int_equal(rig_moves_held(), 10);
 }
 
 /* Removal comes while a callback sleeps for the host: it must outlive that. */
@@ -158,10 +148,7 @@ static void test_removal_while_a_callback_waits(void **state)
 {
 	struct vm_result r = {};
 
-	settled(100);
-	sim_spawn("compactor", mover, &r);
-	sim_settle();
-	assert_int_equal(rig_moves_held(), 10);
+	spawn_mover(&r);
 	rig_remove();
 	sim_join();
 	assert_int_equal(r.moved, 10);
@@ -172,9 +159,8 @@ static void test_removal_while_a_callback_waits_for_a_batch(void **state)
 {
 	struct vm_result r = {};
 
-	settled(2000);
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	rig_settled(2000);
+	fill_batches();
 	sim_spawn("compactor", mover, &r);
 	sim_settle();
 	rig_remove();
@@ -197,14 +183,14 @@ static void batch_mover(void *arg)
 {
 	struct vm_result *r = arg;
 
-	*r = move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	*r = rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
 }
 
 static void removal_while_held_up(bool dead)
 {
 	struct vm_result r = {};
 
-	settled(600);
+	rig_settled(600);
 	traced = 0;
 	sim_trace_hook = hold_up_at_full;
 	sim_spawn("compactor", batch_mover, &r);
@@ -230,12 +216,10 @@ static void test_removal_of_a_dead_device_while_a_callback_is_held_up(void **sta
 /* A device that is known to be dead is removed at once: sooner than the callback. */
 static void test_removal_of_a_dead_device_while_a_callback_waits(void **state)
 {
-	unsigned long before = jiffies;
 	struct vm_result r = {};
+	unsigned long before;
 
-	settled(100);
-	sim_spawn("compactor", mover, &r);
-	sim_settle();
+	spawn_mover(&r);
 	host.broken = true;
 	before = jiffies;
 	rig_remove();
@@ -249,10 +233,10 @@ static void test_a_broken_device_is_not_waited_for(void **state)
 {
 	unsigned long before;
 
-	settled(100);
+	rig_settled(100);
 	host.broken = true;
 	before = jiffies;
-	assert_int_equal(move_oldest(10, MIGRATE_SYNC).moved, 0);
+	assert_int_equal(rig_move_oldest(10, MIGRATE_SYNC).moved, 0);
 	assert_int_equal(jiffies, before);
 	rig_check();
 }
@@ -266,9 +250,10 @@ static void answer_on_return(enum vm_point at, struct page *page)
 /* The answers come before the core has let go of the pages. */
 static void test_answers_before_the_core_is_done(void **state)
 {
-	settled(600);
+	rig_settled(600);
 	vm_hook = answer_on_return;
-	assert_int_equal(move_oldest(RELOCATE_BATCH + 3, MIGRATE_ASYNC).moved, RELOCATE_BATCH + 3);
+	assert_int_equal(rig_move_oldest(RELOCATE_BATCH + 3, MIGRATE_ASYNC).moved,
+			 RELOCATE_BATCH + 3);
 	vm_hook = NULL;
 	sim_advance(2);
 	fake_host_answer_all();

@@ -51,9 +51,7 @@ static void start(u64 features)
 static int open_reporting(void **state)
 {
 	(void)state;
-	sim_start(sim_seed(1), 0);
-	sim_work_start(1);
-	vm_start(NR_BLOCKS * BLOCK_PAGES);
+	fake_machine_start(1, NR_BLOCKS * BLOCK_PAGES);
 	start(1ULL << VIRTIO_F_VERSION_1);
 	for (int i = 0; i < NR_BLOCKS; i++)
 		sg_set_page(&blocks[i], &vm_frames[i * BLOCK_PAGES], BLOCK_PAGES << PAGE_SHIFT, 0);
@@ -66,9 +64,7 @@ static int close_reporting(void **state)
 	(void)state;
 	reporting_stop(&vb.reporting);
 	assert_null(reporter);
-	vm_end();
-	sim_end();
-	return 0;
+	return fake_machine_end();
 }
 
 /* The kernel's task; the blocks are its own, set aside, until report() returns. */

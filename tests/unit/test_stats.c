@@ -53,9 +53,7 @@ static void start(u64 features)
 static int open_stats(void **state)
 {
 	(void)state;
-	sim_start(sim_seed(1), 0);
-	sim_work_start(2);
-	vm_start(64);
+	fake_machine_start(2, 64);
 	start(1ULL << VIRTIO_F_VERSION_1);
 	return 0;
 }
@@ -64,9 +62,7 @@ static int close_stats(void **state)
 {
 	(void)state;
 	stats_stop(&vb.stats);
-	vm_end();
-	sim_end();
-	return 0;
+	return fake_machine_end();
 }
 
 static void ask(void)

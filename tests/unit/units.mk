@@ -9,8 +9,8 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and one mobility backend.
-DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c debugfs.c trace.c hostcomm_pfn.c hostcomm_ext.c \
-	mobility_%.c
+DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
+	hostcomm_pfn.c hostcomm_ext.c mobility_%.c
 DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))) \
 	mobility_mops.o
 GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o vm_model.o vm_page.o \
@@ -18,9 +18,9 @@ GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o v
 	explore.o $(DRV_OBJS))
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
-	lifecycle sleep schedule orders delays
+	lifecycle removal sleep schedule orders delays
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
-QUEUED := negotiate stats hinting reporting hostcomm_pfn
+QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn
 UNITS += resize_policy $(MOVABLE) $(QUEUED)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
@@ -30,7 +30,8 @@ $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 
 SRC_negotiate := $(DRV)/main.c
 SRC_stats := $(DRV)/stats.c
-SRC_hinting := $(DRV)/hinting.c
+SRC_hinting := $(DRV)/hinting.c $(DRV)/hinting_held.c hinting_rig.c
+SRC_hinting_held := $(SRC_hinting)
 SRC_reporting := $(DRV)/reporting.c
 SRC_hostcomm_pfn := $(DRV)/hostcomm_pfn.c
 $(foreach u,$(QUEUED),$(eval SRC_$(u) += fake_queue.c $(OUT)/libguest.a)\

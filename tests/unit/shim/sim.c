@@ -90,12 +90,10 @@ void sim_odds(unsigned int odds)
 	switch_odds = odds;
 }
 
-static void resumed(void)
+static void fail_test(void)
 {
-	if (cur == &tasks[0] && failure[0]) {
-		print_error("%s\n", failure);
-		_fail(__FILE__, __LINE__);
-	}
+	print_error("%s\n", failure);
+	_fail(__FILE__, __LINE__);
 }
 
 static void switch_to(struct task *next)
@@ -107,7 +105,8 @@ static void switch_to(struct task *next)
 	cur = next;
 	sim_current = &next->t;
 	fiber_switch(&prev->fiber, &next->fiber, prev->done);
-	resumed();
+	if (cur == &tasks[0] && failure[0])
+		fail_test();
 }
 
 void sim_fail(const char *fmt, ...)
@@ -121,8 +120,7 @@ void sim_fail(const char *fmt, ...)
 	tell_seed();
 	if (cur != &tasks[0])
 		switch_to(&tasks[0]);
-	print_error("%s\n", failure);
-	_fail(__FILE__, __LINE__);
+	fail_test();
 	abort();
 }
 
