@@ -40,15 +40,18 @@ static void state_show_resize(struct seq_file *m, struct resize *rz)
 {
 	struct resize_policy policy;
 	unsigned long flags, inflating;
+	u64 passed_over;
 
 	spin_lock_irqsave(&rz->lock, flags);
 	policy = rz->policy;
 	inflating = rz->inflating;
+	passed_over = rz->passed_over;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	state_put(m, "target", READ_ONCE(rz->target));
 	state_put(m, "floor", rz->floor);
 	state_put(m, "inflating", inflating);
 	state_put(m, "backoff_ms", policy.backoff_ms);
+	state_put(m, "passed_over", passed_over);
 }
 
 static void state_show_hostcomm(struct seq_file *m, struct hostcomm *hc)

@@ -58,6 +58,7 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg
 	struct page *page;
 	u32 pages;
 
+	*freed += resize_let_go(&vb->resize);
 	/* From last time, when the host was silent: nothing new before that. */
 	if (!oom_is_done(oom) &&
 	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))

@@ -29,7 +29,7 @@ static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 ma
 	u32 pages;
 
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
-	supply_alloc(rq, min_t(u64, max, rz->inflate_batch), &rz->order);
+	supply_alloc(rq, min_t(u64, max, resize_batch(rz)), &rz->order);
 	pages = rq->pages;
 	if (!pages)
 		return 0;
@@ -157,7 +157,6 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 {
 	struct hostcomm_request *rq;
 	struct resize_step step;
-	unsigned long flags;
 	u32 sent = 0;
 
 	rq = resize_get_request(rz);
@@ -170,13 +169,8 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	switch (step.action) {
 	case RESIZE_INFLATE:
 		sent = resize_inflate(rz, rq, step.pages);
-		if (!sent) {
+		if (!sent)
 			step.wait_ms = resize_out_of_pages(rz);
-			break;
-		}
-		spin_lock_irqsave(&rz->lock, flags);
-		resize_policy_gave(&rz->policy);
-		spin_unlock_irqrestore(&rz->lock, flags);
 		break;
 	case RESIZE_DEFLATE:
 		sent = resize_deflate(rq, step.pages);
@@ -190,6 +184,8 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 		*delay = msecs_to_jiffies(step.wait_ms);
 		resize_grumble(rz);
 	}
+	if (!sent || step.action == RESIZE_DEFLATE)
+		resize_let_go(rz);
 	if (!sent)
 		resize_put_request(rz, rq);
 	return sent;
@@ -216,8 +212,10 @@ void resize_work(struct work_struct *work)
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
-	if (resize_is_refused(rz))
+	if (resize_is_refused(rz)) {
 		delay = RESIZE_PAUSE;
+		resize_let_go(rz);
+	}
 	while (!delay && resize_one(rz, &delay)) {
 		resize_report(rz, false);
 		cond_resched();

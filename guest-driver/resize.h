@@ -34,7 +34,7 @@ struct virtio_balloon;
  * @floor: guest pages that must stay available; probe-time only
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
- * @lock: protects the members from @idle to @refused_at
+ * @lock: protects the members from @idle to @passed_over
  * @idle: requests of @rq that are not on their way
  * @nr_idle: length of @idle
  * @inflating: guest pages on their way in
@@ -42,6 +42,9 @@ struct virtio_balloon;
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
  * @refused_at: the last time, in jiffies
+ * @aside: chunks that the host does not take, kept so that the guest's allocator
+ *	hands out others, until there is nothing more to take on this way
+ * @passed_over: guest pages that ever were in @aside
  * @retarget: the host changed its wish; atomic
  * @target: the wish, in guest pages; written by the worker
  * @actual: what the host was last told, in 4 KiB units; worker only
@@ -67,6 +70,8 @@ struct resize {
 	bool stopped;
 	bool refused;
 	unsigned long refused_at;
+	struct list_head aside;
+	u64 passed_over;
 	atomic_t retarget;
 	unsigned long target;
 	u32 actual;
@@ -88,6 +93,7 @@ void resize_wake(struct resize *rz);
 void resize_keep_untold(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
+unsigned long resize_let_go(struct resize *rz);
 
 /* Between the files of resize only. */
 void resize_work(struct work_struct *work);
@@ -98,6 +104,9 @@ void resize_add_inflating(struct resize *rz, long pages);
 void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
 u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);
 void resize_free_untold(struct resize *rz);
+bool resize_may_pass_over(const struct hostcomm_request *rq, int err);
+void resize_pass_over(struct resize *rz, int err, struct list_head *chunks);
+u32 resize_batch(struct resize *rz);
 u32 resize_deflate(struct hostcomm_request *rq, u64 max);
 bool resize_report(struct resize *rz, bool quiet);
 

@@ -38,7 +38,8 @@ static unsigned long resize_floor(void)
  * @rz: zeroed
  * @vb: the device; hostcomm is initialised
  *
- * Context: may sleep.  Return: 0 or -ENOMEM (then call resize_exit()).
+ * Context: may sleep.  Return: 0, or -ENOMEM, or -EINVAL where a request could
+ * not hold a block (then call resize_exit()).
  */
 int resize_init(struct resize *rz, struct virtio_balloon *vb)
 {
@@ -55,6 +56,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);
 	INIT_LIST_HEAD(&rz->untold);
+	INIT_LIST_HEAD(&rz->aside);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
@@ -66,6 +68,10 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 					    resize_done);
 		if (err)
 			return err;
+		/* Whatever chunk comes first fits: no request is sent empty. */
+		if (rz->rq[i].max_pages < 1U << BALLOON_MAX_ORDER ||
+		    !rz->rq[i].max_chunks)
+			return -EINVAL;
 		list_add(&rz->rq[i].node, &rz->idle);
 		rz->nr_idle++;
 	}
@@ -185,4 +191,5 @@ void resize_free_rest(struct resize *rz)
 		pages_take(&vb->pages, ULONG_MAX, ULONG_MAX, &pages);
 		supply_release(vb, &pages);
 	} while (pages_await_lock(&vb->pages));
+	resize_let_go(rz);
 }

@@ -49,6 +49,16 @@ void resize_put_request(struct resize *rz, struct hostcomm_request *rq)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
+/* Only now: a guest whose pages the host does not take gave nothing. */
+static void resize_gave(struct resize *rz)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	resize_policy_gave(&rz->policy);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
 void resize_add_inflating(struct resize *rz, long pages)
 {
 	unsigned long flags;
@@ -106,10 +116,15 @@ void resize_done(struct hostcomm_request *rq, int err)
 	}
 	if (err == -ENODEV)
 		supply_free(&rq->page_list);
+	else if (resize_may_pass_over(rq, err))
+		resize_pass_over(rz, err, &rq->page_list);
 	else if (err)
 		resize_refused(rz, rq, err, &rq->page_list);
-	if (rq->op == HOSTCOMM_INFLATE)
+	if (rq->op == HOSTCOMM_INFLATE) {
 		resize_add_inflating(rz, -(long)rq->pages);
+		if (rq->acked)
+			resize_gave(rz);
+	}
 	resize_put_request(rz, rq);
 	resize_kick(rz);
 }

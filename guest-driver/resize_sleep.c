@@ -65,13 +65,14 @@ static unsigned long resize_count_untold(struct resize *rz)
 }
 
 /**
- * resize_keep_untold() - asleep again before all was announced
+ * resize_keep_untold() - asleep, maybe again before all was announced
  * @rz: stopped, the device was reset
  */
 void resize_keep_untold(struct resize *rz)
 {
 	resize_add_inflating(rz, -(long)resize_count_untold(rz));
 	pages_add(&rz->vb->pages, &rz->untold);
+	resize_let_go(rz);
 }
 
 /**

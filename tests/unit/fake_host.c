@@ -26,7 +26,18 @@ static void interrupt(enum hostcomm_vq vq)
 
 static void decide(struct fake_slot *slot)
 {
+	unsigned int ops;
+
 	slot->acked = slot->rq->pages;
+	if (host.not_ram[0] && slot->rq->op == HOSTCOMM_INFLATE && slot->rq->hc->ops->swap) {
+		ops = fake_wire_ops_before(slot->rq, host.not_ram[0], host.not_ram[1]);
+		if (ops < fake_wire_ops(slot->rq)) {
+			slot->err = -EFAULT;
+			slot->acked = fake_wire_pages(slot->rq, ops);
+			host.not_ram_asked += slot->rq->pages - slot->acked;
+			return;
+		}
+	}
 	if (!host.refuse || host.refuse_op != slot->rq->op ||
 	    host.refuse_after >= fake_wire_ops(slot->rq))
 		return;

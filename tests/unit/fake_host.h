@@ -29,6 +29,9 @@ struct fake_slot {
  * @ready: the driver said DRIVER_OK and has not reset the device since
  * @refuse: how many of the next requests of @refuse_op are answered with
  *	@refuse_err after @refuse_after operations (page ops only)
+ * @not_ram: the first and the last frame that are not RAM to it: an operation
+ *	by which one of them enters is answered with -EFAULT (page ops only)
+ * @not_ram_asked: guest pages in requests that were answered so
  * @ring: what was posted and not reaped, by queue, oldest first
  * @nr: length of each of those
  * @answered: how many of each are answered
@@ -47,6 +50,8 @@ struct fake_host {
 	enum hostcomm_op refuse_op;
 	unsigned int refuse_after;
 	int refuse_err;
+	struct page *not_ram[2];
+	unsigned long not_ram_asked;
 	struct fake_slot ring[HOSTCOMM_NR_VQS][FAKE_HOST_RING];
 	unsigned int nr[HOSTCOMM_NR_VQS];
 	unsigned int answered[HOSTCOMM_NR_VQS];

@@ -118,6 +118,18 @@ u32 fake_wire_ops(struct hostcomm_request *rq)
 	return ((struct fake_wire *)rq->wire)->nr;
 }
 
+/* Operations of a request before the first by which a frame from @first to @last enters. */
+u32 fake_wire_ops_before(struct hostcomm_request *rq, struct page *first, struct page *last)
+{
+	struct fake_wire *wire = rq->wire;
+	u32 o = 0;
+
+	while (o < wire->nr && (wire->op[o].pfn > page_to_pfn(last) ||
+				wire->op[o].pfn + wire->op[o].pages <= page_to_pfn(first)))
+		o++;
+	return o;
+}
+
 /* Guest pages in the first operations of a request. */
 u32 fake_wire_pages(struct hostcomm_request *rq, u32 ops)
 {

@@ -16,6 +16,7 @@ static void refuse(enum hostcomm_op op, unsigned int times, unsigned int after)
 static void test_inflate_refused(void **state)
 {
 	refuse(HOSTCOMM_INFLATE, 1, 0);
+	host.refuse_err = -EAGAIN;
 	rig_target(500);
 	sim_settle();
 	assert_int_equal(host.refuse, 0);
@@ -38,6 +39,7 @@ static void test_inflate_partly_done(void **state)
 	for (int i = 0; i < 64; i++)
 		guest[i] = vm_alloc(VM_GUEST);
 	refuse(HOSTCOMM_INFLATE, 1, 1);
+	host.refuse_err = -EAGAIN;
 	rig_target(3000);
 	sim_settle();
 	assert_int_equal(host.refuse, 0);

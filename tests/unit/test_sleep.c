@@ -171,6 +171,21 @@ static void test_another_device(void **state)
 	}
 }
 
+/* Part of it is not RAM to the host that answers now: the guest's again, others in its place. */
+static void test_not_all_is_taken_again(void **state)
+{
+	rig_inflate(3000);
+	sleep_with(3000);
+	host.not_ram[0] = &vm_frames[0];
+	host.not_ram[1] = &vm_frames[2047];
+	wake();
+	sim_advance(10 * HZ);
+	assert_true(host.not_ram_asked > 0);
+	awake_with(3000);
+	for (int i = 0; i < 2048; i++)
+		assert_int_equal(vm_frames[i].owner, VM_FREE);
+}
+
 /* No queues, no memory: the guest has its pages back, and removal is harmless. */
 static void test_no_device(void **state)
 {
@@ -207,6 +222,8 @@ int main(void)
 		both(test_removed_before_all_was_told),
 		both(test_a_silent_host),
 		both(test_another_device),
+		cmocka_unit_test_setup_teardown(test_not_all_is_taken_again, rig_open_ops,
+						rig_close),
 		both(test_no_device),
 	};
 

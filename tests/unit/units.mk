@@ -17,7 +17,7 @@ GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o v
 	vm_compact.o fake_host.o fake_wire.o rig.o rig_stubs.o rig_check.o two_pages.o two_events.o \
 	explore.o $(DRV_OBJS))
 
-MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused hostcomm \
+MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
 	lifecycle removal sleep schedule orders delays
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn
