@@ -5,7 +5,7 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import half_way, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import every_pair
 from vmtest.size import Books
@@ -51,20 +51,27 @@ def test_reboot_inflated(lend, pair, way):
 @every_pair
 def test_reset_half_way(lend, pair):
     """A reset in the middle of an inflate takes nothing from the new kernel."""
-    vm = lend(memory_mib=1536, reboot=True, **pair.options)
+    vm = lend(memory_mib=1536, reboot=True, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    small = size.full(vm) - 1024 * MIB
-    size.ask(vm, small)
-    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+    full, small = size.full(vm), size.full(vm) - 1024 * MIB
 
-    boots = vm.guest.boots
-    vm.qmp.cmd("system_reset")
-    vm.guest.wait_boot(boots + 1, scaled(90), alive=vm.alive)
+    def reset():
+        boots = vm.guest.boots
+        size.ask(vm, small)
+        size.wait_actual(vm, lambda now: now < full, "the first step")
+        vm.qmp.cmd("system_reset")
+        vm.guest.wait_boot(boots + 1, scaled(90), alive=vm.alive)
+
+    def back():
+        vm.guest.load_driver(pair.driver)
+        size.resize(vm, full)
+
+    half_way.catch(vm, small, reset, back)
     vm.guest.run("memtool keep data free-100 8", scaled(90))
     vm.guest.run("memtool ask data verify", scaled(60))
     vm.guest.run("memtool ask data quit", scaled(60))
 
     vm.guest.load_driver(pair.driver)
     wait_total(vm, before.total - 1024 * MIB)
-    size.resize(vm, size.full(vm))
+    size.resize(vm, full)
     assert Books.of(vm).total == before.total

@@ -5,7 +5,7 @@ import time
 
 from vmlab.waits import wait_for
 
-from vmtest import leaks, size
+from vmtest import half_way, leaks, size
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import OUR_DRIVERS, STOCK, every_device, first_often
@@ -13,8 +13,7 @@ from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
 
 GIVEN = 1024 * MIB
-# Zeroing, Debian's default, lets an inflate last long enough to be caught half way.
-LARGE = {"memory_mib": 1536, "kernel_args": "init_on_alloc=1"}
+LARGE = {"memory_mib": 1536, **half_way.SLOW}
 
 
 def unload(vm, before):

@@ -3,7 +3,7 @@
 
 from vmlab.waits import wait_for
 
-from vmtest import frames, size
+from vmtest import frames, half_way, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 from vmtest.size import Books
@@ -12,20 +12,24 @@ from vmtest.trace import traced
 # A guest of its own for each test: with QEMU's ACPI a second sleep ends as soon as it begins.
 WHOLE_MIB, HALF_WAY_MIB = 832, 848
 GIVEN = 400 * MIB
+SLEEP = "echo mem >/sys/power/state"
 
 
 def slept(vm):
     return vm.qmp.cmd("query-status")["status"] == "suspended"
 
 
-def sleep_and_wake(vm):
-    """One S3; the guest's processor is reset on the way, and with it the device."""
-    sleeping = vm.guest.start("echo mem >/sys/power/state")
-    wait_for(lambda: slept(vm), scaled(30), "the guest to sleep")
-    resident = vm.ram().rss_bytes()
+def fall_asleep(vm, sleeping):
+    """sleeping: the guest's command that sends it to S3. Returns what the host then backs."""
+    wait_for(lambda: slept(vm) or sleeping.done(), scaled(30), "the guest to sleep")
+    assert slept(vm), sleeping.output
+    return vm.ram().rss_bytes()
+
+
+def wake(vm, sleeping):
+    """The guest's processor is reset on the way, and with it the device."""
     vm.qmp.cmd("system_wakeup")
     assert sleeping.wait(scaled(60)).status == 0
-    return resident
 
 
 @every_pair
@@ -39,7 +43,9 @@ def test_suspend_to_ram(lend, pair):
     before, resident = Books.of(vm), vm.ram().rss_bytes()
     events = ("ballonet_deflate", "ballonet_inflate") if pair == OURS else ("virtio_notify",)
     with traced(vm, *events) as seen:
-        asleep = sleep_and_wake(vm)
+        sleeping = vm.guest.start(SLEEP)
+        asleep = fall_asleep(vm, sleeping)
+        wake(vm, sleeping)
         size.wait_actual(vm, lambda now: now == small, f"{small} bytes again")
         vm.guest.run("memtool ask data verify", scaled(60))
     if pair == OURS:
@@ -53,13 +59,27 @@ def test_suspend_to_ram(lend, pair):
     vm.guest.run("memtool ask data verify", scaled(60))
 
 
+def asleep_half_way(lend, pair):
+    """(a guest that fell asleep on its way down by GIVEN, its command that has it sleep)"""
+    for _ in range(half_way.TRIES):
+        vm = lend(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
+        small = size.full(vm) - GIVEN
+        with half_way.watched(vm, small) as way:
+            sleeping = half_way.at_first_step(vm, "balloon_inflate", SLEEP)
+            size.ask(vm, small)
+            fall_asleep(vm, sleeping)
+        if not way.reached:
+            return vm, sleeping
+        wake(vm, sleeping)
+    raise AssertionError(f"{half_way.TRIES} guests were at their target before they slept")
+
+
 @every_pair
 def test_suspend_half_way(lend, pair):
-    """Asked for less and put to sleep at once: it gets there after."""
-    vm = lend(memory_mib=HALF_WAY_MIB, **pair.options)
+    """Asked for less and put to sleep on the way: it gets there after."""
+    vm, sleeping = asleep_half_way(lend, pair)
     small = size.full(vm) - GIVEN
-    size.ask(vm, small)
-    sleep_and_wake(vm)
+    wake(vm, sleeping)
     size.wait_actual(vm, lambda now: now == small, f"{small} bytes")
     assert not frames.backed_though_ballooned(vm)
     size.resize(vm, size.full(vm))

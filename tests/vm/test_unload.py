@@ -3,7 +3,7 @@
 
 from vmlab.waits import wait_for
 
-from vmtest import leaks, size
+from vmtest import half_way, leaks, size
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import every_device, every_pair
@@ -62,21 +62,26 @@ def test_rmmod_inflated(lend, pair):
 @every_device
 def test_rmmod_half_way(lend, pair):
     """rmmod in the middle of an inflate, and of a deflate."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = lend(memory_mib=1536, **half_way.SLOW, **pair.options)
     leaks.start_clean(vm)
     before = Books.of(vm)
-    small = size.full(vm) - 1024 * MIB
+    full = size.full(vm)
+    small, middle = full - 1024 * MIB, full - 64 * MIB
 
-    size.ask(vm, small)
-    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
-    rmmod(vm, 20)
-    assert_all_given_back(vm, before)
+    def cut(target, count):
+        unload = half_way.at_first_step(vm, count, "rmmod virtio_balloon")
+        size.ask(vm, target)
+        unload.wait(scaled(20))
+        assert_all_given_back(vm, before)
 
-    vm.guest.load_driver(pair.driver)
-    size.wait_actual(vm, lambda now: now == small, "the target that stands")
-    size.ask(vm, size.full(vm))
-    rmmod(vm, 20)
-    assert_all_given_back(vm, before)
+    def back(to):
+        size.ask(vm, to)
+        vm.guest.load_driver(pair.driver)
+        size.wait_actual(vm, lambda now: now == to, f"a guest of {to} bytes")
+
+    half_way.catch(vm, small, lambda: cut(small, "balloon_inflate"), lambda: back(full))
+    back(small)
+    half_way.catch(vm, middle, lambda: cut(middle, "balloon_deflate"), lambda: back(small))
     leave(vm, pair.driver)
 
 

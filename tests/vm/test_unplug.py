@@ -7,7 +7,7 @@ from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_ID
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import half_way, size
 from vmtest.driver import wait_bound
 from vmtest.env import DEBUG, MIB, scaled
 from vmtest.fragmented import check_data
@@ -57,13 +57,21 @@ def test_unplug_inflated(lend, pair):
 @every_device
 def test_unplug_half_way(lend, pair):
     """device_del in the middle of an inflate."""
-    vm = lend(memory_mib=1536, **PLACE, **pair.options)
+    vm = lend(memory_mib=1536, **PLACE, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    size.ask(vm, size.full(vm) - 1024 * MIB)
-    size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
-    vm.qmp.cmd("device_del", id=BALLOON_ID)
-    vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
-    wait_total(vm, before.total)
+    small = size.full(vm) - 1024 * MIB
+
+    def unplug():
+        size.ask(vm, small)
+        size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+        vm.qmp.cmd("device_del", id=BALLOON_ID)
+        vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
+        wait_total(vm, before.total)
+
+    def plug():
+        vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, **BUS)
+        wait_bound(vm)
+
+    half_way.catch(vm, small, unplug, plug)
     vm.guest.run("memtool touch free-100", scaled(60))
-    vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, **BUS)
-    wait_bound(vm)
+    plug()
