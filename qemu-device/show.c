@@ -11,8 +11,8 @@
 
 /*
  * balloon-pages    4 KiB pages in the balloon, by what was sent, not claimed
- * withheld-pages   those of them whose memory waits for the end of an inhibition,
- *                  or that the host failed to take
+ * withheld-pages   those of them whose memory waits for the end of an inhibition
+ *                  or for the rest of its host page, or that the host failed to take
  * inhibited        whether memory cannot be given back at this moment
  * target-unreached whether the guest stands still off its target (target.h)
  * page-ops-negotiated  whether the guest's driver uses page ops
