@@ -26,6 +26,14 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.get_closest_marker("stockpair")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    # one pair after the other: a guest that one test leaves clean suits the next
+    items.sort(key=_pair)
+
+
+def _pair(item):
+    if not item.get_closest_marker("interop"):
+        return ""
+    return str(getattr(item, "callspec", None) and item.callspec.params.get("pair"))
 
 
 def pytest_configure(config):

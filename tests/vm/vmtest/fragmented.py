@@ -11,7 +11,7 @@ from . import size
 from .env import DEBUG, MIB, scaled
 
 # Enough for tens of thousands of moves; scattering takes a debug kernel a minute a GiB.
-MEMORY_MIB = 768 if DEBUG else 2048
+MEMORY_MIB = 768 if DEBUG else 1152
 # More than the driver leaves to the guest, so that the target is reached.
 LEAVE_MIB = 160
 

@@ -17,8 +17,8 @@ from .env import DEBUG, scaled
 from .frames import small_host_pages
 from .pairs import OURS
 
-# Guests kept ready at a time; the one not used for longest goes first. A debug kernel boots slowly.
-KEPT = 6 if DEBUG else 3
+# What the guests kept ready may have together; the one not used for longest goes first.
+KEPT_MIB = 6144
 # A kernel with KASAN needs an eighth of memory for its shadow, and more time.
 EXTRA_MIB = 256 if DEBUG else 0
 
@@ -99,7 +99,8 @@ class Pool:
                 self._idle.remove(loan)
                 loan.vm.qmp.cmd("cont")
                 return loan
-        while len(self._idle) >= KEPT:
+        room = KEPT_MIB - options["memory_mib"]
+        while sum(loan.vm.memory_mib for loan in self._idle) > max(room, 0):
             self._end(self._idle.pop(0))
         vm = PatientVM(self.paths, **options)
         with small_host_pages() if small_pages else nullcontext():
