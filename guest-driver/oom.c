@@ -21,6 +21,10 @@
 #define OOM_PRIORITY	80
 /* A silent host must not keep the OOM killer from its work. */
 #define OOM_PATIENCE	HZ
+/* Called again within this time, the need is larger than what was given. */
+#define OOM_AGAIN	HZ
+/* Guest pages given in one call at most. */
+#define OOM_MOST	(16u * OOM_BATCH)
 
 static void oom_done(struct hostcomm_request *rq, int err)
 {
@@ -49,12 +53,21 @@ static bool oom_is_done(void *arg)
 	return !smp_load_acquire(&oom->busy);
 }
 
-static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg)
+/*
+ * Each call costs the one in need a search of all memory in vain, so who comes
+ * again at once gets twice as much.  Return: guest pages to give now.
+ */
+static u32 oom_share(struct balloon_oom *oom)
 {
-	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
-						 oom.nb);
+	if (oom->share && time_before(jiffies, oom->last + OOM_AGAIN))
+		return min(2 * oom->share, OOM_MOST);
+	return OOM_BATCH;
+}
+
+/* Return: guest pages taken out; 0 if there are none or the host is silent. */
+static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
+{
 	struct balloon_oom *oom = &vb->oom;
-	unsigned long *freed = arg;
 	struct page *page;
 	u32 pages;
 
@@ -62,21 +75,37 @@ static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg
 	/* From last time, when the host was silent: nothing new before that. */
 	if (!oom_is_done(oom) &&
 	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
-		return NOTIFY_OK;
+		return 0;
 
 	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
-	pages = pages_take(&vb->pages, OOM_BATCH, oom->rq.max_chunks,
-			   &oom->rq.page_list);
+	pages = pages_take(&vb->pages, min_t(u32, max, OOM_BATCH),
+			   oom->rq.max_chunks, &oom->rq.page_list);
 	if (!pages)
-		return NOTIFY_OK;
+		return 0;
 	list_for_each_entry(page, &oom->rq.page_list, lru)
 		WARN_ON_ONCE(!hostcomm_add(&oom->rq, page, chunk_pages(page)));
 	oom->busy = true;
 	hostcomm_submit(&oom->rq);
-	if (hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
-		*freed += oom->rq.acked;
-	trace_virtio_balloon_oom(pages, *freed);
 	resize_ran_dry(&vb->resize);
+	if (!hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
+		return 0;
+	*freed += oom->rq.acked;
+	trace_virtio_balloon_oom(pages, *freed);
+	return pages;
+}
+
+static int oom_notify(struct notifier_block *nb, unsigned long unused, void *arg)
+{
+	struct virtio_balloon *vb = container_of(nb, struct virtio_balloon,
+						 oom.nb);
+	u32 share = oom_share(&vb->oom), given = 0, pages;
+
+	do {
+		pages = oom_give(vb, share - given, arg);
+		given += pages;
+	} while (pages && given < share);
+	vb->oom.share = share;
+	vb->oom.last = jiffies;
 	return NOTIFY_OK;
 }
 

@@ -19,12 +19,16 @@
  * @rq: kept for it alone
  * @busy: @rq is with the host
  * @released: guest pages given back so far
+ * @share: guest pages given the last time; 0 before the first
+ * @last: when that was, in jiffies
  */
 struct balloon_oom {
 	struct notifier_block nb;
 	struct hostcomm_request rq;
 	bool busy;
 	u64 released;
+	u32 share;
+	unsigned long last;
 };
 
 struct virtio_balloon;

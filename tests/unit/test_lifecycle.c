@@ -155,6 +155,24 @@ static void test_oom_gives_back_and_holds_off(void **state)
 	rig_check_quiet();
 }
 
+static void test_oom_again_at_once_gives_more(void **state)
+{
+	unsigned long first, second;
+
+	rig_inflate(5000);
+	rig_settle_blocks();
+	first = oom();
+	second = oom();
+	assert_true(first > 0);
+	assert_true(second > first);
+	/* Back at the target, and long after: as at first. */
+	sim_advance(12 * HZ);
+	assert_int_equal(pages_size(&rig->pages), 5000);
+	rig_settle_blocks();
+	assert_int_equal(oom(), first);
+	rig_check_quiet();
+}
+
 static void test_oom_with_a_silent_host(void **state)
 {
 	unsigned long before;
@@ -197,6 +215,7 @@ int main(void)
 		both(test_target_changes_midway),
 		both(test_never_below_the_floor),
 		with_oom(test_oom_gives_back_and_holds_off),
+		with_oom(test_oom_again_at_once_gives_more),
 		with_oom(test_oom_with_a_silent_host),
 		with_oom(test_oom_with_an_empty_balloon),
 	};
