@@ -83,16 +83,15 @@ static bool slice(Ballonet *s, bool in_kick)
     return done;
 }
 
-/* All is done: either the poll looks for the next buffer, or the driver tells of it. */
+/*
+ * All is done: either the poll looks for the next buffer, or the driver tells
+ * of it.  Switched on anew each time: in a packed ring that has been on and off
+ * once, the driver tells of one descriptor only, and taking buffers from the
+ * ring does not move that on.
+ */
 static void rest(Ballonet *s)
 {
-    if (balloon_ops_queue(s) && balloon_poll_go_on(&s->executor.poll)) {
-        if (!s->executor.busy) {
-            set_busy(s, true);
-        }
-    } else if (s->executor.busy) {
-        set_busy(s, false);
-    }
+    set_busy(s, balloon_ops_queue(s) && balloon_poll_go_on(&s->executor.poll));
 }
 
 static void run(Ballonet *s, bool in_kick)

@@ -106,7 +106,8 @@ static void run(void *opaque)
         return;
     }
     done = slice(s);
-    if (done && r->busy) {
+    if (done) {
+        /* Anew each time, see the executor's rest(). */
         virtio_queue_set_notification(r->vq, 1);
         r->busy = false;
         done = virtio_queue_empty(r->vq);

@@ -45,10 +45,12 @@ class Balloon:
     """A driver of the device with id "balloon" in slot SLOT.
 
     queues: how many it sets up from number 0 on, or a list of numbers.
+    ring: what these are, ring.Ring or packed.PackedRing.
     """
 
-    def __init__(self, machine, interface=pci.Modern, features=None, queues=3):
+    def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring):
         self.m = machine
+        self.make_ring = ring
         self.io = interface(machine, SLOT)
         self.features = features
         self.queues = range(queues) if isinstance(queues, int) else queues
@@ -69,7 +71,7 @@ class Balloon:
         self.ring = {}
         base = RINGS
         for index in self.queues:
-            ring = Ring(self.m, base, io.queue_size(index))
+            ring = self.make_ring(self.m, base, io.queue_size(index))
             io.enable_queue(index, ring)
             self.ring[index] = ring
             base = ring.end
