@@ -7,42 +7,50 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$ROOT/scripts/apt-view.sh"
+. "$ROOT/scripts/kernel-versions.sh"
 
 GUEST=${GUEST:-6.1}
-META=cloud-amd64
 
 [ "$GUEST" != 6.1-debug ] || exec bash "$ROOT/scripts/kernel-debug.sh"
 guest_dir "$GUEST" >/dev/null
-
-newest_release() {
-	apt_view apt-cache depends "linux-image-$META" |
-		sed -n "s/.*Depends: linux-image-\($GUEST\.[^ ]*\)$/\1/p" | head -n 1
-}
 
 # The flavour's headers name their common part by where a package manager
 # would put it, so they are told where it is.
 fix_headers() {
 	local src=$1 final=$2
 	sed -i "s|/usr/src/|$final/usr/src/|g" "$src/linux-headers-$rel/Makefile"
+	# Type information for tracers, made from this, would need pahole.
+	rm -f "$src/linux-headers-$rel/vmlinux"
+}
+
+# first_of PATH...: the first that is there.
+first_of() {
+	local path
+	for path in "$@"; do
+		[ ! -e "$path" ] || { echo "$path"; return; }
+	done
+	die "the packages of kernel $rel hold none of: $*"
 }
 
 unpack() {
-	local rel=$1 dir=$2 tmp common kbuild deb
+	local rel=$1 dir=$2 tmp deb image modules
 	tmp=$(mktemp -d "$dir.XXXXXX")
 	trap 'rm -rf "$tmp"' EXIT
-	common=linux-headers-${rel%-cloud-amd64}-common
-	kbuild=linux-kbuild-$GUEST
 	need_space 1500
-	apt_view_debs "$tmp/deb" "linux-image-$rel" "linux-headers-$rel" "$common" "$kbuild"
+	kernel_debs "$rel" >"$tmp/names"
+	mapfile -t names <"$tmp/names"
+	apt_view_debs "$tmp/deb" "${names[@]}"
 	say "unpacking kernel $rel"
 	for deb in "$tmp"/deb/*.deb; do
 		dpkg-deb -x "$deb" "$tmp/root"
 	done
-	rm -rf "$tmp/deb"
+	rm -rf "$tmp/deb" "$tmp/names"
 	fix_headers "$tmp/root/usr/src" "$dir/root"
+	modules=$(first_of "$tmp"/root/{usr/,}lib/modules/"$rel")
+	image=$(first_of "$tmp/root/boot/vmlinuz-$rel" "$modules/vmlinuz")
 	cat >"$tmp/env" <<-END
-		KERNEL=$dir/root/boot/vmlinuz-$rel
-		MODULES=$dir/root/lib/modules/$rel
+		KERNEL=$dir${image#"$tmp"}
+		MODULES=$dir${modules#"$tmp"}
 		HEADERS=$dir/root/usr/src/linux-headers-$rel
 		RELEASE=$rel
 	END
@@ -60,10 +68,11 @@ main() {
 	current=$(guest_dir "$GUEST")
 	if [ ! -e "$current/env" ] || [ "${REFRESH:-0}" = 1 ]; then
 		lock apt
+		kernel_suites "$GUEST"
 		apt_view_open
-		rel=$(newest_release)
+		rel=$(kernel_newest "$GUEST")
 		[ -n "$rel" ] ||
-			die "this machine's Debian suites have no linux-image-$META of $GUEST"
+			die "Debian's suites have no linux-image-$GUEST*-$KERNEL_FLAVOUR any more"
 		[ -e "$CACHE/linux-$rel/env" ] || unpack "$rel" "$CACHE/linux-$rel"
 		ln -sfn "linux-$rel" "$current"
 	fi

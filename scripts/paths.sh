@@ -58,7 +58,10 @@ if [ "${1:-}" = --all ]; then
 	printf 'STOCK_QEMU=%s\n' "$stock"
 	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/qemu-system-x86_64"
 	printf 'QEMU_VERSION=%s\n' "$QEMU_VERSION"
-	printf 'STOCK_DRIVER=%s\n' "$MODULES/kernel/drivers/virtio/virtio_balloon.ko"
+	# Newer kernels' packages hold their modules compressed.
+	driver=$MODULES/kernel/drivers/virtio/virtio_balloon.ko
+	[ ! -e "$driver.xz" ] || driver+=.xz
+	printf 'STOCK_DRIVER=%s\n' "$driver"
 	printf 'CACHE=%s\n' "$CACHE"
 fi
 [ -z "$absent" ] || die "$absent"
