@@ -204,7 +204,7 @@ static void block_unsettle(struct page *first, struct list_head *chunks)
 
 	/* Who holds a page's lock is in a callback, about to be refused. */
 	for (i = 0; i < nr; i++) {
-		lock_page(first + i);
+		compat_lock_page(first + i);
 		page_unmark(first + i);
 		unlock_page(first + i);
 	}

@@ -7,11 +7,12 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
-#include <linux/shrinker.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+
+#include "compat/shrinker.h"
 
 struct page;
 struct virtio_device;
@@ -57,7 +58,7 @@ struct balloon_hinting {
 	bool stopped;
 	u64 hinted;
 	wait_queue_head_t acked;
-	struct shrinker shrinker;
+	struct compat_shrinker shrinker;
 };
 
 int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev);

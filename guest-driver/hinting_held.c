@@ -58,11 +58,16 @@ unsigned long hinting_release(struct balloon_hinting *hi, unsigned long max)
 	return nr;
 }
 
+static struct balloon_hinting *hinting_of(struct shrinker *shrinker)
+{
+	return container_of(compat_shrinker_of(shrinker), struct balloon_hinting,
+			    shrinker);
+}
+
 static unsigned long hinting_count(struct shrinker *shrinker,
 				   struct shrink_control *sc)
 {
-	struct balloon_hinting *hi = container_of(shrinker, struct balloon_hinting,
-						  shrinker);
+	struct balloon_hinting *hi = hinting_of(shrinker);
 
 	return READ_ONCE(hi->nr_held) << HINTING_ORDER;
 }
@@ -70,8 +75,7 @@ static unsigned long hinting_count(struct shrinker *shrinker,
 static unsigned long hinting_scan(struct shrinker *shrinker,
 				  struct shrink_control *sc)
 {
-	struct balloon_hinting *hi = container_of(shrinker, struct balloon_hinting,
-						  shrinker);
+	struct balloon_hinting *hi = hinting_of(shrinker);
 	unsigned long blocks = DIV_ROUND_UP(sc->nr_to_scan, 1UL << HINTING_ORDER);
 
 	blocks = hinting_release(hi, blocks);
@@ -82,19 +86,17 @@ static unsigned long hinting_scan(struct shrinker *shrinker,
 void hinting_held_init(struct balloon_hinting *hi)
 {
 	INIT_LIST_HEAD(&hi->held);
-	hi->shrinker.count_objects = hinting_count;
-	hi->shrinker.scan_objects = hinting_scan;
-	hi->shrinker.seeks = DEFAULT_SEEKS;
 }
 
 /* Part of hinting_start().  Return: 0 or a negative errno. */
 int hinting_held_start(struct balloon_hinting *hi)
 {
-	return register_shrinker(&hi->shrinker, "virtio-balloon");
+	return compat_shrinker_register(&hi->shrinker, "virtio-balloon",
+					hinting_count, hinting_scan);
 }
 
 /* Part of hinting_stop(): nobody asks for blocks any more. */
 void hinting_held_stop(struct balloon_hinting *hi)
 {
-	unregister_shrinker(&hi->shrinker);
+	compat_shrinker_unregister(&hi->shrinker);
 }

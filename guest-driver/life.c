@@ -110,7 +110,7 @@ static void balloon_quiesce(struct virtio_balloon *vb)
 /* Resets the device and ends what is still on its way. */
 static void balloon_reset(struct virtio_balloon *vb)
 {
-	virtio_reset_device(vb->vdev);
+	compat_reset_device(vb->vdev);
 	reporting_stop(&vb->reporting);
 	hinting_stop(&vb->hinting);
 	hostcomm_stop(&vb->hostcomm);

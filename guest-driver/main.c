@@ -45,7 +45,7 @@ static const unsigned int balloon_features[] = {
  */
 static void balloon_validate_filled(struct virtio_device *vdev)
 {
-	if (!want_init_on_free() && !page_poisoning_enabled_static()) {
+	if (!want_init_on_free() && !compat_pages_poisoned()) {
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_PAGE_POISON);
 	} else if (!virtio_has_feature(vdev, VIRTIO_BALLOON_F_PAGE_POISON)) {
 		__virtio_clear_bit(vdev, VIRTIO_BALLOON_F_FREE_PAGE_HINT);

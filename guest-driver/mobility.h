@@ -11,6 +11,9 @@
 #ifndef BALLONET_MOBILITY_H
 #define BALLONET_MOBILITY_H
 
+#ifdef HAVE_MOBILITY_AOPS
+#include <linux/fs.h>
+#endif
 #include <linux/gfp.h>
 #include <linux/migrate.h>
 
@@ -18,10 +21,15 @@ struct page;
 
 /**
  * struct mobility - a device's own mapping object
- * @mops: what page->mapping of its pages leads to
+ * @mapping: what page->mapping of its pages leads to (mobility_aops.c)
+ * @mops: likewise (mobility_mops.c)
  */
 struct mobility {
+#ifdef HAVE_MOBILITY_AOPS
+	struct address_space mapping;
+#else
 	struct movable_operations mops;
+#endif
 };
 
 /* Allocation flags of pages that can move: the kernel groups them together. */

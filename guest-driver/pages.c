@@ -241,7 +241,7 @@ bool pages_await_lock(struct balloon_pages *bp)
 	spin_unlock(&bp->lock);
 	if (!page)
 		return false;
-	lock_page(page);
+	compat_lock_page(page);
 	unlock_page(page);
 	put_page(page);
 	return true;

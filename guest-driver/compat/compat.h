@@ -9,15 +9,17 @@
 
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "virtio_balloon: kernels before 6.1 are not supported"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "virtio_balloon: kernels before 5.10 are not supported"
 #endif
 
 #ifndef __ASSEMBLY__
 /* Before any header that would settle it. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/mmzone.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/virtio_config.h>
 
 /**
@@ -50,6 +52,53 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, NULL);
 #endif
 }
+
+/**
+ * compat_reset_device() - stop a device
+ * @vdev: the device
+ *
+ * Context: may sleep.
+ */
+static inline void compat_reset_device(struct virtio_device *vdev)
+{
+#ifdef HAVE_VIRTIO_RESET_DEVICE
+	virtio_reset_device(vdev);
+#else
+	vdev->config->reset(vdev);
+#endif
+}
+
+/* Whether free pages hold a pattern, and the kernel checks that they still do. */
+static inline bool compat_pages_poisoned(void)
+{
+#ifdef HAVE_PAGE_POISONING_STATIC
+	return page_poisoning_enabled_static();
+#else
+	return !IS_ENABLED(CONFIG_PAGE_POISONING_NO_SANITY) &&
+	       page_poisoning_enabled();
+#endif
+}
+
+/**
+ * compat_lock_page() - sleep until a page is ours
+ * @page: may be one that migration holds
+ *
+ * Where the isolated mark is set and cleared without regard to others, that
+ * can wipe out the mark that somebody sleeps for the lock, who then is never
+ * woken.
+ *
+ * Context: may sleep.
+ */
+static inline void compat_lock_page(struct page *page)
+{
+#ifdef HAVE_ATOMIC_PG_ISOLATED
+	lock_page(page);
+#else
+	while (!trylock_page(page))
+		schedule_timeout_uninterruptible(1);
+#endif
+}
+
 /* Largest order of the page allocator; up to 6.3 MAX_ORDER was one more. */
 #if defined(MAX_PAGE_ORDER)
 #define BALLOON_MAX_ORDER	MAX_PAGE_ORDER

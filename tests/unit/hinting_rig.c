@@ -9,9 +9,9 @@ struct virtio_balloon hinting_rig;
 struct fake_queue hints;
 struct shrinker *hinting_shrinker;
 
-int register_shrinker(struct shrinker *sh, const char *name)
+int register_shrinker(struct shrinker *sh, const char *fmt, ...)
 {
-	(void)name;
+	(void)fmt;
 	hinting_shrinker = sh;
 	return 0;
 }

@@ -5,7 +5,8 @@
 .DEFAULT_GOAL := all
 
 DRV := $(TOP)/guest-driver
-GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec
+GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE_SHRINKER_NAME \
+	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and one mobility backend.

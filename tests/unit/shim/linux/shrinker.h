@@ -18,7 +18,7 @@ struct shrinker {
 #define SHRINK_STOP	(~0UL)
 #define DEFAULT_SEEKS	2
 
-int register_shrinker(struct shrinker *sh, const char *name);
+int register_shrinker(struct shrinker *sh, const char *fmt, ...);
 void unregister_shrinker(struct shrinker *sh);
 
 #endif
