@@ -8,12 +8,13 @@ from vmtest.banks import Bank
 from vmtest.env import MIB, scaled
 from vmtest.size import Books, assert_exact
 
-NVDIMM = Bank("nv", 4 << 30, 128 * MIB)
-USED = "100000000-107ffffff : System RAM"
+# Large enough that a kernel which puts its own tables there leaves some.
+NVDIMM = Bank("nv", 4 << 30, 512 * MIB)
+USED = "100000000-11fffffff : System RAM"
 OPTIONS = {
     "machine": "q35,nvdimm=on",
-    "kernel_args": "memmap=128M@4G",
-    "qemu_args": ("-m", "slots=2,maxmem=4G", "-object", "memory-backend-ram,id=nv,size=128M",
+    "kernel_args": "memmap=512M@4G",
+    "qemu_args": ("-m", "slots=2,maxmem=4G", "-object", "memory-backend-ram,id=nv,size=512M",
                   "-device", "nvdimm,id=nvdimm0,memdev=nv"),
 }
 
