@@ -59,6 +59,9 @@ test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stre
 test-long: all build-qemu-10 ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), migration
 	@$S/setup.sh test && $S/test.sh long
 
+matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme)
+	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)
+
 test-mutants: all ## break the specification's rules one by one, see a test fail for each (ARGS=words)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/mutants.py $(ARGS)
 
@@ -77,6 +80,6 @@ clean: ## remove what was built in this checkout
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all build-device build-driver build-qemu-10 demo bench test test-unit test-qtest \
+.PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
 	test-vm test-interop test-debug test-migration test-qemu test-long test-mutants fuzz \
 	paths style clean help

@@ -59,12 +59,15 @@ pytest_count() {
 
 # Debian's python, whatever else is in the path: its pytest is the one that
 # the package brings.
+# What came of each test is kept for `make matrix`; part of a kind beside all of it.
 pytest_run() {
-	local dir=$1
+	local dir=$1 results
 	shift
+	results=$ROOT/build/results/$k${ARGS:+-part}.xml
 	# shellcheck disable=SC2086 # ARGS is a list of arguments
 	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" ${ARGS:-})
+		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" \
+		--junitxml="$results" ${ARGS:-})
 }
 
 kind() {

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Features that both sides must want, for each mix of our halves and Debian's. What our two do
+together is looked at more closely in test_free_pages.py."""
+
+import pytest
+
+from vmlab.waits import wait_for
+
+from vmtest import size
+from vmtest.env import MIB, PAGE, scaled
+from vmtest.fragmented import check_data
+from vmtest.pairs import EVERY, OURS, every_pair
+
+F_PAGE_POISON, F_REPORTING, F_PAGE_OPS = 4, 5, 57
+REPORTING = "virtio-balloon-pci,free-page-reporting=on"
+not_ours_alone = pytest.mark.parametrize("pair", EVERY[1:])
+
+
+def accepted(vm):
+    """Feature bits that the guest's driver accepted; the lab's guests have no other virtio."""
+    text = vm.guest.run("cat /sys/bus/virtio/devices/*/features").output.strip()
+    return {bit for bit, on in enumerate(text) if on == "1"}
+
+
+@not_ours_alone
+def test_free_memory_is_reported(lend, pair):
+    """With a kernel that fills free pages, so that PAGE_POISON is accepted too: what a program used
+    and freed goes back to the host by itself, all of it can be used again after it was reported
+    and ballooned, and data beside it stays."""
+    vm = lend(balloon=REPORTING, kernel_args="init_on_free=1", fresh=True, **pair.options)
+    assert {F_PAGE_POISON, F_REPORTING} <= accepted(vm)
+    vm.guest.run("memtool keep data 64 7", scaled(60))
+    vm.guest.run("memtool touch free-60", scaled(60))
+    half = size.full(vm) // 2
+    wait_for(lambda: vm.ram().present_pages() * PAGE < half, scaled(60), "free memory to go back")
+    size.resize(vm, size.full(vm) - 200 * MIB)
+    size.resize(vm, size.full(vm))
+    vm.guest.run("memtool touch free-60", scaled(60))
+    check_data(vm)
+
+
+@every_pair
+def test_page_ops_between_our_halves_only(lend, pair):
+    """They are negotiated where both halves know them; elsewhere both do without."""
+    vm = lend(**pair.options)
+    assert (F_PAGE_OPS in accepted(vm)) == (pair == OURS)
+    size.resize(vm, size.full(vm) - 200 * MIB)
+    size.resize(vm, size.full(vm))
