@@ -55,10 +55,10 @@ SCENES = [
           "ballooned pages move"),
     Scene("async", scenes_moves.asynchronous, pairs.BOTH, 0, 2, 40,
           "ballooned pages move in page faults"),
-    Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 2, 110,
+    Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 1, 110,
           "cost over fragmentation"),
     *(
-        Scene(f"size {gib}", scenes_resize.size(gib << 10), pairs.BOTH, 0, 2, 12 + 7 * gib,
+        Scene(f"size {gib}", scenes_resize.size(gib << 10), pairs.BOTH, 0, 2 if gib <= 4 else 1, 12 + 7 * gib,
               f"{gib} GiB guest")
         for gib in SIZES_GIB
     ),
