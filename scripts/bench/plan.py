@@ -58,8 +58,8 @@ SCENES = [
     Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 1, 110,
           "cost over fragmentation"),
     *(
-        Scene(f"size {gib}", scenes_resize.size(gib << 10), pairs.BOTH, 0, 2 if gib <= 4 else 1, 12 + 7 * gib,
-              f"{gib} GiB guest")
+        Scene(f"size {gib}", scenes_resize.size(gib << 10), pairs.BOTH, 0, 2 if gib <= 4 else 1,
+              12 + 7 * gib, f"{gib} GiB guest")
         for gib in SIZES_GIB
     ),
 ]
