@@ -4,14 +4,16 @@
 from vmlab.waits import wait_for
 
 from vmtest import frames, half_way, size
-from vmtest.env import MIB, scaled
+from vmtest.env import DEBUG, MIB, scaled
 from vmtest.pairs import OURS, every_pair
 from vmtest.size import Books
 from vmtest.trace import traced
 
 # A guest of its own for each test: with QEMU's ACPI a second sleep ends as soon as it begins.
-WHOLE_MIB, HALF_WAY_MIB = 832, 848
+WHOLE_MIB, HALF_WAY_MIB = 832, 2048 if DEBUG else 848
 GIVEN = 400 * MIB
+# A checking kernel falls asleep slowly, so its way is longer.
+ON_ITS_WAY = (1600 if DEBUG else 400) * MIB
 SLEEP = "echo mem >/sys/power/state"
 
 
@@ -60,10 +62,10 @@ def test_suspend_to_ram(lend, pair):
 
 
 def asleep_half_way(lend, pair):
-    """(a guest that fell asleep on its way down by GIVEN, its command that has it sleep)"""
+    """(a guest that fell asleep on its way down by ON_ITS_WAY, its command that has it sleep)"""
     for attempt in range(half_way.TRIES):
         vm = lend(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
-        small = size.full(vm) - GIVEN
+        small = size.full(vm) - ON_ITS_WAY
         with half_way.watched(vm, small) as way:
             if attempt:
                 # the shell of a checking kernel may be slower than its balloon: no looking
@@ -83,7 +85,7 @@ def asleep_half_way(lend, pair):
 def test_suspend_half_way(lend, pair):
     """Asked for less and put to sleep on the way: it gets there after."""
     vm, sleeping = asleep_half_way(lend, pair)
-    small = size.full(vm) - GIVEN
+    small = size.full(vm) - ON_ITS_WAY
     wake(vm, sleeping)
     size.wait_actual(vm, lambda now: now == small, f"{small} bytes")
     assert not frames.backed_though_ballooned(vm)
