@@ -35,7 +35,7 @@ def test_hibernate(tmp_path):
     disk = tmp_path / "swap"
     with open(disk, "wb") as file:
         file.truncate(1024 * MIB)
-    with machine(disk) as vm:
+    with frames.small_host_pages(), machine(disk) as vm:
         vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
         vm.guest.run(f"memtool keep data {DATA_MIB} 4", scaled(60))
         boot, full = vm.guest.read(BOOT), Books.of(vm)
@@ -47,7 +47,7 @@ def test_hibernate(tmp_path):
     written = disk.stat().st_blocks * 512
     assert DATA_MIB * MIB < written < GIVEN, f"{written >> 20} MiB were written"
 
-    with machine(disk) as vm:
+    with frames.small_host_pages(), machine(disk) as vm:
         vm.guest.start("echo $(cat /sys/class/block/vda/dev) >/sys/power/resume")
         wait_for(lambda: is_kernel(vm, boot), scaled(120), "the kernel that was put to sleep")
         vm.guest.run("memtool ask data verify", scaled(60))

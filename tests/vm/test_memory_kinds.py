@@ -147,7 +147,10 @@ def test_two_numa_nodes(lend, pair):
         args += ["-object", memfd(name, size_)]
         args += ["-numa", f"node,nodeid={number},cpus={number},memdev={name}"]
     vm = lend(memory_mib=sum(mib.values()) - EXTRA_MIB, qemu_args=tuple(args), **pair.options)
-    nodes = vm.guest.run("ls -d /sys/devices/system/node/node[0-9]*").output.split()
+    look = vm.guest.run("ls -d /sys/devices/system/node/node[0-9]*", check=False)
+    if look.status:
+        pytest.skip("this guest's kernel is built without NUMA")
+    nodes = look.output.split()
     assert len(nodes) == 2, f"the guest sees {nodes}"
     vm.guest.run("memtool keep data 64 8")
     vm.guest.run("memtool touch free-60", scaled(60))
