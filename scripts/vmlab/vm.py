@@ -20,7 +20,7 @@ from .waits import wait_for
 TCG_CPU = "max,-erms,-fsrm"
 BALLOON_ID = "balloon0"
 BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
-KERNEL_ARGS = "console=ttyS0 loglevel=5 panic=-1 mitigations=off random.trust_cpu=on"
+KERNEL_ARGS = "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on"
 
 
 def backing_args(backing, memory_mib):
