@@ -9,10 +9,10 @@ from vmlab.waits import wait_for
 
 from vmtest import frames, size
 from vmtest.env import MIB, scaled
-from vmtest.pool import PatientVM
+from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.size import Books
 
-MEMORY_MIB = 896
+MEMORY_MIB = 896 + EXTRA_MIB
 GIVEN = 400 * MIB
 DATA_MIB = 100
 BOOT = "/proc/sys/kernel/random/boot_id"
