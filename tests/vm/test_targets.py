@@ -65,7 +65,7 @@ def test_targets_that_make_no_sense(lend):
 
 
 def ask_for_odd(vm, odd, times):
-    """Stock's driver was seen, on a busy host, to miss a change of its target: it is asked again."""
+    """Stock's driver was seen, on a busy host, to miss a change of its target: asked again."""
     near = "a size near the odd one"
     for left in reversed(range(times)):
         size.ask(vm, odd)
