@@ -10,10 +10,10 @@ from vmtest.size import Books
 from vmtest.trace import traced
 
 # A guest of its own for each test: with QEMU's ACPI a second sleep ends as soon as it begins.
-WHOLE_MIB, HALF_WAY_MIB = 832, 2048 if DEBUG else 848
+WHOLE_MIB, HALF_WAY_MIB = 832, 2048
 GIVEN = 400 * MIB
-# A checking kernel falls asleep slowly, so its way is longer.
-ON_ITS_WAY = (1600 if DEBUG else 400) * MIB
+# Longer than it takes to fall asleep.
+ON_ITS_WAY = 1600 * MIB
 SLEEP = "echo mem >/sys/power/state"
 
 
@@ -67,8 +67,8 @@ def asleep_half_way(lend, pair):
         vm = lend(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
         small = size.full(vm) - ON_ITS_WAY
         with half_way.watched(vm, small) as way:
-            if attempt:
-                # the shell of a checking kernel may be slower than its balloon: no looking
+            if DEBUG and attempt:
+                # its shell may be slower than its balloon: no looking
                 size.ask(vm, small)
                 sleeping = vm.guest.start(SLEEP)
             else:
