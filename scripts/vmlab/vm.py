@@ -106,7 +106,10 @@ class VM:
             self._session.later(self.qmp.close)
             if self._options["incoming"] is None:
                 self.wait_boot()
-        except GuestDied as error:
+        except (GuestDied, ConnectionError) as error:
+            # a QEMU that refuses its command line may end while it is connected to
+            if isinstance(error, ConnectionError):
+                wait_for(lambda: not self.alive(), 5, "end of QEMU")
             raise GuestDied(f"{error}: {self.last_words()}") from error
 
     def wait_boot(self, count=1, timeout=90):
