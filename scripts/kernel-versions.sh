@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What one guest kernel's packages need that another's do not: the suites they
-# are in, and how they are told apart there. 6.1 and 6.12 are among this
-# machine's own suites. Sourced after common.sh and apt-view.sh, by kernel.sh.
+# are in, and how they are told apart there. 6.1 is among the suites of a
+# Debian 12. Sourced after common.sh and apt-view.sh, by kernel.sh.
 
 KERNEL_FLAVOUR=cloud-amd64
 
@@ -12,7 +12,7 @@ KERNEL_FLAVOUR=cloud-amd64
 kernel_suites() {
 	case $1 in
 	5.10) apt_view_other "$CACHE/apt-linux-$1" "deb bullseye" "deb bullseye-security" ;;
-	7.2) apt_view_other "$CACHE/apt-linux-$1" "deb trixie" "deb trixie-backports" ;;
+	6.12) apt_view_other "$CACHE/apt-linux-$1" "deb bookworm-backports" ;;
 	esac
 }
 
@@ -23,12 +23,9 @@ kernel_newest() {
 		sort -V | tail -n 1
 }
 
-# kernel_debs RELEASE: what is to be unpacked. Since 7.2 the image is in a
-# package of its own, and linux-image only asks for it.
+# kernel_debs RELEASE: what is to be unpacked.
 kernel_debs() {
 	printf '%s\n' "linux-image-$1" "linux-headers-$1"
 	apt_view apt-cache depends "linux-headers-$1" |
 		sed -nE 's/^ *Depends: (linux-headers-.*-common|linux-kbuild-.*)$/\1/p'
-	apt_view apt-cache depends "linux-image-$1" |
-		sed -nE 's/^ *Depends: (linux-(binary|modules)-.*)$/\1/p'
 }

@@ -72,7 +72,7 @@ main() {
 		apt_view_open
 		rel=$(kernel_newest "$GUEST")
 		[ -n "$rel" ] ||
-			die "Debian's suites have no linux-image-$GUEST*-$KERNEL_FLAVOUR any more"
+			die "Debian's suites have no linux-image-$GUEST*-$KERNEL_FLAVOUR"
 		[ -e "$CACHE/linux-$rel/env" ] || unpack "$rel" "$CACHE/linux-$rel"
 		ln -sfn "linux-$rel" "$current"
 	fi

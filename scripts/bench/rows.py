@@ -125,7 +125,7 @@ ROWS = [
         "shrink", BUSY, pair="our-device"),
     Row("our-device.cpu", "stock driver, our device: host CPU", "ms/GiB", "device", "cpu", DEV,
         pair="our-device", times=4),
-    Row("our-device.stall", "stock driver, our device: worst QMP answer", "ms", "stall", "stall",
+    Row("our-device.stall", "stock driver, our device: main loop held up", "ms", "stall", "stall",
         "worst_ms", pair="our-device"),
     Row("our-driver.shrink", "our driver, stock device: shrink", "s", "plain", "shrink", "s",
         pair="our-driver", times=1.2),

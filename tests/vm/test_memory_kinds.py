@@ -10,7 +10,7 @@ import pytest
 from vmlab.waits import wait_for
 
 from vmtest import size
-from vmtest.banks import Bank, memfd, plug_dimm, wait_total
+from vmtest.banks import Bank, memfd, plug_dimm
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import check_data
 from vmtest.pairs import EVERY, OUR_DEVICES, first_often
@@ -130,7 +130,7 @@ def test_plugged_later(lend, pair):
     now = Books.of(vm)
     assert now.actual == at_start.actual - 256 * MIB
     size.resize(vm, at_start.actual)
-    wait_total(vm, at_start.total)
+    size.wait_total(vm, at_start.total)
 
 
 @first_often(EVERY)
@@ -191,7 +191,7 @@ def test_beside_virtio_mem(lend, pair):
     at_start = Books.of(vm)
     path = "/machine/peripheral/vm0"
     vm.qmp.cmd("qom-set", path=path, property="requested-size", value=VIRTIO_MEM * MIB)
-    wait_total(vm, at_start.total + VIRTIO_MEM * MIB)
+    size.wait_total(vm, at_start.total + VIRTIO_MEM * MIB)
     bank = Bank("vmem", vm.qmp.qom_get(path, "memaddr"), VIRTIO_MEM * MIB)
     vm.guest.run("memtool keep data 64 8")
     vm.guest.run("memtool touch free-60", scaled(60))
@@ -210,4 +210,4 @@ def test_beside_virtio_mem(lend, pair):
     wait_for(lambda: vm.qmp.qom_get(path, "size") == 0, scaled(60), "virtio-mem to shrink")
     check_data(vm)
     size.resize(vm, size.full(vm))
-    wait_total(vm, at_start.total)
+    size.wait_total(vm, at_start.total)

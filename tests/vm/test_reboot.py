@@ -3,8 +3,6 @@
 
 import pytest
 
-from vmlab.waits import wait_for
-
 from vmtest import half_way, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import every_pair
@@ -15,13 +13,6 @@ WAYS = {
     "from-the-host": lambda vm: vm.qmp.cmd("system_reset"),
     "by-the-guest": lambda vm: vm.guest.start("reboot -f"),
 }
-
-
-def wait_total(vm, total):
-    """Waits until the guest has that many bytes. (query-balloon tells nothing here: as with
-    stock it keeps the old kernel's word until the new one speaks.)"""
-    what = f"the target that stands, {total} bytes of MemTotal"
-    wait_for(lambda: vm.guest.meminfo()["MemTotal"] << 10 == total, scaled(60), what)
 
 
 @every_pair
@@ -43,7 +34,7 @@ def test_reboot_inflated(lend, pair, way):
     vm.guest.run("memtool ask data quit", scaled(60))
 
     vm.guest.load_driver(pair.driver)
-    wait_total(vm, before.total - GIVEN)
+    size.wait_total(vm, before.total - GIVEN, 60)
     size.resize(vm, size.full(vm))
     assert Books.of(vm).total == before.total
 
@@ -72,6 +63,6 @@ def test_reset_half_way(lend, pair):
     vm.guest.run("memtool ask data quit", scaled(60))
 
     vm.guest.load_driver(pair.driver)
-    wait_total(vm, before.total - 1024 * MIB)
+    size.wait_total(vm, before.total - 1024 * MIB, 60)
     size.resize(vm, full)
     assert Books.of(vm).total == before.total

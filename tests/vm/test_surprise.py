@@ -12,7 +12,6 @@ from vmlab.vm import BALLOON_ID
 from vmlab.waits import wait_for
 
 from vmtest import leaks, size
-from vmtest.banks import wait_total
 from vmtest.driver import BOUND, wait_bound
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
@@ -91,7 +90,7 @@ def gone(vm):
 def assert_whole(vm, before):
     """In bounded time the driver has let go of the device and the guest has all its memory."""
     wait_for(lambda: gone(vm), scaled(60), "the driver to let go of the device")
-    wait_total(vm, before.total)
+    size.wait_total(vm, before.total)
     vm.guest.run("memtool touch free-100", scaled(90))
 
 

@@ -4,7 +4,7 @@
 from vmlab.waits import wait_for
 
 from vmtest import frames, half_way, size
-from vmtest.env import DEBUG, MIB, scaled
+from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 from vmtest.size import Books
 from vmtest.trace import traced
@@ -63,17 +63,12 @@ def test_suspend_to_ram(lend, pair):
 
 def asleep_half_way(lend, pair):
     """(a guest that fell asleep on its way down by ON_ITS_WAY, its command that has it sleep)"""
-    for attempt in range(half_way.TRIES):
+    for _ in range(half_way.TRIES):
         vm = lend(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
         small = size.full(vm) - ON_ITS_WAY
         with half_way.watched(vm, small) as way:
-            if DEBUG and attempt:
-                # its shell may be slower than its balloon: no looking
-                size.ask(vm, small)
-                sleeping = vm.guest.start(SLEEP)
-            else:
-                sleeping = half_way.at_first_step(vm, "balloon_inflate", SLEEP)
-                size.ask(vm, small)
+            sleeping = half_way.at_first_step(vm, "balloon_inflate", SLEEP)
+            size.ask(vm, small)
             fall_asleep(vm, sleeping)
         if not way.reached:
             return vm, sleeping

@@ -5,7 +5,6 @@ import pytest
 
 from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_ID
-from vmlab.waits import wait_for
 
 from vmtest import half_way, size
 from vmtest.driver import wait_bound
@@ -24,11 +23,6 @@ if DEBUG:
     BUS = {"bus": "plug"}
 
 
-def wait_total(vm, total, seconds=30):
-    what = f"MemTotal of {total} bytes"
-    wait_for(lambda: vm.guest.meminfo()["MemTotal"] << 10 == total, scaled(seconds), what)
-
-
 @every_pair
 def test_unplug_inflated(lend, pair):
     """device_del of an inflated balloon: the guest has all its memory again; query-balloon answers
@@ -40,7 +34,7 @@ def test_unplug_inflated(lend, pair):
 
     vm.qmp.cmd("device_del", id=BALLOON_ID)
     vm.qmp.wait_event("DEVICE_DELETED", scaled(30), lambda d: d.get("device") == BALLOON_ID)
-    wait_total(vm, before.total)
+    size.wait_total(vm, before.total)
     with pytest.raises(QmpError) as caught:
         size.actual(vm)
     assert caught.value.kind == "DeviceNotActive"
@@ -66,7 +60,7 @@ def test_unplug_half_way(lend, pair):
         size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
         vm.qmp.cmd("device_del", id=BALLOON_ID)
         vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
-        wait_total(vm, before.total)
+        size.wait_total(vm, before.total)
 
     def plug():
         vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, **BUS)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from vmlab.errors import LabError
 from vmlab.hostmem import PAGE
-from vmlab.waits import wait_for
 
-from . import frames
+from . import frames, size
 from .env import MIB, scaled
 
 
@@ -86,16 +85,7 @@ def plug_dimm(vm, name, mib):
     before = vm.guest.meminfo()["MemTotal"] << 10
     vm.qmp.cmd("object-add", **{"qom-type": "memory-backend-memfd"}, id=name, size=mib * MIB)
     vm.qmp.cmd("device_add", driver="pc-dimm", id=f"dimm-{name}", memdev=name)
-    wait_total(vm, before + mib * MIB)
+    size.wait_total(vm, before + mib * MIB)
     dimm = next(d["data"] for d in vm.qmp.cmd("query-memory-devices")
                 if d["data"]["id"] == f"dimm-{name}")
     return Bank(name, dimm["addr"], dimm["size"])
-
-
-def wait_total(vm, total, seconds=30):
-    """Until the guest has that many bytes by its own count."""
-
-    def look():
-        return vm.guest.meminfo()["MemTotal"] << 10 == total
-
-    wait_for(look, scaled(seconds), f"MemTotal of {total} bytes")

@@ -54,6 +54,15 @@ def wait_actual(vm, condition, what, seconds=60):
         raise AssertionError(f"{error}; query-balloon stays at {last[0]} bytes") from error
 
 
+def wait_total(vm, total, seconds=30):
+    """Until the guest has that many bytes by its own count."""
+
+    def look():
+        return vm.guest.meminfo()["MemTotal"] << 10 == total
+
+    wait_for(look, scaled(seconds), f"MemTotal of {total} bytes")
+
+
 def free(vm):
     """Bytes of the guest that nobody holds: MemFree and what each CPU keeps at hand. Differs by
     less than STIR between two looks at a guest at rest, so what is missing was lost."""
