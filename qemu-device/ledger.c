@@ -199,6 +199,63 @@ bool ledger_next_run(const Ledger *l, uint64_t from, uint64_t end, uint64_t *fir
     return true;
 }
 
+/* How many pages [lo, hi) of one chunk are in the set. */
+static uint32_t chunk_count(const Chunk *c, unsigned lo, unsigned hi)
+{
+    uint32_t count = 0;
+
+    while (lo < hi) {
+        unsigned w = lo / WORD_PAGES;
+        unsigned stop = MIN(hi, (w + 1) * WORD_PAGES);
+        uint64_t bits = c->word[w] & mask(lo % WORD_PAGES, stop - w * WORD_PAGES);
+
+        count += (uint32_t)__builtin_popcountll(bits);
+        lo = stop;
+    }
+    return count;
+}
+
+uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n)
+{
+    uint64_t end = cut(l, first, n), count = 0;
+
+    while (first < end) {
+        uint64_t i = first / CHUNK_PAGES;
+        uint64_t base = i * CHUNK_PAGES;
+        uint64_t stop = MIN(end, base + CHUNK_PAGES);
+        const Chunk *c = l->chunk[i];
+
+        if (c && stop - first == CHUNK_PAGES) {
+            count += c->count;
+        } else if (c) {
+            count += chunk_count(c, first - base, stop - base);
+        }
+        first = stop;
+    }
+    return count;
+}
+
+bool ledger_next_blocks(const Ledger *l, uint64_t unit, uint64_t from, uint64_t *first,
+                        uint64_t *n)
+{
+    uint64_t end = l->pages / unit * unit;
+
+    while (from < end) {
+        uint64_t start = (ledger_find(l, from, end, true) + unit - 1) / unit * unit;
+        uint64_t hole = ledger_find(l, start, end, false);
+        uint64_t stop = hole / unit * unit;
+
+        if (stop > start) {
+            *first = start;
+            *n = stop - start;
+            return true;
+        }
+        /* The block with the hole is not whole, unless the hole begins it: it may be next. */
+        from = (hole + unit - 1) / unit * unit;
+    }
+    return false;
+}
+
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n)
 {
     if (first > l->pages || n > l->pages - first) {

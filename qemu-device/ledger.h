@@ -45,6 +45,17 @@ uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in);
  */
 bool ledger_next_run(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n);
 
+/* How many pages of [first, first + n) are in the set. */
+uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n);
+
+/*
+ * The first run, at or after page @from, of blocks that are wholly in the set;
+ * a block is @unit pages from a multiple of @unit on.  Iterate as above.
+ * Return: false where there is no more.
+ */
+bool ledger_next_blocks(const Ledger *l, uint64_t unit, uint64_t from, uint64_t *first,
+                        uint64_t *n);
+
 /* Whether all of [first, first + n) is in the set; false beyond the end. */
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n);
 

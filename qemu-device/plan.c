@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The search behind plan.h: take the first fresh page, go back to the start of
- * its host page, and reach forward as far as balloon, limit and bridge allow.
+ * its block, and reach forward as far as balloon, limit and bridge allow.
  *
  * Pure: see plan.h for who serialises access.
  */
@@ -15,8 +15,8 @@ static uint64_t round_up(uint64_t page, uint64_t unit)
 }
 
 /*
- * Where the run that starts at @start should end: after the last fresh host
- * page that can be reached below @stop without a gap longer than the bridge.
+ * Where the run that starts at @start should end: after the last fresh
+ * block that can be reached below @stop without a gap longer than the bridge.
  */
 static uint64_t reach(const Ledger *fresh, uint64_t start, uint64_t stop, const PlanLimits *lim)
 {
@@ -29,7 +29,7 @@ static uint64_t reach(const Ledger *fresh, uint64_t start, uint64_t stop, const 
 
         /*
          * The window reaches one unit past the bridge: the gap is counted
-         * between host pages, not between the fresh pages within them.
+         * between blocks, not between the fresh pages within them.
          */
         if (end > start && first / lim->unit * lim->unit - end > lim->bridge) {
             break;
@@ -62,4 +62,18 @@ bool plan_next(const Ledger *in, Ledger *fresh, uint64_t from, const PlanLimits 
         ledger_clear(fresh, start, lim->unit);
         from = start + lim->unit;
     }
+}
+
+uint64_t plan_withheld(const Ledger *in, const Ledger *fresh, uint64_t unit)
+{
+    uint64_t withheld = ledger_count(in), at = 0, first, n;
+
+    if (unit == 1) {
+        return ledger_count(fresh); /* every page is a whole block */
+    }
+    while (ledger_next_blocks(in, unit, at, &first, &n)) {
+        withheld -= n - ledger_count_in(fresh, first, n);
+        at = first + n;
+    }
+    return withheld;
 }

@@ -50,10 +50,25 @@ static void look(World *w, Bytes *b)
     want = model_find(&w->in_model, from, end, true);
     CHECK(ledger_find(w->in, from, end, true) == want);
     CHECK(ledger_holds(w->in, from, n) == (!beyond && model_count(&w->in_model, from, n) == n));
+    CHECK(ledger_count_in(w->in, from, n) ==
+          (from < w->in_model.pages ? model_count(&w->in_model, from, n) : 0));
     end = MIN(end, w->in_model.pages);
     CHECK(ledger_next_run(w->in, from, end, &first, &length) == (want < end));
     CHECK(want >= end ||
           (first == want && first + length == model_find(&w->in_model, want, end, false)));
+}
+
+/* What is not given back: fresh, or of a block that is not whole. */
+static void withheld(const World *w, uint64_t unit)
+{
+    uint64_t want = 0;
+
+    for (uint64_t at = 0; at < w->in_model.pages; at += unit) {
+        bool whole = model_count(&w->in_model, at, unit) == unit;
+
+        want += model_count(whole ? &w->fresh_model : &w->in_model, at, unit);
+    }
+    CHECK(plan_withheld(w->in, w->fresh, unit) == want);
 }
 
 /* As the device does it: discard run after run, or stop at one, or pass it. */
@@ -64,6 +79,7 @@ static void plan(World *w, Bytes *b)
     uint64_t from = 0;
     PlanRun run;
 
+    withheld(w, lim.unit);
     /* In the device both come from bytes, so are below 2^52. */
     lim.bridge = bytes_number(b) >> 12;
     lim.max = bytes_number(b) >> 12;

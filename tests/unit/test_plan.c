@@ -199,6 +199,43 @@ static void huge_pages_join(void **state)
     end(&w);
 }
 
+/* Pages not given back, by brute force: fresh ones, and all of a block that is not whole. */
+static uint64_t left_over(const Model *in, const Model *fresh, uint64_t unit)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t b = 0; b < in->pages; b += unit) {
+        bool whole = model_count(in, b, unit) == unit;
+
+        sum += model_count(whole ? fresh : in, b, unit);
+    }
+    return sum;
+}
+
+static void withheld_until_the_block_is_whole(void **state)
+{
+    PlanLimits lim = { .unit = 512, .max = UNLIMITED };
+    World w = world(512 * 4 + 100);
+
+    (void)state;
+    inflate(&w, 512, 511);
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    run_all(&w, &lim);
+    assert_int_equal(ledger_count(w.fresh), 0); /* passed by, and still withheld */
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    inflate(&w, 1023, 1);
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 1);
+    run_all(&w, &lim);
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 0);
+    deflate(&w, 600, 1); /* the host may hold all of it again */
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    inflate(&w, 512 * 4, 100); /* a block that ends with the memory never goes */
+    run_all(&w, &lim);
+    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 611);
+    assert_int_equal(plan_withheld(w.in, w.fresh, 1), 0);
+    end(&w);
+}
+
 /* Minimal number of runs, by brute force over the model's bytes. */
 static unsigned fewest(const Model *in, const Model *fresh, const PlanLimits *lim)
 {
@@ -248,6 +285,7 @@ static void random_worlds(void **state)
                 model_change(&in, 0, pages, true);
             }
         }
+        assert_int_equal(plan_withheld(w.in, w.fresh, lim.unit), left_over(&in, &fresh, lim.unit));
         run_all(&w, &lim);
         assert_int_equal(w.runs, fewest(&in, &fresh, &lim));
         for (uint64_t h = 0; h < pages; h += lim.unit) {
@@ -274,6 +312,7 @@ int main(void)
         cmocka_unit_test(longest_run),
         cmocka_unit_test(huge_page_when_its_last_piece_arrives),
         cmocka_unit_test(huge_pages_join),
+        cmocka_unit_test(withheld_until_the_block_is_whole),
         cmocka_unit_test(random_worlds),
     };
 
