@@ -10,6 +10,7 @@
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "standard-headers/linux/virtio_ids.h"
+#include "backing.h"
 #include "balloon.h"
 
 static bool hinting(const Ballonet *s)
@@ -24,7 +25,7 @@ static bool properties_hold(const Ballonet *s, Error **errp)
         error_setg(errp, "'free-page-hint' requires 'iothread' to be set");
         return false;
     }
-    return true;
+    return balloon_backing_suits(s->discard_granularity, errp);
 }
 
 static void device_realize(DeviceState *dev, Error **errp)
@@ -51,6 +52,7 @@ static void device_realize(DeviceState *dev, Error **errp)
     s->stopped = true;
     balloon_config_init(s);
     balloon_stats_forget(s);
+    s->ram.zones.granularity = s->discard_granularity;
     balloon_executor_init(s);
     balloon_reporting_init(s);
     if (hinting(s)) {
@@ -84,6 +86,7 @@ static void device_reset(VirtIODevice *vdev)
     Ballonet *s = BALLONET(vdev);
 
     balloon_executor_reset(s);
+    balloon_ops_look(s);
     balloon_stats_reset(s);
     balloon_reporting_reset(s);
     if (hinting(s)) {
@@ -174,8 +177,8 @@ static void instance_finalize(Object *obj)
 
 /*
  * Names and defaults are the stock device's: machine types of old versions set
- * them.  must-tell-host is ours; off, as it makes guests slower and nothing in
- * the device needs it.
+ * them.  Ours are must-tell-host (off, as it makes guests slower and nothing in
+ * the device needs it), page-ops, and discard-granularity (0, host pages).
  */
 BALLONET_PROPERTIES device_properties[] = {
     OFFER("deflate-on-oom", VIRTIO_BALLOON_F_DEFLATE_ON_OOM, false),
@@ -184,6 +187,7 @@ BALLONET_PROPERTIES device_properties[] = {
     OFFER("free-page-reporting", VIRTIO_BALLOON_F_REPORTING, false),
     OFFER("must-tell-host", VIRTIO_BALLOON_F_MUST_TELL_HOST, false),
     DEFINE_PROP_ON_OFF_AUTO("page-ops", Ballonet, page_ops, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_SIZE("discard-granularity", Ballonet, discard_granularity, 0),
     DEFINE_PROP_BOOL("qemu-4-0-config-size", Ballonet, qemu_4_0_config_size, false),
     DEFINE_PROP_LINK("iothread", Ballonet, iothread, TYPE_IOTHREAD, IOThread *),
     BALLONET_PROPERTIES_END

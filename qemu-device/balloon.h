@@ -54,6 +54,7 @@ struct Ballonet {
     uint64_t host_features;
     OnOffAuto page_ops;
     bool qemu_4_0_config_size;
+    uint64_t discard_granularity; /* bytes that go back together, where host pages are smaller */
     IOThread *iothread;
 
     /* Configuration space (config.c) and migration stream (vmstate.c); 4 KiB pages. */

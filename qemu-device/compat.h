@@ -12,11 +12,13 @@
 /* 10.0 moved sysemu/ to system/; 10.2 moves more of it there. */
 #if __has_include("system/balloon.h")
 #include "system/balloon.h"
+#include "system/hostmem.h"
 #include "system/iothread.h"
 #include "system/runstate.h"
 #define BALLONET_QEMU_10 1
 #else
 #include "sysemu/balloon.h"
+#include "sysemu/hostmem.h"
 #include "sysemu/iothread.h"
 #include "sysemu/runstate.h"
 #define BALLONET_QEMU_10 0

@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
+#include "backing.h"
 #include "balloon.h"
 #include "trace.h"
 
@@ -19,26 +20,19 @@ VirtQueue *balloon_ops_queue(Ballonet *s)
     return index < 0 ? NULL : virtio_get_queue(vdev, index);
 }
 
-/* Bytes best given back together (page-ops.md 3), from how the host backs memory. */
-static uint32_t block_size(void)
+/* Bytes best given back together (page-ops.md 3). */
+void balloon_ops_look(Ballonet *s)
 {
-    uint64_t page = qemu_ram_pagesize_largest(), huge = 0;
-    g_autofree char *text = NULL;
+    uint64_t backing = balloon_backing().block;
 
-    if (page == qemu_real_host_page_size() &&
-        g_file_get_contents("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", &text, NULL,
-                            NULL)) {
-        huge = g_ascii_strtoull(text, NULL, 10);
-    }
-    if (is_power_of_2(huge) && huge > page) {
-        page = huge;
-    }
-    return MIN(page, UINT32_C(1) << 31);
+    s->ops.block_size = MIN(MAX(backing, s->discard_granularity), UINT32_C(1) << 31);
+    trace_ballonet_block_size(s->ops.block_size, backing, s->discard_granularity);
 }
 
 void balloon_ops_init(Ballonet *s)
 {
-    s->ops = (BalloonOps){ .block_size = block_size() };
+    s->ops = (BalloonOps){ 0 };
+    balloon_ops_look(s);
 }
 
 /* Takes the next buffer.  Return: false where there is none. */

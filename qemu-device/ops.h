@@ -35,7 +35,7 @@ typedef struct BalloonOps {
     unsigned nheld;
     bool answered;          /* the driver has not heard of it yet */
     uint64_t entered;       /* pages that entered the balloon by them */
-    uint32_t block_size;    /* what the driver reads; fixed from realize on */
+    uint32_t block_size;    /* what the driver reads; fixed between resets */
     bool moved;             /* to a host that has another ops_block_size than the driver saw */
 } BalloonOps;
 
@@ -43,6 +43,12 @@ typedef struct BalloonOps {
 VirtQueue *balloon_ops_queue(struct Ballonet *s);
 
 void balloon_ops_init(struct Ballonet *s);
+
+/*
+ * Looks what block size to tell a driver, from the host's backing of guest
+ * memory and the discard-granularity.  Only while no driver has read it.
+ */
+void balloon_ops_look(struct Ballonet *s);
 
 /*
  * Does what is queued until all is done, @limit pages have entered that are

@@ -223,6 +223,7 @@ void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t ma
     start = ROUND_UP(offset, page);
     end = QEMU_ALIGN_DOWN(MIN(offset + bytes, used), page);
     if (z->refused || start >= end) {
+        trace_ballonet_report_kept(qemu_ram_get_idstr(z->rb), offset, bytes, page);
         return;
     }
     end = MIN(end, start + MAX(QEMU_ALIGN_DOWN(max, page), page));

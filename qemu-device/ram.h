@@ -67,8 +67,8 @@ typedef struct BalloonGiven {
 } BalloonGiven;
 
 /*
- * Gives the next fresh runs back to the host, up to @max bytes together (but a
- * whole host page at least) and up to BALLOON_DISCARD_MAX of them; the caller
+ * Gives the next fresh runs back to the host, up to @max bytes together (but
+ * one block that goes back as a whole at least) and up to BALLOON_DISCARD_MAX of them; the caller
  * has seen that discards are not inhibited.  @again: what was given back before
  * may be discarded again where that joins two runs.  Return: false where there
  * was nothing to give.
@@ -83,8 +83,9 @@ typedef struct BalloonReported {
 } BalloonReported;
 
 /*
- * Gives back the whole host pages at the start of the @bytes at @host, the
- * mapped part of a buffer; at most @max bytes, but one page at least.
+ * Gives back what is whole, host page or granularity, at the start of the
+ * @bytes at @host, the mapped part of a buffer; at most @max bytes, but one at
+ * least.
  */
 void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t max,
                         BalloonReported *got);

@@ -12,7 +12,10 @@
 /*
  * balloon-pages    4 KiB pages in the balloon, by what was sent, not claimed
  * withheld-pages   those of them whose memory waits for the end of an inhibition
- *                  or for the rest of its host page, or that the host failed to take
+ *                  or for the rest of what goes back together (a host page, or
+ *                  discard-granularity), or that the host failed to take
+ * whole-block-pages  those of them in whole, aligned blocks of block-size
+ * block-size       bytes that the host best gets back together; what ops_block_size says
  * inhibited        whether memory cannot be given back at this moment
  * target-unreached whether the guest stands still off its target (target.h)
  * page-ops-negotiated  whether the guest's driver uses page ops
@@ -24,7 +27,8 @@ const char *const balloon_show_names[] = {
     "repeated-pfns",   "stray-pfns",      "rejected-buffers", "discards",
     "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
     "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
-    "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached", NULL,
+    "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached",
+    "whole-block-pages", "block-size", NULL,
 };
 
 static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
@@ -36,7 +40,15 @@ static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Erro
 
 static void get_withheld(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    uint64_t pages = balloon_zones_fresh(&BALLONET(obj)->ram.zones);
+    uint64_t pages = balloon_zones_withheld(&BALLONET(obj)->ram.zones);
+
+    visit_type_uint64(v, name, &pages, errp);
+}
+
+static void get_whole(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    Ballonet *s = BALLONET(obj);
+    uint64_t pages = balloon_zones_whole(&s->ram.zones, s->ops.block_size);
 
     visit_type_uint64(v, name, &pages, errp);
 }
@@ -83,6 +95,8 @@ void balloon_show_init(Ballonet *s)
 
     object_property_add(obj, "balloon-pages", "uint64", get_in, NULL, NULL, NULL);
     object_property_add(obj, "withheld-pages", "uint64", get_withheld, NULL, NULL, NULL);
+    object_property_add(obj, "whole-block-pages", "uint64", get_whole, NULL, NULL, NULL);
+    object_property_add_uint32_ptr(obj, "block-size", &s->ops.block_size, OBJ_PROP_FLAG_READ);
     object_property_add_bool(obj, "inhibited", get_inhibited, NULL);
     object_property_add_bool(obj, "page-ops-negotiated", get_negotiated, NULL);
     object_property_add_bool(obj, "target-unreached", get_unreached, NULL);

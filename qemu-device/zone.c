@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "zone.h"
+#include "plan.h"
 #include "trace.h"
 #include "virtio_balloon.h"
 
@@ -66,7 +67,7 @@ BalloonZone *balloon_zone_of(BalloonZones *zs, RAMBlock *rb)
     z = g_new0(BalloonZone, 1);
     z->rb = rb;
     z->host = qemu_ram_get_host_addr(rb);
-    z->unit = MAX(qemu_ram_pagesize(rb) >> VIRTIO_BALLOON_PFN_SHIFT, 1);
+    z->unit = MAX(MAX(qemu_ram_pagesize(rb), zs->granularity) >> VIRTIO_BALLOON_PFN_SHIFT, 1);
     z->in = ledger_new(pages);
     z->fresh = ledger_new(pages);
     QTAILQ_INSERT_TAIL(&zs->list, z, next);
@@ -103,6 +104,34 @@ uint64_t balloon_zones_fresh(const BalloonZones *zs)
 
     QTAILQ_FOREACH (z, &zs->list, next) {
         sum += ledger_count(z->fresh);
+    }
+    return sum;
+}
+
+uint64_t balloon_zones_withheld(const BalloonZones *zs)
+{
+    const BalloonZone *z;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (z, &zs->list, next) {
+        sum += plan_withheld(z->in, z->fresh, z->unit);
+    }
+    return sum;
+}
+
+uint64_t balloon_zones_whole(const BalloonZones *zs, uint64_t block)
+{
+    uint64_t unit = MAX(block >> VIRTIO_BALLOON_PFN_SHIFT, 1);
+    const BalloonZone *z;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (z, &zs->list, next) {
+        uint64_t at = 0, first, n;
+
+        while (ledger_next_blocks(z->in, unit, at, &first, &n)) {
+            sum += n;
+            at = first + n;
+        }
     }
     return sum;
 }

@@ -19,7 +19,7 @@
 typedef struct BalloonZone {
     RAMBlock *rb;
     void *host;    /* where the block is mapped: names it when it goes */
-    uint64_t unit; /* 4 KiB pages in one host page of the block */
+    uint64_t unit; /* 4 KiB pages that go back together: a host page, or the granularity */
     Ledger *in;    /* pages in the balloon */
     Ledger *fresh; /* those of them that are still to be given back */
     bool refused;  /* the host failed to discard here; not tried again before a reset */
@@ -29,6 +29,7 @@ typedef struct BalloonZone {
 typedef struct BalloonZones {
     QTAILQ_HEAD(, BalloonZone) list;
     RAMBlockNotifier notifier;
+    uint64_t granularity; /* bytes; what the user wants to go back together, 0: host pages */
 } BalloonZones;
 
 void balloon_zones_init(BalloonZones *zs);
@@ -40,8 +41,14 @@ BalloonZone *balloon_zone_of(BalloonZones *zs, RAMBlock *rb);
 /* The balloon is empty: the guest owns all of its memory again. */
 void balloon_zones_clear(BalloonZones *zs);
 
-/* Pages in the balloon, and those of them that are not given back, over all zones. */
+/*
+ * Over all zones: pages in the balloon; those of them that are still to be
+ * given back; with those that wait for the rest of what goes back together;
+ * those in whole blocks of @block bytes.  The last two walk the ledgers.
+ */
 uint64_t balloon_zones_in(const BalloonZones *zs);
 uint64_t balloon_zones_fresh(const BalloonZones *zs);
+uint64_t balloon_zones_withheld(const BalloonZones *zs);
+uint64_t balloon_zones_whole(const BalloonZones *zs, uint64_t block);
 
 #endif

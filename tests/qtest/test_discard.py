@@ -2,6 +2,7 @@
 """Inflate really gives memory back, deflate takes the pages out of the ledger;
 judged by the host's page table of the QEMU process."""
 
+import os
 import random
 
 import pytest
@@ -175,6 +176,15 @@ def huge_held(m):
     return kib // 2048
 
 
+def huge_in_file(m):
+    """Huge pages that the file behind guest memory has, mapped or not: what its going back to
+    the host's pool is about."""
+    for fd in os.scandir(f"/proc/{m.process.pid}/fd"):
+        if os.readlink(fd.path).startswith("/memfd:memory-backend"):
+            return os.stat(fd.path).st_blocks // 4096
+    raise AssertionError("guest memory is no memfd")
+
+
 def test_hugetlb_goes_back_whole(boot, huge_pages):
     """Whatever order and buffer the pieces come in; the stock device never frees these."""
     b = boot(*memory_backend("memory-backend-memfd,hugetlb=on,hugetlbsize=2M", "64M"),
@@ -182,21 +192,25 @@ def test_hugetlb_goes_back_whole(boot, huge_pages):
     play = 32 * MIB
     b.m.fill(balloon.BUFFERS, 2 * MIB)  # the driver's own page must not change the count
     b.m.fill(play, 8 * MIB)
-    held = huge_held(b.m)
-    assert held >= 4
+    held, file_held = huge_held(b.m), huge_in_file(b.m)
+    assert held >= 4 and file_held >= 4
     first = play // PAGE
     pfns = [first + i for i in range(3 * 512)]
     random.Random(2).shuffle(pfns)
     for at in range(0, len(pfns) - 1, 256):
         b.send(INFLATE, pfns[at:min(at + 256, len(pfns) - 1)])
     assert huge_held(b.m) == held - 2  # one piece of one block is missing
+    assert (b.shown("withheld-pages"), b.shown("whole-block-pages")) == (511, 1024)
     b.send(INFLATE, pfns[-1:])
     assert huge_held(b.m) == held - 3
+    assert (b.shown("withheld-pages"), b.shown("whole-block-pages")) == (0, 3 * 512)
+    assert huge_in_file(b.m) == file_held - 3
     assert b.m.read(play + 6 * MIB, PAGE) == b"\x5a" * PAGE
 
     b.deflate(play + 5 * PAGE, 1)
     b.m.fill(play + 5 * PAGE, PAGE)
     assert huge_held(b.m) == held - 2
+    assert b.shown("withheld-pages") == 511
     b.inflate(play + 5 * PAGE, 1)
     assert huge_held(b.m) == held - 3
     assert b.shown("balloon-pages") == 3 * 512
