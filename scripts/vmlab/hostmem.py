@@ -43,6 +43,10 @@ class Mapping:
         huge = values.get("Private_Hugetlb", 0) + values.get("Shared_Hugetlb", 0)
         return (values.get("Rss", 0) + huge) << 10
 
+    def huge_bytes(self):
+        """Held in transparent huge pages."""
+        return _smaps_values(self.pid, self.start).get("AnonHugePages", 0) << 10
+
     def present(self):
         """One byte per 4 KiB page in guest order: 1 where the host backs it."""
         with open(f"/proc/{self.pid}/pagemap", "rb") as pagemap:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""discard-granularity=2M with real guests: the host's huge pages stay whole."""
+
+import pytest
+
+from vmtest import size
+from vmtest.env import MIB, scaled
+from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.pairs import every_driver
+from vmtest.size import Books, assert_exact
+
+HUGE = 2 * MIB
+BALLOON = "virtio-balloon-pci,discard-granularity=2M"
+# What QEMU and the host's kernel do beside the balloon.
+SLACK = 8 * MIB
+
+
+def touched(lend, pair, memory_mib):
+    """A guest whose memory the host holds in huge pages; and how much of it, in bytes."""
+    vm = lend(small_pages=False, memory_mib=memory_mib, balloon=BALLOON, **pair.options)
+    vm.guest.run("memtool touch free-100", scaled(60))
+    huge = vm.ram().huge_bytes()
+    if huge < size.full(vm) * 3 // 4:
+        pytest.skip(f"the host gave the guest only {huge // MIB} MiB in huge pages")
+    return vm, huge
+
+
+def absent(vm):
+    return vm.ram().absent_blocks() * HUGE
+
+
+@every_driver
+def test_scattered_pages_tear_no_huge_page(lend, pair):
+    """A fragmented guest gives pages from all over: the host loses those huge pages only that it
+    got back whole. Data stays, growing is exact."""
+    vm, huge = touched(lend, pair, MEMORY_MIB)
+    before, gone = Books.of(vm), absent(vm)
+    given = size.full(vm) - scatter(vm, data_mib=100)
+    assert given > 100 * MIB
+    lost, gone = huge - vm.ram().huge_bytes(), absent(vm) - gone
+    assert lost <= gone + SLACK, f"{lost // MIB} MiB of huge pages torn, {gone // MIB} MiB back"
+    check_data(vm)
+    size.resize(vm, size.full(vm))
+    vm.guest.run("memtool touch free-100", scaled(60))
+    assert vm.ram().huge_bytes() > huge - SLACK
+    assert_exact(before, Books.of(vm), size.full(vm))
+
+
+@every_driver
+def test_memory_in_one_piece_comes_back(lend, pair):
+    """Where the guest's free memory is whole, so is what the host gets, whatever the driver names
+    it by: at least three quarters of it."""
+    vm, huge = touched(lend, pair, 512)
+    given, gone = 256 * MIB, absent(vm)
+    size.resize(vm, size.full(vm) - given)
+    gone = absent(vm) - gone
+    assert gone >= given * 3 // 4, f"only {gone // MIB} MiB of {given // MIB} came back whole"
+    assert huge - vm.ram().huge_bytes() <= gone + SLACK
+    size.resize(vm, size.full(vm))
