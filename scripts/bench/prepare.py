@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from vmlab import guestmodule
 from vmlab.errors import LabError
 from vmlab.paths import ROOT, Paths
 
@@ -43,7 +44,7 @@ def pin(folder, stock_kind):
     paths = dataclasses.replace(paths, driver=driver, qemu=qemu, stock_qemu=Path(stock))
     files = {
         "bin/benchtool": _program(folder),
-        "lab/floor.ko": _module(folder, names["HEADERS"]),
+        "lab/floor.ko": guestmodule.build(paths.headers, HERE / "floor"),
     }
     facts = {
         "guest_kernel": paths.release,
@@ -68,16 +69,6 @@ def _program(folder):
     _run(["gcc", "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-static",
           "-o", target, HERE / "guest" / "benchtool.c"], "the bench's guest program")
     return target.read_bytes()
-
-
-def _module(folder, headers):
-    source = folder / "floor"
-    source.mkdir()
-    for name in ("floor.c", "Kbuild"):
-        shutil.copy(HERE / "floor" / name, source)
-    _run(["make", "-s", "-C", headers, f"M={source}", "CC=gcc-12", "W=1", "KCFLAGS=-Werror",
-          "modules"], "the bench's guest module")
-    return (source / "floor.ko").read_bytes()
 
 
 def _run(command, what):

@@ -35,6 +35,7 @@ class Paths:
     modules: Path
     release: str
     cache: Path
+    headers: Path = None
     qemu: Path = None
     driver: Path = None
     stock_qemu: Path = None
@@ -60,6 +61,7 @@ class Paths:
             modules=path("MODULES"),
             release=values["RELEASE"],
             cache=path("CACHE") or cache_dir(),
+            headers=path("HEADERS"),
             qemu=path("QEMU"),
             driver=path("DRIVER"),
             stock_qemu=path("STOCK_QEMU") or Path("/usr/bin/qemu-system-x86_64"),

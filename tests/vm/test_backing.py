@@ -6,7 +6,7 @@ import pytest
 from vmtest import frames, size
 from vmtest.env import DEBUG, MIB, scaled
 from vmtest.fragmented import check_data, compact, scatter
-from vmtest.pairs import OURS, every_driver, every_pair
+from vmtest.pairs import ALL, OURS, every_pair
 from vmtest.size import Books, assert_exact
 
 GIVEN = 256 * MIB
@@ -36,7 +36,7 @@ def test_shared_memfd(lend, pair):
     assert_exact(before, Books.of(vm), size.full(vm))
 
 
-@every_driver
+@pytest.mark.parametrize("pair", ALL)
 def test_huge_pages_come_back(huge_guest, pair):
     """A guest on hugetlb that shrinks by 256 MiB gives at least three quarters of it back as whole
     2 MiB pages, although the guest names it by 4 KiB; data stays, growing is exact."""

@@ -13,7 +13,7 @@ from vmtest import size
 from vmtest.banks import Bank, memfd, plug_dimm
 from vmtest.env import MIB, scaled
 from vmtest.fragmented import check_data
-from vmtest.pairs import EVERY, OUR_DEVICES, first_often
+from vmtest.pairs import EVERY, first_often
 from vmtest.pool import EXTRA_MIB
 from vmtest.size import Books, assert_exact
 
@@ -171,7 +171,7 @@ def test_two_numa_nodes(lend, pair):
 VIRTIO_MEM = 512
 
 
-@first_often(OUR_DEVICES)
+@first_often(EVERY)
 def test_beside_virtio_mem(lend, pair):
     """virtio-mem grows and shrinks the same guest: the balloon reaches its target, whatever memory
     its pages lie in, and the host gets that back; virtio-mem takes its own away meanwhile."""

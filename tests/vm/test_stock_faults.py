@@ -11,24 +11,31 @@ import pytest
 from vmlab.errors import LabError
 from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_ID
+from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import held, size, slot
 from vmtest.env import MIB, scaled
-from vmtest.pairs import OUR_DRIVER, OURS, STOCK
+from vmtest.pairs import OUR_DEVICE, OUR_DRIVER, OURS, STOCK
 from vmtest.silence import fall_silent_half_way
 from vmtest.size import Books
 
 pytestmark = [pytest.mark.interop, pytest.mark.stockfaults]
 GIVEN = 256 * MIB
+UNLOADING = " Unloading "
+HELD = 32  # pages: what compaction takes at a time
 MENDED = "stock does it right now: the fault is mended, this test can go"
 
-# A driver's fault: ours is to be right on stock's device as well.
-NAMES = {STOCK: "stock", OUR_DRIVER: "our-driver", OURS: "ours"}
-drivers = pytest.mark.parametrize("pair", NAMES, ids=NAMES.values())
-devices = pytest.mark.parametrize("pair", [STOCK, OURS], ids=["stock", "ours"])
+# A driver's fault shows on either device, and ours is to be right on stock's as well.
+drivers = pytest.mark.parametrize("pair", [
+    pytest.param(STOCK, id="stock"),
+    pytest.param(OUR_DEVICE, id="our-device", marks=pytest.mark.slow),
+    pytest.param(OUR_DRIVER, id="our-driver", marks=pytest.mark.slow),
+    pytest.param(OURS, id="ours"),
+])
+both = pytest.mark.parametrize("pair", [STOCK, OURS], ids=["stock", "ours"])
 
 
-@devices
+@both
 def test_failed_device_add_leaves_nothing_behind(lend, pair):
     """A device_add that fails (hints asked for, no iothread) must not be in the way of the next
     one. Stock's leaves its handler registered: "Only one balloon device is supported"."""
@@ -55,7 +62,7 @@ def test_removal_ends_though_the_host_is_silent(lend, pair):
     vm.loan.allow.append("$never")
     before = Books.of(vm)
     fall_silent_half_way(vm, 1024 * MIB)
-    if pair == STOCK:
+    if pair.driver == "stock":
         with pytest.raises(LabError, match="took more than"):
             vm.guest.unload_driver(scaled(20))
             pytest.fail(MENDED)
@@ -64,15 +71,58 @@ def test_removal_ends_though_the_host_is_silent(lend, pair):
     assert Books.of(vm).total == before.total
 
 
-@devices
+@pytest.mark.slow
+@drivers
+def test_a_device_that_vanished_is_let_go(lend, pair):
+    """A device that lost its slot's power is let go in bounded time, with every page of the
+    balloon the guest's again. Stock's driver waits for its answer without a bound, and the slot
+    with it; the pages are lost."""
+    vm = slot.start(lend, pair)
+    before = Books.of(vm)
+    size.resize(vm, size.full(vm) - GIVEN)
+    slot.Slot(vm).cut()
+    if pair.driver == "ours":
+        slot.assert_whole(vm, before)
+        return
+    with pytest.raises(LabError, match="did not happen"):
+        size.wait_total(vm, before.total, 20)
+        pytest.fail(MENDED)
+    # The kernel's own thread for slots stands in the driver.
+    vm.guest.run("grep -q 'virtio_balloon]' $(grep -l pciehp /proc/[0-9]*/stack)")
+    assert vm.guest.meminfo()["MemTotal"] << 10 == before.total - GIVEN
+
+
+@drivers
+def test_removal_sleeps_while_pages_are_isolated(lend, pair):
+    """rmmod while memory compaction has pages of the balloon in its hands waits for them asleep,
+    and ends when they are back. Stock's looks for them again and again: a whole processor."""
+    vm = lend(fresh=True, files=held.files(), **pair.options)
+    vm.loan.allow.append("$never")
+    before = Books.of(vm)
+    size.resize(vm, size.full(vm) - 64 * MIB)
+    held.hold(vm, HELD)
+    removal = held.Background(vm, "rmmod virtio_balloon")
+    wait_for(lambda: UNLOADING in vm.guest.read("/proc/modules"), scaled(20), "rmmod to begin")
+    busy = removal.busy(3)
+    assert not removal.job.done(), "nothing was waited for: the test proves nothing"
+    held.release(vm)
+    removal.job.wait(scaled(20))
+    assert Books.of(vm).total == before.total
+    if pair.driver == "stock":
+        assert busy > 0.5, f"{busy:.0%} of a processor: {MENDED}"
+    else:
+        assert busy < 0.1, f"waiting takes {busy:.0%} of a processor"
+
+
+@both
 def test_huge_pages_come_back(huge_guest, pair):
     """A guest on 2 MiB pages of the host that shrinks by 256 MiB gives most of it back. Stock's
     frees none: a huge page would have to come in one request, which its driver never sends."""
     vm = huge_guest(pair)
     vm.guest.run("memtool touch free-60", scaled(60))
-    held = vm.ram().backing_bytes()
+    backed = vm.ram().backing_bytes()
     size.resize(vm, size.full(vm) - GIVEN)
-    gone = held - vm.ram().backing_bytes()
+    gone = backed - vm.ram().backing_bytes()
     if pair == STOCK:
         assert gone <= 0, f"{gone // MIB} MiB came back: {MENDED}"
     else:
