@@ -37,7 +37,7 @@ static struct relocate_batch *relocate_seal(struct relocate *rl)
 	lockdep_assert_held(&rl->lock);
 	if (!b || !b->nr)
 		return NULL;
-	b->state = RELOCATE_INFLATING; /* until relocate_send() knows better */
+	relocate_go(b, RELOCATE_SEND);
 	rl->filling = NULL;
 	rl->stats.batches++;
 	return b;
@@ -75,7 +75,7 @@ static struct relocate_batch *relocate_open(struct relocate *rl)
 		if (rl->batch[i].state != RELOCATE_IDLE)
 			continue;
 		rl->filling = &rl->batch[i];
-		rl->filling->state = RELOCATE_FILLING;
+		relocate_go(rl->filling, RELOCATE_OPEN);
 	}
 	return rl->filling;
 }
@@ -166,8 +166,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 {
 	struct relocate_ticket ticket;
 	struct relocate_batch *full = NULL;
-	bool sync = mode == MIGRATE_SYNC;
-	bool last, first;
+	bool wait, first;
 	int err;
 
 	if (hostcomm_broken(rl->hc) ||
@@ -177,11 +176,11 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 	/* The batches may have come back unread. */
 	if (!READ_ONCE(rl->filling))
 		hostcomm_reap(rl->hc);
-	if (sync && !relocate_has_room(rl))
+	if (relocate_waits_for_room(mode) && !relocate_has_room(rl))
 		relocate_wait(rl, relocate_has_room, rl);
 
 	/* Asked before the move: it takes this page off the isolated ones. */
-	last = pages_last_isolated(rl->bp);
+	wait = relocate_waits_for_answer(mode, pages_last_isolated(rl->bp));
 
 	spin_lock(&rl->lock);
 	err = relocate_enter(rl, newpage, page, &ticket);
@@ -192,7 +191,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		return err;
 	}
 	first = ticket.batch->nr == 1;
-	if (ticket.batch->nr == rl->capacity || (sync && last))
+	if (ticket.batch->nr == rl->capacity || wait)
 		full = relocate_seal(rl);
 	spin_unlock(&rl->lock);
 
@@ -202,7 +201,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		relocate_send(full);
 	else if (first)
 		queue_delayed_work(rl->hc->wq, &rl->flush_work, RELOCATE_LINGER);
-	if (sync && last)
+	if (wait)
 		relocate_wait(rl, relocate_is_told, &ticket);
 	pages_moved(rl->bp);
 	return 0;

@@ -9,11 +9,11 @@
 #ifndef BALLONET_RELOCATE_H
 #define BALLONET_RELOCATE_H
 
-#include <linux/migrate_mode.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #include "hostcomm.h"
+#include "relocate_step.h"
 
 struct page;
 struct balloon_pages;
@@ -22,26 +22,6 @@ struct relocate;
 /* Moves in one batch, and batches: what may be held twice is 4 MiB at most. */
 #define RELOCATE_BATCH		256
 #define RELOCATE_BATCHES	4
-
-/**
- * enum relocate_state - where a batch of moves is
- * @RELOCATE_IDLE: empty, free to fill
- * @RELOCATE_FILLING: takes moves; the host knows of none of them
- * @RELOCATE_SWAPPING: the host is being told of both at once (page ops)
- * @RELOCATE_INFLATING: the host is being told of the new pages
- * @RELOCATE_DEFLATING: the new pages are the balloon's; the host is being told
- *	that the old ones are not
- * @RELOCATE_REFUSED: the host refused the moves that are left in the batch;
- *	undone as soon as the migration core has let go of the pages
- */
-enum relocate_state {
-	RELOCATE_IDLE,
-	RELOCATE_FILLING,
-	RELOCATE_SWAPPING,
-	RELOCATE_INFLATING,
-	RELOCATE_DEFLATING,
-	RELOCATE_REFUSED,
-};
 
 /**
  * struct relocate_batch - moves told to the host together
@@ -123,10 +103,13 @@ void relocate_stop(struct relocate *rl);
 void relocate_settle(struct relocate *rl);
 
 /* Between relocate.c and relocate_tell.c only. */
+void relocate_go(struct relocate_batch *b, enum relocate_event event);
 void relocate_send(struct relocate_batch *b);
 void relocate_inflated(struct hostcomm_request *rq, int err);
 void relocate_deflated(struct hostcomm_request *rq, int err);
 void relocate_undo_work(struct work_struct *work);
+
+/* @from's zone lends to the balloon no more, @to's does; both may be anybody's. */
 void relocate_recharge(struct relocate *rl, struct page *from, struct page *to);
 
 int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,

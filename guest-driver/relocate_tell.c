@@ -23,15 +23,26 @@ void relocate_recharge(struct relocate *rl, struct page *from,
 	}
 }
 
+/* The one place where a batch changes its state. */
+void relocate_go(struct relocate_batch *b, enum relocate_event event)
+{
+	enum relocate_state next = relocate_step(b->state, event,
+						 b->rl->hc->ops->swap);
+
+	if (WARN_ON_ONCE(next == RELOCATE_BROKEN))
+		return;
+	WRITE_ONCE(b->state, next);
+}
+
 /* The batch is done with; it may be filled again. */
-static void relocate_finish(struct relocate_batch *b)
+static void relocate_finish(struct relocate_batch *b, enum relocate_event event)
 {
 	struct relocate *rl = b->rl;
 
 	spin_lock(&rl->lock);
 	b->nr = 0;
 	b->serial++;
-	b->state = RELOCATE_IDLE;
+	relocate_go(b, event);
 	spin_unlock(&rl->lock);
 }
 
@@ -43,7 +54,7 @@ void relocate_deflated(struct hostcomm_request *rq, int err)
 
 	for (i = 0; i < b->nr; i++)
 		put_page(b->old[i]);
-	relocate_finish(b);
+	relocate_finish(b, RELOCATE_ANSWER);
 }
 
 /* Undoes what can be undone of a refused batch. Return: whether that is all. */
@@ -65,7 +76,7 @@ static bool relocate_undo_batch(struct relocate_batch *b)
 	}
 	b->nr = left;
 	if (!left)
-		relocate_finish(b);
+		relocate_finish(b, RELOCATE_UNDONE);
 	return !left;
 }
 
@@ -101,7 +112,7 @@ static void relocate_swapped(struct relocate_batch *b, int err)
 		put_page(b->old[i]);
 	}
 	if (told == b->nr) {
-		relocate_finish(b);
+		relocate_finish(b, RELOCATE_ANSWER);
 		return;
 	}
 
@@ -112,7 +123,7 @@ static void relocate_swapped(struct relocate_batch *b, int err)
 	b->nr -= told;
 	/* Who waits for the answer has it: that callback must end for the undo. */
 	b->serial++;
-	b->state = RELOCATE_REFUSED;
+	relocate_go(b, RELOCATE_REFUSAL);
 	spin_unlock(&rl->lock);
 	queue_delayed_work(rl->hc->wq, &rl->undo_work, 1);
 }
@@ -132,7 +143,7 @@ void relocate_inflated(struct hostcomm_request *rq, int err)
 	for (i = 0; i < b->nr; i++)
 		pages_arrived(b->rl->bp, b->new[i]);
 
-	b->state = RELOCATE_DEFLATING;
+	relocate_go(b, RELOCATE_ANSWER);
 	hostcomm_begin(&b->deflate, HOSTCOMM_DEFLATE);
 	for (i = 0; i < b->nr; i++)
 		hostcomm_add(&b->deflate, b->old[i], 1);
@@ -142,10 +153,9 @@ void relocate_inflated(struct hostcomm_request *rq, int err)
 /* Sends a batch that left FILLING; no lock held. */
 void relocate_send(struct relocate_batch *b)
 {
-	bool swap = b->rl->hc->ops->swap;
+	bool swap = b->state == RELOCATE_SWAPPING;
 	unsigned int i;
 
-	b->state = swap ? RELOCATE_SWAPPING : RELOCATE_INFLATING;
 	hostcomm_begin(&b->inflate, swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE);
 	for (i = 0; i < b->nr; i++) {
 		if (swap)
