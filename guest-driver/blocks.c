@@ -36,6 +36,17 @@ static void page_set_block(struct page *page, struct page *first)
 	set_page_private(page, (unsigned long)first | BALLOON_PAGE_BLOCK);
 }
 
+/* A block enters or leaves @young or @blocks; the lock held. */
+static void blocks_count(struct balloon_pages *bp, struct page *first, bool in)
+{
+	unsigned long nr = in ? chunk_pages(first) : -chunk_pages(first);
+
+	lockdep_assert_held(&bp->lock);
+	bp->whole += nr;
+	if (chunk_order(first) < bp->host_order)
+		bp->pieces += nr;
+}
+
 /**
  * blocks_add_young() - a block enters the balloon
  * @bp: the balloon, locked
@@ -47,7 +58,7 @@ void blocks_add_young(struct balloon_pages *bp, struct page *first)
 	if (list_empty(&bp->young))
 		bp->settle_by = jiffies + BLOCKS_SETTLE_LATEST;
 	list_add_tail(&first->lru, &bp->young);
-	bp->whole += chunk_pages(first);
+	blocks_count(bp, first, true);
 }
 
 /**
@@ -78,7 +89,7 @@ static struct page *blocks_next_young(struct balloon_pages *bp)
 	first = list_first_entry_or_null(&bp->young, struct page, lru);
 	if (first) {
 		list_del_init(&first->lru);
-		bp->whole -= chunk_pages(first);
+		blocks_count(bp, first, false);
 		bp->settling += chunk_pages(first);
 	}
 	spin_unlock(&bp->lock);
@@ -106,7 +117,7 @@ static void block_settle(struct balloon_pages *bp, struct page *first)
 	page_set_block(first, first);
 	list_add_tail(&first->lru, &bp->blocks);
 	bp->settling -= nr;
-	bp->whole += nr;
+	blocks_count(bp, first, true);
 	spin_unlock(&bp->lock);
 }
 
@@ -143,7 +154,7 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
 		return false;
 	nr = chunk_pages(first);
 	list_del(&first->lru);
-	bp->whole -= nr;
+	blocks_count(bp, first, false);
 	for (i = 0; i < nr; i++) {
 		page_set_state(first + i, BALLOON_PAGE_LISTED);
 		list_add_tail(&first[i].lru, &bp->list);
@@ -174,11 +185,15 @@ bool blocks_break_one(struct balloon_pages *bp)
 	return ok;
 }
 
-/*
- * The reverse of split_page(): one reference, on the first page.  Fails while
- * somebody looks at one of the pages; then all keep their own.
+/**
+ * block_join() - the reverse of split_page(): one reference, on the first page
+ * @first: of pages with one reference each, unmarked
+ * @nr: how many
+ *
+ * Return: false while somebody looks at one of the pages; then all keep their
+ * own reference.
  */
-static bool block_join(struct page *first, unsigned long nr)
+bool block_join(struct page *first, unsigned long nr)
 {
 	unsigned long i;
 
@@ -231,7 +246,7 @@ static struct page *blocks_pick(struct balloon_pages *bp,
 	if (chunk_pages(first) > max)
 		return NULL;
 	list_del_init(&first->lru);
-	bp->whole -= chunk_pages(first);
+	blocks_count(bp, first, false);
 	/* From here on its pages are refused to migration. */
 	page_set_state(first, BALLOON_PAGE_ALIEN);
 	return first;

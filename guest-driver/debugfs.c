@@ -21,19 +21,23 @@ static void state_put(struct seq_file *m, const char *name, u64 value)
 
 static void state_show_pages(struct seq_file *m, struct balloon_pages *bp)
 {
-	unsigned long listed, whole, isolated, arriving;
+	unsigned long listed, whole, pieces, isolated, arriving, exchanging;
 
 	spin_lock(&bp->lock);
 	listed = bp->listed;
 	whole = bp->whole + bp->settling;
+	pieces = bp->pieces;
 	isolated = bp->isolated;
 	arriving = bp->arriving;
+	exchanging = bp->exchanging;
 	spin_unlock(&bp->lock);
-	state_put(m, "size", listed + whole + isolated + arriving);
+	state_put(m, "size", listed + whole + isolated + arriving + exchanging);
 	state_put(m, "listed", listed);
 	state_put(m, "in_blocks", whole);
+	state_put(m, "in_host_blocks", bp->host_order ? whole - pieces : 0);
 	state_put(m, "isolated", isolated);
 	state_put(m, "arriving", arriving);
+	state_put(m, "exchanging", exchanging);
 }
 
 static void state_show_resize(struct seq_file *m, struct resize *rz)
@@ -89,6 +93,13 @@ static void state_show_relocate(struct seq_file *m, struct relocate *rl)
 	state_put(m, "migrate_refused", stats.refused);
 }
 
+static void state_show_consolidate(struct seq_file *m, struct consolidate *c)
+{
+	seq_printf(m, "consolidate_state %s\n", consolidate_state_name(c));
+	state_put(m, "consolidate_done", READ_ONCE(c->stats.blocks));
+	state_put(m, "consolidate_failed", READ_ONCE(c->stats.failed));
+}
+
 static int state_show(struct seq_file *m, void *unused)
 {
 	struct virtio_balloon *vb = m->private;
@@ -97,6 +108,7 @@ static int state_show(struct seq_file *m, void *unused)
 	state_show_resize(m, &vb->resize);
 	state_show_hostcomm(m, &vb->hostcomm);
 	state_show_relocate(m, &vb->relocate);
+	state_show_consolidate(m, &vb->consolidate);
 	state_put(m, "oom_released", READ_ONCE(vb->oom.released));
 	state_put(m, "hinted_pages", READ_ONCE(vb->hinting.hinted));
 	state_put(m, "reported_pages", READ_ONCE(vb->reporting.reported));

@@ -4,14 +4,15 @@
  * the parts that the other headers describe.
  *
  * Lock order, outermost first:
+ *	consolidate.lock	(a mutex)
  *	page lock		(the kernel's; only trylock below another lock)
  *	relocate.lock
  *	balloon_pages.lock
  *	resize.lock		(taken in interrupts)
- *	hostcomm.lock
+ *	hostcomm.lock, exchange.lock
  *	balloon_hinting.lock, balloon_stats.lock	(in interrupts; nest with none)
- * The last two are never held together; no lock is held over an allocation,
- * a wait or a done() callback.
+ * Those of one line are never held together; no lock but the mutex is held over
+ * an allocation, a wait or a done() callback.
  */
 #ifndef BALLONET_DEVICE_H
 #define BALLONET_DEVICE_H
@@ -19,6 +20,7 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
+#include "consolidate.h"
 #include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
@@ -44,6 +46,7 @@ struct virtio_device;
  * @pages: which pages are ballooned
  * @relocate: moves asked for by compaction
  * @resize: the way to the target size
+ * @consolidate: gathers the balloon into the host's huge pages
  * @stats: what the host is told of the guest's memory
  * @oom: what happens when the guest runs dry
  * @reporting: free memory that is shown to the host
@@ -58,6 +61,7 @@ struct virtio_balloon {
 	struct balloon_pages pages;
 	struct relocate relocate;
 	struct resize resize;
+	struct consolidate consolidate;
 	struct balloon_stats stats;
 	struct balloon_oom oom;
 	struct balloon_reporting reporting;

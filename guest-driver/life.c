@@ -80,6 +80,7 @@ int balloon_start(struct virtio_balloon *vb)
 	stats_start(&vb->stats, vqs[VIRTIO_BALLOON_VQ_STATS]);
 	reporting_start(&vb->reporting, vqs[VIRTIO_BALLOON_VQ_REPORTING]);
 	resize_start(&vb->resize);
+	consolidate_start(&vb->consolidate);
 	/* The configuration may have changed before anybody listened. */
 	hinting_changed(&vb->hinting);
 	vb->started = true;
@@ -98,6 +99,7 @@ err_vqs:
 static void balloon_quiesce(struct virtio_balloon *vb)
 {
 	vb->started = false;
+	consolidate_stop(&vb->consolidate);
 	resize_stop(&vb->resize);
 	hinting_quiesce(&vb->hinting);
 	stats_stop(&vb->stats);

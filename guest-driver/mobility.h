@@ -44,4 +44,10 @@ void mobility_init(struct mobility *mob);
 void mobility_mark(struct mobility *mob, struct page *page);
 void mobility_unmark(struct page *page);
 
+/*
+ * Whether a page is marked as @mob's.  Any page of memory that is online may be
+ * asked about; the answer stays true as long as the page is locked.
+ */
+bool mobility_owns(struct mobility *mob, struct page *page);
+
 #endif

@@ -71,3 +71,15 @@ void mobility_unmark(struct page *page)
 	if (__PageMovable(page))
 		__ClearPageMovable(page);
 }
+
+/**
+ * mobility_owns() - whether a page is marked as a device's
+ * @mob: of that device
+ * @page: any; looked at once, as it may change meanwhile
+ */
+bool mobility_owns(struct mobility *mob, struct page *page)
+{
+	unsigned long mapping = (unsigned long)READ_ONCE(page->mapping);
+
+	return mapping == ((unsigned long)&mob->mops | PAGE_MAPPING_MOVABLE);
+}

@@ -126,14 +126,15 @@ void pages_close(struct balloon_pages *bp)
 }
 
 /**
- * pages_add() - take chunks into the balloon
+ * pages_enter() - take chunks into the balloon
  * @bp: the balloon
- * @chunks: one reference each, known to nobody else, acknowledged by the host
- *	(I1); empty on return
+ * @chunks: as for pages_add()
+ * @exchanged: they come in place of pages that pages_take_at() took
  *
- * Context: process; does not sleep.
+ * Return: pages in them.
  */
-void pages_add(struct balloon_pages *bp, struct list_head *chunks)
+unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
+			  bool exchanged)
 {
 	struct page *page, *next;
 	unsigned long nr = 0;
@@ -156,9 +157,25 @@ void pages_add(struct balloon_pages *bp, struct list_head *chunks)
 		list_add_tail(&page->lru, &bp->list);
 		bp->listed++;
 	}
+	/* In the same breath: nobody sees the balloon larger than it is. */
+	if (exchanged)
+		bp->exchanging -= nr;
 	spin_unlock(&bp->lock);
 	blocks_settle_soon(bp);
-	count_vm_events(BALLOON_INFLATE, nr);
+	return nr;
+}
+
+/**
+ * pages_add() - take chunks into the balloon
+ * @bp: the balloon
+ * @chunks: one reference each, known to nobody else, acknowledged by the host
+ *	(I1); empty on return
+ *
+ * Context: process; does not sleep.
+ */
+void pages_add(struct balloon_pages *bp, struct list_head *chunks)
+{
+	count_vm_events(BALLOON_INFLATE, pages_enter(bp, chunks, false));
 }
 
 /* Takes up to @max single pages in one hold of the lock; youngest first. */
@@ -251,15 +268,16 @@ bool pages_await_lock(struct balloon_pages *bp)
  * pages_size() - size of the balloon in guest pages
  * @bp: the balloon
  *
- * Counts what is on its way in by migration (it replaces what left), not what
- * an inflate or deflate has in flight.
+ * Counts what is on its way in by migration or an exchange (it replaces what
+ * left), not what an inflate or deflate has in flight.
  */
 unsigned long pages_size(struct balloon_pages *bp)
 {
 	unsigned long nr;
 
 	spin_lock(&bp->lock);
-	nr = bp->listed + bp->whole + bp->settling + bp->isolated + bp->arriving;
+	nr = bp->listed + bp->whole + bp->settling + bp->isolated + bp->arriving +
+	     bp->exchanging;
 	spin_unlock(&bp->lock);
 	return nr;
 }

@@ -56,9 +56,12 @@ enum balloon_page_state {
  * @blocks: first pages of settled blocks, youngest last
  * @listed: length of @list
  * @whole: pages in @young and @blocks
+ * @pieces: those of them in blocks below @host_order
+ * @host_order: order of the blocks that the host likes; probe-time only
  * @settling: pages of a block between @young and @blocks
  * @isolated: pages in state ISOLATED
  * @arriving: pages in state ARRIVING
+ * @exchanging: pages that left for an exchange and will be replaced by others
  * @moving: migrate callbacks between pages_replace() and pages_moved()
  * @closed: no page is isolated any more; the device goes
  * @settle_by: when a young block must settle at the latest, in jiffies
@@ -73,9 +76,12 @@ struct balloon_pages {
 	struct list_head blocks;
 	unsigned long listed;
 	unsigned long whole;
+	unsigned long pieces;
+	unsigned int host_order;
 	unsigned long settling;
 	unsigned long isolated;
 	unsigned long arriving;
+	unsigned long exchanging;
 	unsigned long moving;
 	bool closed;
 	unsigned long settle_by;
@@ -107,6 +113,7 @@ unsigned long pages_take(struct balloon_pages *bp, unsigned long max,
 			 unsigned long max_chunks, struct list_head *chunks);
 bool pages_await_lock(struct balloon_pages *bp);
 unsigned long pages_size(struct balloon_pages *bp);
+unsigned long pages_loose(struct balloon_pages *bp);
 
 bool pages_isolate(struct balloon_pages *bp, struct page *page);
 void pages_putback(struct balloon_pages *bp, struct page *page);
@@ -118,13 +125,22 @@ bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 bool pages_last_isolated(struct balloon_pages *bp);
 
-/* For blocks.c and pages_move.c: the state of single pages; see pages.c. */
+/* pages_exchange.c */
+unsigned long pages_take_at(struct balloon_pages *bp, struct page *first,
+			    unsigned long nr, unsigned long max,
+			    struct list_head *chunks);
+void pages_add_exchanged(struct balloon_pages *bp, struct list_head *chunks);
+void pages_lose_exchanged(struct balloon_pages *bp, unsigned long nr);
+
+/* For the files of pages and blocks only; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
 void page_set_state(struct page *page, enum balloon_page_state state);
 bool page_mark(struct balloon_pages *bp, struct page *page);
 void page_mark_locked(struct balloon_pages *bp, struct page *page);
 void page_unmark(struct page *page);
 unsigned long pages_in_callbacks(struct balloon_pages *bp);
+unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
+			  bool exchanged);
 
 /* blocks.c: the lock held. */
 void blocks_add_young(struct balloon_pages *bp, struct page *first);
@@ -135,5 +151,7 @@ void blocks_settle_soon(struct balloon_pages *bp);
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks);
 bool blocks_break_one(struct balloon_pages *bp);
+/* blocks.c: pages that nobody else knows. */
+bool block_join(struct page *first, unsigned long nr);
 
 #endif

@@ -15,6 +15,7 @@ static void balloon_free(struct virtio_balloon *vb)
 {
 	oom_exit(vb);
 	hinting_exit(&vb->hinting);
+	consolidate_exit(&vb->consolidate);
 	resize_exit(&vb->resize);
 	relocate_exit(&vb->relocate);
 	hostcomm_exit(&vb->hostcomm);
@@ -39,6 +40,19 @@ static const struct hostcomm_ops *balloon_hostcomm_ops(struct virtio_balloon *vb
 			   &max, sizeof(max));
 	vb->hostcomm.ops_max = le32_to_cpu(max);
 	return &hostcomm_ext_ops;
+}
+
+/* Bytes that the host likes to have together; 0 where it does not say. */
+static u32 balloon_block_size(struct virtio_balloon *vb)
+{
+	__le32 size;
+
+	if (vb->hostcomm.ops != &hostcomm_ext_ops)
+		return 0;
+	virtio_cread_bytes(vb->vdev, VIRTIO_BALLOON_OPS_CONFIG_OFFSET +
+			   offsetof(struct virtio_balloon_ops_config,
+				    ops_block_size), &size, sizeof(size));
+	return le32_to_cpu(size);
 }
 
 /* Whether the device, reset since, can be spoken to in the same way. */
@@ -71,6 +85,8 @@ static int balloon_alloc(struct virtio_device *vdev)
 				    vb->managed);
 	if (!err)
 		err = resize_init(&vb->resize, vb);
+	if (!err)
+		err = consolidate_init(&vb->consolidate, vb, balloon_block_size(vb));
 	if (!err)
 		err = oom_init(vb);
 	if (!err)

@@ -94,12 +94,13 @@ void resize_keep_untold(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
 unsigned long resize_let_go(struct resize *rz);
+void resize_kick(struct resize *rz);
+bool resize_rests(struct resize *rz);
 
 /* Between the files of resize only. */
 void resize_work(struct work_struct *work);
 void resize_done(struct hostcomm_request *rq, int err);
 struct hostcomm_request *resize_get_request(struct resize *rz);
-void resize_kick(struct resize *rz);
 void resize_add_inflating(struct resize *rz, long pages);
 void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
 u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);

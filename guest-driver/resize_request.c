@@ -13,7 +13,12 @@
 #include "resize.h"
 #include "supply.h"
 
-/* Starts the worker, unless it must not run any more; any context. */
+/**
+ * resize_kick() - start the worker, unless it must not run any more
+ * @rz: initialised
+ *
+ * Context: any, interrupts too.
+ */
 void resize_kick(struct resize *rz)
 {
 	unsigned long flags;
@@ -22,6 +27,29 @@ void resize_kick(struct resize *rz)
 	if (!rz->stopped)
 		mod_delayed_work(rz->wq, &rz->work, 0);
 	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/**
+ * resize_rests() - whether the balloon changes its size just now
+ * @rz: initialised
+ *
+ * At rest is also who waits for the guest to have more to give, but not who
+ * gave back because it had run dry.
+ *
+ * Context: process; does not sleep.
+ */
+bool resize_rests(struct resize *rz)
+{
+	unsigned long flags, size = pages_size(&rz->vb->pages);
+	unsigned long target = READ_ONCE(rz->target);
+	bool idle, dry, held;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	idle = rz->nr_idle == rz->nr_requests && !atomic_read(&rz->retarget);
+	dry = rz->policy.backoff_ms;
+	held = ktime_to_ms(ktime_get()) < rz->policy.hold_until_ms;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return idle && !held && (size == target || (size < target && dry));
 }
 
 struct hostcomm_request *resize_get_request(struct resize *rz)
@@ -122,8 +150,10 @@ void resize_done(struct hostcomm_request *rq, int err)
 		resize_refused(rz, rq, err, &rq->page_list);
 	if (rq->op == HOSTCOMM_INFLATE) {
 		resize_add_inflating(rz, -(long)rq->pages);
-		if (rq->acked)
+		if (rq->acked) {
 			resize_gave(rz);
+			consolidate_kick(&vb->consolidate);
+		}
 	}
 	resize_put_request(rz, rq);
 	resize_kick(rz);

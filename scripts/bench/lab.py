@@ -7,6 +7,7 @@ A thin layer over vmlab.VM. One thread.
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from vmlab import recipes
 from vmlab.errors import LabError
 from vmlab.session import Session
 from vmlab.vm import VM
@@ -81,6 +82,7 @@ def touch(bench, vm):
 def scatter(bench, vm, share, leave_mib=LEAVE_MIB):
     """Free memory in scattered pages: share/1000 of what was free. The Job holds it."""
     bench.say("scatter free memory")
+    recipes.consolidate(vm.guest, False)
     return job(
         bench, vm, f"benchtool scatter free-{leave_mib} {share}", lambda j: "ready" in j.output
     )

@@ -102,6 +102,7 @@ class Story:
         self._scatter()
         small = self._shrink(full)
         self._compact(small)
+        recipes.consolidate(self.domain.guest, True)
         self._dommemstat()
         self._grow(start)
         self._reuse()

@@ -18,7 +18,14 @@ def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180, tick=None):
     free afterwards. The rest stays held until release(). tick(): while it lasts."""
     # neither may move pages before the test says so
     guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
+    consolidate(guest, False)
     background(guest, f"memtool fragment {HOG} free-{leave_mib} {seed} {share}", timeout, tick)
+
+
+def consolidate(guest, wanted):
+    """Whether our driver gathers the balloon into whole blocks; others do not know how."""
+    path = "/sys/module/virtio_balloon/parameters/consolidate"
+    guest.run(f"[ ! -w {path} ] || echo {'Y' if wanted else 'N'} >{path}")
 
 
 def background(guest, command, timeout, tick=None):

@@ -29,6 +29,11 @@ extern struct notifier_block *rig_oom;
 extern unsigned int rig_tellings;
 /* How often it told what free pages hold. */
 extern unsigned int rig_poison_told;
+/* Somebody is at an exchange, which device down must wait for. */
+extern bool rig_exchanging;
+
+/* Pages of the blocks that the rig's host likes. */
+#define RIG_BLOCK	64
 
 int rig_open(void **state);
 int rig_open_ops(void **state);
@@ -49,6 +54,7 @@ enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
 void rig_settled(unsigned long pages);
+int rig_exchange(struct page *first);
 struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode);
 
 void rig_check(void);

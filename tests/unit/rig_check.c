@@ -96,6 +96,7 @@ void rig_check_rest(void)
 	rig_check();
 	size = pages_size(bp);
 	sim_check(!rig->hostcomm.inflight, "%u requests out", rig->hostcomm.inflight);
+	sim_check(!bp->exchanging, "%lu pages in an exchange", bp->exchanging);
 	sim_check(bp->listed + bp->whole + bp->settling == size, "%lu pages, %lu at rest", size,
 		  bp->listed + bp->whole + bp->settling);
 	check_frames(size);

@@ -19,7 +19,7 @@ struct life {
 	bool quiet, closing, removed;
 	unsigned int refusals;
 	unsigned int compactors;
-	unsigned long moved, failed, turns;
+	unsigned long moved, failed, turns, exchanged;
 };
 
 static struct life life;
@@ -49,6 +49,18 @@ static void compactor(void *arg)
 		sim_sleep(sim_rand(3));
 	}
 	life.compactors--;
+}
+
+/* Gathers blocks; goes on until the device stops it, and after that. */
+static void exchanger(void *arg)
+{
+	while (!life.closing) {
+		struct page *first = &vm_frames[sim_rand(FRAMES / RIG_BLOCK) * RIG_BLOCK];
+
+		if (!life.quiet)
+			life.exchanged += !rig_exchange(first);
+		sim_sleep(1 + sim_rand(20));
+	}
 }
 
 /* Looks at frames as a memory scanner does: a reference for a while, no more. */
@@ -161,7 +173,7 @@ static bool at_rest(void)
 	struct balloon_pages *bp = &rig->pages;
 
 	return !rig->hostcomm.inflight && !bp->isolated && !bp->moving && !bp->settling &&
-	       !bp->arriving && !rig_moves_held() && !bp->lock.owner &&
+	       !bp->arriving && !bp->exchanging && !rig_moves_held() && !bp->lock.owner &&
 	       rig_given() == bp->listed + bp->whole && sim_work_idle();
 }
 
@@ -208,6 +220,8 @@ static void one_life(uint64_t seed)
 	for (unsigned int i = 0; i < life.compactors; i++)
 		sim_spawn("compactor", compactor, NULL);
 	sim_spawn("onlooker", onlooker, NULL);
+	if (seed % 3)
+		sim_spawn("exchanger", exchanger, NULL);
 	sim_spawn("host", host_task, NULL);
 	sim_spawn("watcher", watcher, NULL);
 	sim_spawn("guest", guest, NULL);
@@ -229,16 +243,18 @@ static void one_life(uint64_t seed)
 static void test_random_schedules(void **state)
 {
 	unsigned int runs = sim_runs(40);
-	unsigned long moved = 0, suspends = 0;
+	unsigned long moved = 0, suspends = 0, exchanged = 0;
 
 	for (unsigned int i = 0; i < runs; i++) {
 		one_life(sim_seed(1000 + i));
 		moved += life.moved;
 		suspends += life.turns;
+		exchanged += life.exchanged;
 	}
-	printf("   %u lives, %lu pages moved, %lu suspends\n", runs, moved, suspends);
+	printf("   %u lives, %lu pages moved, %lu blocks exchanged, %lu suspends\n", runs, moved,
+	       exchanged, suspends);
 	/* Else it proved nothing. */
-	assert_true(getenv("SEED") || moved > 100 * runs);
+	assert_true(getenv("SEED") || (moved > 100 * runs && exchanged > runs));
 }
 
 int main(void)

@@ -252,25 +252,3 @@ struct vm_result vm_compact(struct page *first, unsigned long n, enum migrate_mo
 	}
 	return sum;
 }
-
-/**
- * vm_contig() - clear a range for good: what is left must be free right after
- * @first: where it begins
- * @n: frames, migrated in one go
- * @result: what migration did
- *
- * Return: 0 or -EBUSY, as alloc_contig_range().
- */
-int vm_contig(struct page *first, unsigned long n, struct vm_result *result)
-{
-	LIST_HEAD(isolated);
-
-	for (unsigned long i = 0; i < n; i++)
-		vm_isolate(&first[i], MIGRATE_SYNC, &isolated);
-	*result = vm_migrate(&isolated, MIGRATE_SYNC);
-	vm_putback(&isolated);
-	for (unsigned long i = 0; i < n; i++)
-		if (first[i].owner != VM_FREE)
-			return -EBUSY;
-	return 0;
-}

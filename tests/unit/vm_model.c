@@ -18,6 +18,7 @@ struct zone vm_zone[VM_ZONES];
 long vm_events[NR_VM_EVENT_ITEMS];
 void (*vm_hook)(enum vm_point at, struct page *page);
 struct page *(*vm_new_frame)(void);
+struct vm_range vm_no_alloc;
 void (*vm_reclaim)(void);
 void (*sim_trace_hook)(const char *name);
 int sim_allocs_left;
@@ -52,6 +53,8 @@ void vm_start(unsigned long frames)
 	sim_trace_hook = NULL;
 	vm_new_frame = NULL;
 	vm_reclaim = NULL;
+	vm_move_guest = NULL;
+	vm_no_alloc.n = 0;
 	sim_allocs_left = -1;
 	sim_log_lines = 0;
 	sim_big_endian = sim_init_on_free = sim_page_poisoning = false;
@@ -75,7 +78,7 @@ void vm_end(void)
 	vm_frames = NULL;
 }
 
-static void take_frame(struct page *page, enum vm_owner owner)
+void vm_take_frame(struct page *page, enum vm_owner owner)
 {
 	sim_check(page->owner == VM_FREE && page->host == VM_HOST_OUT,
 		  "frame %lu handed out while host state is %d (I2)", vm_index(page), page->host);
@@ -83,6 +86,12 @@ static void take_frame(struct page *page, enum vm_owner owner)
 	/* What the last owner left there is any number. */
 	*page = (struct page){ .owner = owner, .private = 1, .index = 3 };
 	nr_free--;
+}
+
+static bool may_be_given(struct page *page)
+{
+	return page->owner == VM_FREE &&
+	       (page < vm_no_alloc.first || page >= vm_no_alloc.first + vm_no_alloc.n);
 }
 
 /* The first free run of aligned frames from a random place. */
@@ -94,7 +103,7 @@ static struct page *find_free(unsigned int order)
 		struct page *first = &vm_frames[(from + b) % blocks << order];
 		unsigned long n = 0;
 
-		while (n < 1UL << order && first[n].owner == VM_FREE)
+		while (n < 1UL << order && may_be_given(&first[n]))
 			n++;
 		if (n == 1UL << order)
 			return first;
@@ -109,7 +118,7 @@ static struct page *alloc_block(unsigned int order, enum vm_owner owner)
 	if (!first)
 		return NULL;
 	for (unsigned long i = 0; i < 1UL << order; i++)
-		take_frame(&first[i], owner);
+		vm_take_frame(&first[i], owner);
 	first->private = 0;
 	first->count = 1;
 	return first;

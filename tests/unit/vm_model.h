@@ -81,6 +81,14 @@ extern long vm_events[];
 extern void (*vm_hook)(enum vm_point at, struct page *page);
 /* Where migration takes new frames from; NULL: any free one. */
 extern struct page *(*vm_new_frame)(void);
+/* Gives what is in a frame of the guest's another place; NULL: it cannot move. */
+extern struct page *(*vm_move_guest)(struct page *page);
+/* Frames that nobody is given just now. */
+struct vm_range {
+	struct page *first;
+	unsigned long n;
+};
+extern struct vm_range vm_no_alloc;
 /* Called when an allocation that may reclaim finds little. */
 extern void (*vm_reclaim)(void);
 
@@ -94,6 +102,7 @@ static inline unsigned long vm_index(const struct page *page)
 
 struct page *vm_alloc(enum vm_owner owner);
 void vm_free_frame(struct page *page);
+void vm_take_frame(struct page *page, enum vm_owner owner);
 const struct movable_operations *vm_mops(const struct page *page);
 unsigned long vm_count(enum vm_owner owner);
 unsigned long vm_count_host(enum vm_host host);

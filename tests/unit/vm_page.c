@@ -28,6 +28,15 @@ void get_page(struct page *page)
 	sim_point();
 }
 
+bool get_page_unless_zero(struct page *page)
+{
+	sim_point();
+	if (!page->count)
+		return false;
+	page->count++;
+	return true;
+}
+
 void put_page(struct page *page)
 {
 	sim_check(page->count > 0, "frame %lu: one put_page() too many", vm_index(page));

@@ -7,7 +7,7 @@ beginning, no process of a test left, no complaint in its log. Not thread-safe.
 
 from contextlib import nullcontext
 
-from vmlab import dmesg
+from vmlab import dmesg, recipes
 from vmlab.errors import LabError
 from vmlab.paths import Paths
 from vmlab.vm import VM
@@ -112,6 +112,7 @@ class Pool:
         try:
             keep = keep and not loan.allow and loan.dirt() is None
             if keep:
+                recipes.consolidate(loan.vm.guest, True)
                 # its clock's ticks would take time from the others
                 loan.vm.qmp.cmd("stop")
         except LabError:

@@ -17,6 +17,7 @@ typedef unsigned int gfp_t;
 #define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | 16u)
 #define GFP_ATOMIC		32u
 #define GFP_NOWAIT		64u
+#define MIGRATE_MOVABLE		1
 
 static inline void sim_gfp(gfp_t gfp)
 {

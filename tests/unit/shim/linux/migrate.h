@@ -8,6 +8,8 @@
 #include <linux/migrate_mode.h>
 #include <linux/types.h>
 
+#define PAGE_MAPPING_MOVABLE	2UL	/* as VM_MAPPING_MOVABLE */
+
 struct page;
 typedef unsigned int isolate_mode_t;
 

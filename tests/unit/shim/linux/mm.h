@@ -27,6 +27,8 @@ void __free_pages(struct page *page, unsigned int order);
 void split_page(struct page *page, unsigned int order);
 void get_page(struct page *page);
 void put_page(struct page *page);
+bool get_page_unless_zero(struct page *page);
+int alloc_contig_range(unsigned long start, unsigned long end, unsigned int type, gfp_t gfp);
 bool page_ref_freeze(struct page *page, int count);
 void page_ref_unfreeze(struct page *page, int count);
 bool trylock_page(struct page *page);

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One step of the job after the other: a census, then exchange after exchange
+ * in the order it gives, with pauses so that the job takes no more than its
+ * share of a processor.  Decides when; exchange knows how.
+ *
+ * Locks: consolidate.lock, held over a step.
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/swap.h>
+#include <linux/vmstat.h>
+
+#include "compat/pcp.h"
+#include "device.h"
+#include "trace.h"
+
+/* How long a step works before it pauses. */
+#define CONSOLIDATE_SLICE_US	5000
+/* When to look again whether the balloon is at rest, ... */
+#define CONSOLIDATE_LOOK	(HZ / 10)
+/* ... and for what was switched off. */
+#define CONSOLIDATE_DOZE	(2 * HZ)
+/* After a census that gained nothing: from, to. */
+#define CONSOLIDATE_SOON	(5 * HZ)
+#define CONSOLIDATE_LATE	(300 * HZ)
+
+static bool consolidate = true;
+module_param(consolidate, bool, 0644);
+MODULE_PARM_DESC(consolidate,
+		 "gather the balloon into the host's huge pages (default: yes)");
+
+static unsigned int consolidate_cpu = 20;
+module_param(consolidate_cpu, uint, 0644);
+MODULE_PARM_DESC(consolidate_cpu,
+		 "percent of one processor for that, 1 to 100 (default: 20)");
+
+static unsigned long consolidate_pages(struct consolidate *c)
+{
+	return 1UL << c->exchange.order;
+}
+
+/* Whether there are pages enough for a block. */
+static bool consolidate_is_worth_it(struct consolidate *c)
+{
+	return pages_loose(&c->vb->pages) >= consolidate_pages(c);
+}
+
+/* Not while the balloon is on its way. */
+static bool consolidate_may_run(struct consolidate *c)
+{
+	return !c->offlining && exchange_is_idle(&c->exchange) &&
+	       !hostcomm_broken(&c->vb->hostcomm) && resize_rests(&c->vb->resize);
+}
+
+/*
+ * Not while the guest is short: with half of what inflating leaves to it, it
+ * has other worries.  And the kernel prints a warning where it finds no room
+ * for a page it moves, so it is not asked unless the zone has free pages
+ * besides those of the block, which are no room.
+ */
+static bool consolidate_has_room(struct consolidate *c, struct page *first)
+{
+	struct zone *zone = page_zone(first);
+	unsigned long kept = compat_pcp_pages(zone);
+	unsigned long needed = low_wmark_pages(zone) + consolidate_pages(c) +
+			       SWAP_CLUSTER_MAX;
+
+	return si_mem_available() + (long)kept > (long)c->vb->resize.floor / 2 &&
+	       zone_page_state(zone, NR_FREE_PAGES) + kept > needed;
+}
+
+static struct page *consolidate_page(struct consolidate *c, u32 block)
+{
+	return pfn_to_online_page(c->base + block * consolidate_pages(c));
+}
+
+/* Fills the open exchange from the blocks that are worth least. */
+static bool consolidate_collect(struct consolidate *c, unsigned long wanting)
+{
+	struct page *first;
+	u32 donor;
+
+	while (wanting) {
+		if (!consolidate_pick_donor(&c->pick, &donor))
+			return false;
+		first = consolidate_page(c, donor);
+		if (first)
+			wanting = exchange_give(&c->exchange, first);
+		if (wanting)
+			consolidate_pick_empty(&c->pick);
+	}
+	return true;
+}
+
+/* What to do after a try to make a block whole. */
+enum consolidate_then { THEN_GO_ON, THEN_PAUSE, THEN_REST };
+
+static enum consolidate_then consolidate_one(struct consolidate *c)
+{
+	struct page *first;
+	u32 block;
+	int err;
+
+	if (!consolidate_is_worth_it(c) ||
+	    !consolidate_pick_target(&c->pick, &block))
+		return THEN_REST;
+	first = consolidate_page(c, block);
+	if (!first)
+		return THEN_GO_ON;
+	if (!consolidate_has_room(c, first)) {
+		consolidate_pick_again(&c->pick);
+		return THEN_PAUSE;
+	}
+	if (!consolidate_collect(c, exchange_open(&c->exchange, first))) {
+		exchange_call_off(&c->exchange);
+		return THEN_REST;
+	}
+	err = exchange_run(&c->exchange);
+	trace_virtio_balloon_exchange(first, c->exchange.order,
+				      c->blocks[block].ballooned,
+				      c->blocks[block].busy, err);
+	if (err) {
+		c->stats.failed++;
+	} else {
+		c->stats.blocks++;
+		c->gained++;
+	}
+	return THEN_GO_ON;
+}
+
+/* The census is used up.  Return: jiffies until the next. */
+static unsigned long consolidate_rest(struct consolidate *c)
+{
+	consolidate_forget(c);
+	c->state = CONSOLIDATE_IDLE;
+	if (!consolidate_is_worth_it(c))
+		return 0;
+	if (c->gained || !c->patience)
+		c->patience = CONSOLIDATE_SOON;
+	else
+		c->patience = min(2 * c->patience, CONSOLIDATE_LATE + 0UL);
+	return c->patience;
+}
+
+/* So long that work and pause together have the work's share right. */
+static unsigned long consolidate_pause(u64 worked_us)
+{
+	unsigned int share = clamp(READ_ONCE(consolidate_cpu), 1U, 100U);
+
+	return usecs_to_jiffies(worked_us * (100 - share) / share) + 1;
+}
+
+/* Return: jiffies until the next step; 0 if somebody will call for it. */
+static unsigned long consolidate_step(struct consolidate *c)
+{
+	enum consolidate_then then;
+	ktime_t start = ktime_get();
+	s64 worked;
+
+	if (!READ_ONCE(consolidate)) {
+		consolidate_forget(c);
+		c->state = CONSOLIDATE_OFF;
+		return CONSOLIDATE_DOZE;
+	}
+	if (!consolidate_may_run(c)) {
+		c->state = CONSOLIDATE_PAUSED;
+		return CONSOLIDATE_LOOK;
+	}
+	if (!c->blocks) {
+		if (!consolidate_is_worth_it(c))
+			return consolidate_rest(c);
+		c->gained = 0;
+		if (consolidate_census(c))
+			return CONSOLIDATE_SOON;
+	}
+	c->state = CONSOLIDATE_RUNNING;
+	do {
+		then = consolidate_one(c);
+		worked = ktime_us_delta(ktime_get(), start);
+	} while (then == THEN_GO_ON && worked < CONSOLIDATE_SLICE_US &&
+		 consolidate_may_run(c));
+	if (then == THEN_REST)
+		return consolidate_rest(c);
+	if (then == THEN_PAUSE)
+		c->state = CONSOLIDATE_PAUSED;
+	return then == THEN_PAUSE ? CONSOLIDATE_LOOK : consolidate_pause(worked);
+}
+
+void consolidate_work(struct work_struct *work)
+{
+	struct consolidate *c = container_of(work, struct consolidate, work.work);
+	unsigned long delay;
+
+	if (READ_ONCE(c->stopped))
+		return;
+	mutex_lock(&c->lock);
+	delay = consolidate_step(c);
+	mutex_unlock(&c->lock);
+	if (delay && !READ_ONCE(c->stopped))
+		queue_delayed_work(c->wq, &c->work, delay);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Gathering the balloon into whole blocks of the size that helps the host, in
+ * the background, whenever the balloon is at rest and holds single pages.
+ *
+ * A step looks at pages whoever owns them, so no memory may be taken away
+ * meanwhile: consolidate.lock is held over a step, and by the notifier that
+ * hears of memory going offline, which forbids steps until that is over.
+ *
+ * Locks: consolidate.lock (a mutex; outermost), then what exchange takes.
+ */
+#ifndef BALLONET_CONSOLIDATE_H
+#define BALLONET_CONSOLIDATE_H
+
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/workqueue.h>
+
+#include "consolidate_pick.h"
+#include "exchange.h"
+
+struct virtio_balloon;
+
+/**
+ * enum consolidate_state - what the job is about
+ * @CONSOLIDATE_OFF: the device has no use for blocks, or it was switched off
+ * @CONSOLIDATE_IDLE: nothing left to gain for now
+ * @CONSOLIDATE_RUNNING: exchanges, and pauses between them
+ * @CONSOLIDATE_PAUSED: the balloon is on its way, or the guest short of memory
+ */
+enum consolidate_state {
+	CONSOLIDATE_OFF,
+	CONSOLIDATE_IDLE,
+	CONSOLIDATE_RUNNING,
+	CONSOLIDATE_PAUSED,
+};
+
+/**
+ * struct consolidate_stats - what came of it; read without a lock
+ * @blocks: made whole
+ * @failed: exchanges that failed
+ */
+struct consolidate_stats {
+	u64 blocks;
+	u64 failed;
+};
+
+/**
+ * struct consolidate - the job of one device
+ * @vb: probe-time only
+ * @wq: probe-time only
+ * @work: one step, a few milliseconds
+ * @memory_nb: hears of memory going offline
+ * @stopped: the work must not be queued; device coming and going only
+ * @lock: protects what follows
+ * @offlining: pieces of memory that are going offline
+ * @state: for people
+ * @stats: likewise
+ * @gained: blocks made whole since the last census
+ * @patience: jiffies until the next census where the last gained nothing
+ * @exchange: the one at hand
+ * @base: PFN of the first of @blocks
+ * @blocks: what each block held at the last census, or NULL
+ * @order: scratch of @pick
+ * @pick: those to take next
+ */
+struct consolidate {
+	struct virtio_balloon *vb;
+	struct workqueue_struct *wq;
+	struct delayed_work work;
+	struct notifier_block memory_nb;
+	bool stopped;
+	struct mutex lock;
+	unsigned int offlining;
+	enum consolidate_state state;
+	struct consolidate_stats stats;
+	unsigned long gained;
+	unsigned long patience;
+	struct exchange exchange;
+	unsigned long base;
+	struct consolidate_block *blocks;
+	u32 *order;
+	struct consolidate_pick pick;
+};
+
+int consolidate_init(struct consolidate *c, struct virtio_balloon *vb,
+		     u32 block_size);
+void consolidate_exit(struct consolidate *c);
+void consolidate_start(struct consolidate *c);
+void consolidate_stop(struct consolidate *c);
+void consolidate_kick(struct consolidate *c);
+const char *consolidate_state_name(const struct consolidate *c);
+
+/* consolidate_census.c */
+int consolidate_census(struct consolidate *c);
+void consolidate_forget(struct consolidate *c);
+
+/* consolidate_life.c and consolidate.c only */
+void consolidate_work(struct work_struct *work);
+
+#endif

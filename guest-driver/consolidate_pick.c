@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One order serves both ends: the fewer pages in use a block has, the cheaper
+ * it becomes whole, so targets are taken from the front.  What is last in it,
+ * blocks that can never become whole first of all, gives its ballooned pages.
+ * Where the two ends meet nothing is left to gain.
+ *
+ * Locks: none.
+ */
+#include "consolidate_pick.h"
+
+/* Nothing to gain from a whole one, nothing to take from one without. */
+static bool pick_matters(const struct consolidate_block *b, u32 pages)
+{
+	return b->ballooned < pages &&
+	       (b->ballooned || b->busy != CONSOLIDATE_FIXED);
+}
+
+/**
+ * consolidate_pick_init() - sort blocks by what it costs to make them whole
+ * @pick: filled in
+ * @blocks: must stay
+ * @nr: how many
+ * @pages: pages in a block, CONSOLIDATE_MAX_PAGES at most
+ * @order: room for @nr; must stay
+ */
+void consolidate_pick_init(struct consolidate_pick *pick,
+			   const struct consolidate_block *blocks, u32 nr,
+			   u32 pages, u32 *order)
+{
+	u32 i, sum = 0, *at = pick->at;
+
+	for (i = 0; i <= CONSOLIDATE_FIXED; i++)
+		at[i] = 0;
+	for (i = 0; i < nr; i++) {
+		if (pick_matters(&blocks[i], pages))
+			at[blocks[i].busy]++;
+	}
+	for (i = 0; i <= CONSOLIDATE_FIXED; i++) {
+		u32 here = at[i];
+
+		at[i] = sum;
+		sum += here;
+	}
+	for (i = 0; i < nr; i++) {
+		if (pick_matters(&blocks[i], pages))
+			order[at[blocks[i].busy]++] = i;
+	}
+	pick->blocks = blocks;
+	pick->order = order;
+	pick->front = 0;
+	pick->back = sum;
+}
+
+/**
+ * consolidate_pick_target() - the next block to make whole
+ * @pick: initialised
+ * @block: set to its number
+ *
+ * Return: whether there is one, and another that may give.
+ */
+bool consolidate_pick_target(struct consolidate_pick *pick, u32 *block)
+{
+	u32 first;
+
+	if (pick->front >= pick->back)
+		return false;
+	first = pick->order[pick->front];
+	if (pick->blocks[first].busy == CONSOLIDATE_FIXED)
+		return false;
+	pick->front++;
+	*block = first;
+	return true;
+}
+
+/**
+ * consolidate_pick_again() - the last target is to be the next, too
+ * @pick: consolidate_pick_target() was true
+ */
+void consolidate_pick_again(struct consolidate_pick *pick)
+{
+	pick->front--;
+}
+
+/**
+ * consolidate_pick_donor() - the block to take ballooned pages from
+ * @pick: initialised
+ * @block: set to its number
+ *
+ * The same one until consolidate_pick_empty().  Return: whether there is one.
+ */
+bool consolidate_pick_donor(struct consolidate_pick *pick, u32 *block)
+{
+	while (pick->back > pick->front &&
+	       !pick->blocks[pick->order[pick->back - 1]].ballooned)
+		pick->back--;
+	if (pick->back <= pick->front)
+		return false;
+	*block = pick->order[pick->back - 1];
+	return true;
+}
+
+/**
+ * consolidate_pick_empty() - the last donor has no more to give
+ * @pick: consolidate_pick_donor() was true
+ */
+void consolidate_pick_empty(struct consolidate_pick *pick)
+{
+	pick->back--;
+}
