@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How long QEMU's main loop keeps a user waiting: the slowest of trivial QMP
-commands, one after the other without pause, on a monitor of their own.
+commands, one each half a millisecond, on a monitor of their own.
 
 On a machine with hardly more processors than threads at work an answer also
 waits until the scheduler lets the main loop, the monitor's thread and the client
 run. ahead() takes that out: then an answer is late only where QEMU holds it up.
+Without the pauses these would starve the vCPUs, and the kernel then holds up who
+starves them.
 
 Run as a program (by Probe, below) it is the client: a process of its own, so
 that nothing in the bench delays it. It stops at the end of its input.
@@ -21,6 +23,7 @@ import time
 from contextlib import contextmanager
 
 MONITOR = "stall"
+PAUSE_S = 0.0005
 
 
 def monitor_args(folder):
@@ -115,6 +118,7 @@ def main(path, first):
             sock.sendall(b'{"execute":"query-status"}\n')
             _answer(sock, buffer)
             taken.append(time.perf_counter() - begin)
+            time.sleep(PAUSE_S)
     except (OSError, EOFError):
         pass
     taken.sort()
