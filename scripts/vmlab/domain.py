@@ -52,6 +52,7 @@ TEMPLATE = """<domain type='{type}'>
     {devices}
   </devices>
   {labels}
+  {extra}
 </domain>
 """
 BALLOON = "<memballoon model='virtio'{attributes}><stats period='{period}'/></memballoon>"
@@ -78,6 +79,7 @@ class Domain:
         kernel_args="",
         reboot=False,
         devices="",
+        extra="",
         modules=(),
         files=None,
         begin=True,
@@ -85,7 +87,7 @@ class Domain:
         """qemu, driver, reboot, modules, files: as for vm.VM.
         begin: create and boot on entering; else the caller takes those steps.
         balloon_attributes: XML attributes of <memballoon>, autodeflate='on' say.
-        stats_period: seconds. devices: further XML."""
+        stats_period: seconds. devices, extra: further XML, of devices and of the domain."""
         self.paths = paths
         self.memory_mib = memory_mib
         self.name = f"ballonet-{os.getpid()}-{uuid.uuid4().hex[:6]}"
@@ -196,6 +198,7 @@ class Domain:
             ),
             devices=o["devices"],
             labels=_labels(),
+            extra=o["extra"],
         )
 
     # -- what it says ---------------------------------------------------------

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """discard-granularity=2M with real guests: the host's huge pages stay whole."""
 
+import pathlib
+import re
+
 import pytest
+
+from vmlab.virsh import virsh
+from vmlab.vm import BALLOON_PATH
 
 from vmtest import size
 from vmtest.env import MIB, scaled
@@ -9,6 +15,7 @@ from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import every_driver
 from vmtest.size import Books, assert_exact
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 HUGE = 2 * MIB
 BALLOON = "virtio-balloon-pci,discard-granularity=2M"
 # What QEMU and the host's kernel do beside the balloon.
@@ -57,3 +64,12 @@ def test_memory_in_one_piece_comes_back(lend, pair):
     assert gone >= given * 3 // 4, f"only {gone // MIB} MiB of {given // MIB} came back whole"
     assert huge - vm.ram().huge_bytes() <= gone + SLACK
     size.resize(vm, size.full(vm))
+
+
+def test_in_a_libvirt_domain(domain):
+    """The XML of qemu-device/README.md sets it."""
+    text = (ROOT / "qemu-device/README.md").read_text()
+    extra = re.search(r"<qemu:override.*?</qemu:override>", text, re.S)[0]
+    dom = domain(extra=extra)
+    get = f"qom-get {BALLOON_PATH} discard-granularity"
+    assert virsh("qemu-monitor-command", dom.name, "--hmp", get).strip() == str(HUGE)

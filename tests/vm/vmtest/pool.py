@@ -89,7 +89,8 @@ class Pool:
     def lend(self, fresh=False, small_pages=True, **options):
         """A guest with these options of vmlab.VM. fresh: booted for this loan.
         small_pages: without transparent huge pages of the host, so that its memory can be
-        judged page by page."""
+        judged page by page. The device then tells the driver blocks of 4 KiB, but where
+        discard-granularity asks for more."""
         # the defaults by name: with and without them it is the same guest
         options = {"memory_mib": 512, **OURS.options, **options}
         options["memory_mib"] += EXTRA_MIB
