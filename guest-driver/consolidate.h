@@ -53,7 +53,7 @@ struct consolidate_stats {
  * @memory_nb: hears of memory going offline
  * @stopped: the work must not be queued; device coming and going only
  * @lock: protects what follows
- * @offlining: pieces of memory that are going offline
+ * @offlining: some memory is going offline; the kernel lets one piece at a time
  * @state: for people
  * @stats: likewise
  * @gained: blocks made whole since the last census
@@ -71,7 +71,7 @@ struct consolidate {
 	struct notifier_block memory_nb;
 	bool stopped;
 	struct mutex lock;
-	unsigned int offlining;
+	bool offlining;
 	enum consolidate_state state;
 	struct consolidate_stats stats;
 	unsigned long gained;

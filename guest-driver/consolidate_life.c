@@ -18,22 +18,28 @@ static int consolidate_memory(struct notifier_block *nb, unsigned long action,
 {
 	struct consolidate *c = container_of(nb, struct consolidate, memory_nb);
 
+	int err = 0;
+
 	/* A step ends soon: it waits for the host a few seconds at most. */
 	mutex_lock(&c->lock);
 	switch (action) {
 	case MEM_GOING_OFFLINE:
-		c->offlining++;
+		/* One that waits for a silent host may be about this memory. */
+		if (!exchange_is_idle(&c->exchange))
+			err = -EBUSY;
+		c->offlining = true;
 		consolidate_forget(c);
 		break;
 	case MEM_OFFLINE:
 	case MEM_CANCEL_OFFLINE:
-		c->offlining--;
+		/* Also heard by who was not asked: somebody before said no. */
+		c->offlining = false;
 		break;
 	default:
 		break;
 	}
 	mutex_unlock(&c->lock);
-	return NOTIFY_OK;
+	return notifier_from_errno(err);
 }
 
 /**
