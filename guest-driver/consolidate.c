@@ -21,6 +21,8 @@
 #define CONSOLIDATE_SLICE_US	5000
 /* When to look again whether the balloon is at rest, ... */
 #define CONSOLIDATE_LOOK	(HZ / 10)
+/* ... how often for room in one zone: a small one, as DMA, may never have it, ... */
+#define CONSOLIDATE_LOOKS	10
 /* ... and for what was switched off. */
 #define CONSOLIDATE_DOZE	(2 * HZ)
 /* After a census that gained nothing: from, to. */
@@ -111,9 +113,15 @@ static enum consolidate_then consolidate_one(struct consolidate *c)
 	if (!first)
 		return THEN_GO_ON;
 	if (!consolidate_has_room(c, first)) {
-		consolidate_pick_again(&c->pick);
-		return THEN_PAUSE;
+		if (c->looks++ < CONSOLIDATE_LOOKS) {
+			consolidate_pick_again(&c->pick);
+			return THEN_PAUSE;
+		}
+		/* Blocks of other zones may come after it. */
+		c->looks = 0;
+		return THEN_GO_ON;
 	}
+	c->looks = 0;
 	if (!consolidate_collect(c, exchange_open(&c->exchange, first))) {
 		exchange_call_off(&c->exchange);
 		return THEN_REST;

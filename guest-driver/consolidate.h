@@ -58,6 +58,7 @@ struct consolidate_stats {
  * @stats: likewise
  * @gained: blocks made whole since the last census
  * @patience: jiffies until the next census where the last gained nothing
+ * @looks: in vain, for room in the zone of the next block
  * @exchange: the one at hand
  * @base: PFN of the first of @blocks
  * @blocks: what each block held at the last census, or NULL
@@ -76,6 +77,7 @@ struct consolidate {
 	struct consolidate_stats stats;
 	unsigned long gained;
 	unsigned long patience;
+	unsigned int looks;
 	struct exchange exchange;
 	unsigned long base;
 	struct consolidate_block *blocks;

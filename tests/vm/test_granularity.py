@@ -6,13 +6,15 @@ import re
 
 import pytest
 
+from vmlab import recipes
 from vmlab.virsh import virsh
 from vmlab.vm import BALLOON_PATH
+from vmlab.waits import wait_for
 
 from vmtest import size
-from vmtest.env import MIB, scaled
+from vmtest.env import MIB, PAGE, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
-from vmtest.pairs import every_driver
+from vmtest.pairs import OURS, every_driver
 from vmtest.size import Books, assert_exact
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -51,6 +53,18 @@ def test_scattered_pages_tear_no_huge_page(lend, pair):
     vm.guest.run("memtool touch free-100", scaled(60))
     assert vm.ram().huge_bytes() > huge - SLACK
     assert_exact(before, Books.of(vm), size.full(vm))
+
+
+def test_what_is_withheld_is_gathered(lend):
+    """Our driver makes whole blocks of the scattered pages: what waited for the rest of its block
+    goes back, at least nine tenths of the balloon in all."""
+    vm, _ = touched(lend, OURS, MEMORY_MIB)
+    given = size.full(vm) - scatter(vm, data_mib=100)
+    recipes.consolidate(vm.guest, True)
+    wait_for(lambda: absent(vm) >= given * 9 // 10, scaled(120), "whole blocks", poll=1)
+    assert vm.qmp.qom_get(BALLOON_PATH, "withheld-pages") * PAGE <= given // 10
+    check_data(vm)
+    size.resize(vm, size.full(vm))
 
 
 @every_driver
