@@ -2,7 +2,7 @@
 #
 # Verbs only: each makes sure of its packages and hands over to one script.
 #
-#   GUEST=6.1 | 5.10 | 6.12 | 6.1-debug    the guest kernel
+#   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel
 #   QEMU_VERSION=7.2 | 10.0    the emulator's source
 #   SANITIZE=1                 the emulator with sanitizers
 #   REFRESH=1                  look for newer Debian revisions

@@ -116,11 +116,11 @@ need_package() {
 # holds "env". The debug kernel's also depends on this checkout's options.
 guest_dir() {
 	case $1 in
-	5.10 | 6.1 | 6.12) echo "$CACHE/linux-$1" ;;
+	5.10 | 6.1 | 6.12 | 7.2) echo "$CACHE/linux-$1" ;;
 	6.1-debug)
 		echo "$CACHE/linux-6.1-debug-$(cat "$CACHE/linux-6.1-source.version" \
 			"$ROOT/tests/kconfig/debug.config" 2>/dev/null | digest)"
 		;;
-	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12 and 6.1-debug" ;;
+	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2 and 6.1-debug" ;;
 	esac
 }

@@ -14,15 +14,6 @@ GUEST=${GUEST:-6.1}
 [ "$GUEST" != 6.1-debug ] || exec bash "$ROOT/scripts/kernel-debug.sh"
 guest_dir "$GUEST" >/dev/null
 
-# The flavour's headers name their common part by where a package manager
-# would put it, so they are told where it is.
-fix_headers() {
-	local src=$1 final=$2
-	sed -i "s|/usr/src/|$final/usr/src/|g" "$src/linux-headers-$rel/Makefile"
-	# Type information for tracers, made from this, would need pahole.
-	rm -f "$src/linux-headers-$rel/vmlinux"
-}
-
 # first_of PATH...: the first that is there.
 first_of() {
 	local path
@@ -45,7 +36,7 @@ unpack() {
 		dpkg-deb -x "$deb" "$tmp/root"
 	done
 	rm -rf "$tmp/deb" "$tmp/names"
-	fix_headers "$tmp/root/usr/src" "$dir/root"
+	kernel_adapt "$tmp/root" "$dir/root"
 	modules=$(first_of "$tmp"/root/{usr/,}lib/modules/"$rel")
 	image=$(first_of "$tmp/root/boot/vmlinuz-$rel" "$modules/vmlinuz")
 	cat >"$tmp/env" <<-END
