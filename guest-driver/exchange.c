@@ -272,7 +272,8 @@ int exchange_init(struct exchange *ex, struct virtio_balloon *vb, u32 block_size
 	ex->stopped = true;
 	spin_lock_init(&ex->lock);
 	if (pages < 2 || !is_power_of_2(pages) ||
-	    pages > 1U << BALLOON_MAX_ORDER || !compat_has_contig())
+	    pages > 1U << BALLOON_MAX_ORDER || !compat_has_contig() ||
+	    !pages_can_choose())
 		return 0;
 	err = hostcomm_request_init(&vb->hostcomm, &ex->out, pages, pages,
 				    exchange_left);

@@ -6,7 +6,9 @@
  * a page to its device without a global.
  *
  * A backend calls pages_isolate(), pages_putback() and relocate_page() from
- * the kernel's callbacks, each with the page locked.
+ * the kernel's callbacks, each with the page locked.  Where the kernel's
+ * balloon core keeps the pages (mobility_core.h), it isolates and puts back by
+ * itself, and relocate_page() alone is called.
  */
 #ifndef BALLONET_MOBILITY_H
 #define BALLONET_MOBILITY_H
@@ -17,8 +19,9 @@
 #include <linux/gfp.h>
 #include <linux/migrate.h>
 
-struct page;
-
+#ifdef HAVE_MOBILITY_CORE
+#include "mobility_core.h"
+#else
 /**
  * struct mobility - a device's own mapping object
  * @mapping: what page->mapping of its pages leads to (mobility_aops.c)
@@ -31,15 +34,20 @@ struct mobility {
 	struct movable_operations mops;
 #endif
 };
+#endif
+
+struct page;
 
 /* Allocation flags of pages that can move: the kernel groups them together. */
 #define MOBILITY_GFP	GFP_HIGHUSER_MOVABLE
 
 void mobility_init(struct mobility *mob);
+void mobility_forget(struct page *page);
 
 /*
- * Both with the page locked.  After mobility_unmark() and unlock_page() no
- * callback reaches @mob through this page any more.
+ * Not where the core keeps the pages.  Both with the page locked.  After
+ * mobility_unmark() and unlock_page() no callback reaches @mob through this
+ * page any more.
  */
 void mobility_mark(struct mobility *mob, struct page *page);
 void mobility_unmark(struct page *page);

@@ -83,3 +83,12 @@ bool mobility_owns(struct mobility *mob, struct page *page)
 
 	return mapping == ((unsigned long)&mob->mops | PAGE_MAPPING_MOVABLE);
 }
+
+/**
+ * mobility_forget() - leave no trace of mobility_mark()
+ * @page: unmarked, its references frozen
+ */
+void mobility_forget(struct page *page)
+{
+	page->mapping = NULL;
+}

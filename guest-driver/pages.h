@@ -51,9 +51,9 @@ enum balloon_page_state {
  * struct balloon_pages - the pages of one balloon
  * @mobility: the kernel's way to us; probe-time only
  * @lock: protects all below up to @returned, and the state of each page
- * @list: the LISTED pages, youngest last
+ * @list: the LISTED pages, youngest last; none where the kernel keeps them
  * @young: first pages of young blocks, youngest last
- * @blocks: first pages of settled blocks, youngest last
+ * @blocks: first pages (there, bags) of settled blocks, youngest last
  * @listed: length of @list
  * @whole: pages in @young and @blocks
  * @pieces: those of them in blocks below @host_order
@@ -62,7 +62,8 @@ enum balloon_page_state {
  * @isolated: pages in state ISOLATED
  * @arriving: pages in state ARRIVING
  * @exchanging: pages that left for an exchange and will be replaced by others
- * @moving: migrate callbacks between pages_replace() and pages_moved()
+ * @moving: migrate callbacks between pages_begin_move() or pages_replace() and
+ *	pages_moved()
  * @closed: no page is isolated any more; the device goes
  * @settle_by: when a young block must settle at the latest, in jiffies
  * @returned: woken when an isolated page came back
@@ -91,12 +92,12 @@ struct balloon_pages {
 
 static inline unsigned int chunk_order(struct page *first)
 {
-	return first->index;
+	return *compat_page_index(first);
 }
 
 static inline void chunk_set_order(struct page *first, unsigned int order)
 {
-	first->index = order;
+	*compat_page_index(first) = order;
 }
 
 static inline unsigned long chunk_pages(struct page *first)
@@ -113,8 +114,8 @@ unsigned long pages_take(struct balloon_pages *bp, unsigned long max,
 			 unsigned long max_chunks, struct list_head *chunks);
 bool pages_await_lock(struct balloon_pages *bp);
 unsigned long pages_size(struct balloon_pages *bp);
-unsigned long pages_loose(struct balloon_pages *bp);
 
+bool pages_begin_move(struct balloon_pages *bp);
 bool pages_isolate(struct balloon_pages *bp, struct page *page);
 void pages_putback(struct balloon_pages *bp, struct page *page);
 bool pages_replace(struct balloon_pages *bp, struct page *page,
@@ -123,14 +124,28 @@ void pages_moved(struct balloon_pages *bp);
 void pages_arrived(struct balloon_pages *bp, struct page *page);
 bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
-bool pages_last_isolated(struct balloon_pages *bp);
+bool pages_last_isolated(struct balloon_pages *bp, struct page *page);
 
-/* pages_exchange.c */
+/* By where they lie, where that can be chosen. */
+bool pages_can_choose(void);
 unsigned long pages_take_at(struct balloon_pages *bp, struct page *first,
 			    unsigned long nr, unsigned long max,
 			    struct list_head *chunks);
+/* pages_exchange.c */
+unsigned long pages_loose(struct balloon_pages *bp);
 void pages_add_exchanged(struct balloon_pages *bp, struct list_head *chunks);
 void pages_lose_exchanged(struct balloon_pages *bp, unsigned long nr);
+
+/* Pages handled in one hold of the lock: keeps callbacks from spinning. */
+#define PAGES_PER_HOLD	256
+
+/* For pages_common.c and pages_exchange.c. */
+unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
+			  bool exchanged);
+unsigned long pages_take_singles(struct balloon_pages *bp, unsigned long max,
+				 struct list_head *chunks);
+/* For pages_move.c: the lock held. */
+void pages_tell_closer(struct balloon_pages *bp);
 
 /* For the files of pages and blocks only; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
@@ -138,16 +153,29 @@ void page_set_state(struct page *page, enum balloon_page_state state);
 bool page_mark(struct balloon_pages *bp, struct page *page);
 void page_mark_locked(struct balloon_pages *bp, struct page *page);
 void page_unmark(struct page *page);
-unsigned long pages_in_callbacks(struct balloon_pages *bp);
-unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
-			  bool exchanged);
 
-/* blocks.c: the lock held. */
+/* Between pages_core.c, pages_core_move.c and blocks_core.c. */
+struct mobility_bag;
+void pages_list(struct balloon_pages *bp, struct list_head *pages,
+		unsigned long nr);
+void blocks_lost_page(struct balloon_pages *bp, struct mobility_bag *bag);
+bool blocks_forget_spent(struct balloon_pages *bp);
+
+/* blocks_common.c: the lock held. */
+void blocks_count(struct balloon_pages *bp, struct page *first, bool in);
 void blocks_add_young(struct balloon_pages *bp, struct page *first);
-bool blocks_break(struct balloon_pages *bp, struct page *page);
-/* blocks.c: the lock not held. */
+/* blocks_common.c: the lock not held. */
+struct page *blocks_next_young(struct balloon_pages *bp);
+unsigned long blocks_take_young(struct balloon_pages *bp, unsigned long max,
+				struct list_head *chunks);
+bool block_join(struct page *first, unsigned long nr);
+void block_link(struct page *first, unsigned int order, struct list_head *chunks);
 void blocks_settle_work(struct work_struct *work);
 void blocks_settle_soon(struct balloon_pages *bp);
+/* blocks.c: the lock held. */
+bool blocks_break(struct balloon_pages *bp, struct page *page);
+/* blocks.c: the lock not held. */
+void blocks_settle(struct balloon_pages *bp, struct page *first);
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks);
 bool blocks_break_one(struct balloon_pages *bp);

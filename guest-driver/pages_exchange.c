@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that leave the balloon by where they lie, for others to take their
- * place: until those come, or it is known that none will, the ones that left
- * count as the balloon's.
+ * Pages that left the balloon (pages_take_at()) for others to take their place:
+ * until those come, or it is known that none will, the ones that left count as
+ * the balloon's.
  *
- * Locks: page lock (trylock only) -> balloon_pages.lock.
+ * Locks: balloon_pages.lock.
  */
 #include <linux/mm.h>
-#include <linux/page-flags.h>
-#include <linux/pagemap.h>
 
 #include "pages.h"
 
@@ -26,68 +24,6 @@ unsigned long pages_loose(struct balloon_pages *bp)
 	nr = bp->listed + bp->pieces;
 	spin_unlock(&bp->lock);
 	return nr;
-}
-
-/* @page: locked, marked as the balloon's. */
-static bool pages_unlist(struct balloon_pages *bp, struct page *page,
-			 struct list_head *chunks)
-{
-	bool ok;
-
-	spin_lock(&bp->lock);
-	ok = !bp->closed;
-	if (ok && page_state(page) == BALLOON_PAGE_BLOCK)
-		ok = blocks_break(bp, page);
-	if (ok && page_state(page) == BALLOON_PAGE_LISTED) {
-		list_move_tail(&page->lru, chunks);
-		chunk_set_order(page, 0);
-		page_unmark(page);
-		bp->listed--;
-		bp->exchanging++;
-	} else {
-		ok = false;
-	}
-	spin_unlock(&bp->lock);
-	return ok;
-}
-
-static bool pages_take_this(struct balloon_pages *bp, struct page *page,
-			    struct list_head *chunks)
-{
-	bool taken = false;
-
-	if (!mobility_owns(&bp->mobility, page) || !get_page_unless_zero(page))
-		return false;
-	if (trylock_page(page)) {
-		if (mobility_owns(&bp->mobility, page))
-			taken = pages_unlist(bp, page, chunks);
-		unlock_page(page);
-	}
-	put_page(page);
-	return taken;
-}
-
-/**
- * pages_take_at() - take the balloon's pages of a piece of memory
- * @bp: the balloon
- * @first: of consecutive pages that are online, whoever owns them
- * @nr: how many
- * @max: to take at most
- * @chunks: they are added here in order, with the balloon's reference
- *
- * Context: process; does not sleep.
- * Return: how many; without those that migration holds just now.
- */
-unsigned long pages_take_at(struct balloon_pages *bp, struct page *first,
-			    unsigned long nr, unsigned long max,
-			    struct list_head *chunks)
-{
-	unsigned long i, taken = 0;
-
-	for (i = 0; i < nr && taken < max; i++)
-		taken += pages_take_this(bp, first + i, chunks);
-	count_vm_events(BALLOON_DEFLATE, taken);
-	return taken;
 }
 
 /**

@@ -39,13 +39,6 @@ bool pages_isolate(struct balloon_pages *bp, struct page *page)
 	return ok;
 }
 
-static void pages_tell_closer(struct balloon_pages *bp)
-{
-	lockdep_assert_held(&bp->lock);
-	if (bp->closed && !pages_in_callbacks(bp))
-		wake_up_all(&bp->returned);
-}
-
 /**
  * pages_putback() - migration gives a page back unmoved
  * @bp: the balloon
@@ -98,18 +91,6 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 }
 
 /**
- * pages_moved() - a migrate callback is about to return
- * @bp: the balloon; not to be touched after this
- */
-void pages_moved(struct balloon_pages *bp)
-{
-	spin_lock(&bp->lock);
-	bp->moving--;
-	pages_tell_closer(bp);
-	spin_unlock(&bp->lock);
-}
-
-/**
  * pages_arrived() - the host knows of a page of pages_replace()
  * @bp: the balloon
  * @page: ARRIVING
@@ -156,12 +137,13 @@ bool pages_refused(struct balloon_pages *bp, struct page *page,
 }
 
 /**
- * pages_last_isolated() - whether one page at most is in migration's hands
+ * pages_last_isolated() - whether migration holds no page of ours but this
  * @bp: the balloon
+ * @page: isolated
  *
  * Asked by a migrate callback: whether more callbacks are to come soon.
  */
-bool pages_last_isolated(struct balloon_pages *bp)
+bool pages_last_isolated(struct balloon_pages *bp, struct page *page)
 {
 	return READ_ONCE(bp->isolated) <= 1;
 }

@@ -8,7 +8,8 @@
  * ballooned, and none is used as ballooned before the host knows (I1, I2).
  *
  * Who waits: nobody in MIGRATE_ASYNC and MIGRATE_SYNC_LIGHT.  In MIGRATE_SYNC
- * the callback that moves the last isolated page waits for its batch, because
+ * the callback that moves the last isolated page (of what pages_last_isolated()
+ * can look over) waits for its batch, because
  * such callers (memory offlining, alloc_contig_range()) look for the freed
  * frames right afterwards.  A host that does not answer ends that wait, not
  * the move.
@@ -180,7 +181,7 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 		relocate_wait(rl, relocate_has_room, rl);
 
 	/* Asked before the move: it takes this page off the isolated ones. */
-	wait = relocate_waits_for_answer(mode, pages_last_isolated(rl->bp));
+	wait = relocate_waits_for_answer(mode, pages_last_isolated(rl->bp, page));
 
 	spin_lock(&rl->lock);
 	err = relocate_enter(rl, newpage, page, &ticket);

@@ -79,6 +79,23 @@ static inline bool compat_pages_poisoned(void)
 #endif
 }
 
+/* For work that any CPU may do. */
+#ifdef HAVE_SYSTEM_DFL_WQ
+#define compat_unbound_wq	system_dfl_wq
+#else
+#define compat_unbound_wq	system_unbound_wq
+#endif
+
+/* A word of a page that is its owner's, while nobody else knows the page. */
+static inline unsigned long *compat_page_index(struct page *page)
+{
+#ifdef HAVE_FOLIO_INDEX
+	return &page->__folio_index;
+#else
+	return &page->index;
+#endif
+}
+
 /**
  * compat_lock_page() - sleep until a page is ours
  * @page: may be one that migration holds

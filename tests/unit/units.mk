@@ -12,7 +12,7 @@ GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and one mobility backend.
 DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ext.c mobility_%.c consolidate.c consolidate_life.c \
-	consolidate_census.c
+	consolidate_census.c %_core.c %_core_move.c
 DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))) \
 	mobility_mops.o
 GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o vm_model.o vm_page.o \
@@ -32,7 +32,7 @@ CFLAGS_relocate_step := $(CFLAGS_resize_policy)
 SRC_consolidate_pick := $(DRV)/consolidate_pick.c
 CFLAGS_consolidate_pick := $(CFLAGS_resize_policy)
 $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
-	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN)))
+	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h))
 
 SRC_negotiate := $(DRV)/main.c
 SRC_stats := $(DRV)/stats.c
