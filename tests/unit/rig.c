@@ -220,40 +220,10 @@ void rig_settle_blocks(void)
 	sim_check(list_empty(&rig->pages.young), "blocks are still young after 2 s");
 }
 
-/* All in single pages, as compaction leaves them. */
-void rig_break_blocks(void)
-{
-	LIST_HEAD(isolated);
-
-	rig_settle_blocks();
-	while (!list_empty(&rig->pages.blocks)) {
-		assert_true(vm_isolate(rig_block(), MIGRATE_ASYNC, &isolated));
-		vm_putback(&isolated);
-	}
-}
-
-/* The first page of the oldest settled block. */
-struct page *rig_block(void)
-{
-	sim_check(!list_empty(&rig->pages.blocks), "no block where the test needs one");
-	return list_first_entry(&rig->pages.blocks, struct page, lru);
-}
-
 /* How the host is told of moves first. */
 enum hostcomm_op rig_move_op(void)
 {
 	return rig->hostcomm.ops->swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE;
-}
-
-/* A page on the list, so many after the oldest. */
-struct page *rig_listed(unsigned long skip)
-{
-	struct page *page;
-
-	list_for_each_entry(page, &rig->pages.list, lru)
-		if (!skip--)
-			return page;
-	sim_fail("fewer pages on the list than the test needs");
 }
 
 /* Old pages that wait in batches for the host. */

@@ -1,78 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * I3 on the device of rig.h: what holds at any moment at which
- * balloon_pages.lock is free, and what holds at quiet ones.  Counts for itself:
- * frames, marks and the host's beliefs, never the driver's own numbers alone.
+ * I3 on the device of rig.h at quiet moments; rig_own.c and rig_core.c have what
+ * holds at any.  Counts for itself: frames, marks and the host's beliefs, never
+ * the driver's own numbers alone.
  */
 #include "rig.h"
-
-/* Pages of the blocks on a list; in young ones only the first is known. */
-static unsigned long check_blocks(struct list_head *blocks, bool settled)
-{
-	unsigned long pages = 0;
-	struct page *first;
-
-	list_for_each_entry(first, blocks, lru) {
-		unsigned long n = chunk_pages(first);
-
-		sim_check(n > 1, "a block of one page");
-		for (unsigned long i = 0; i < n; i++) {
-			sim_check(first[i].host == VM_HOST_IN || !host.ready,
-				  "a page of a block while host state is %d", first[i].host);
-			sim_check(first[i].offline == settled, "page %lu of %lu: offline %d", i, n,
-				  first[i].offline);
-			sim_check(!settled || page_state(&first[i]) == BALLOON_PAGE_BLOCK,
-				  "page %lu of a block in state %d", i, page_state(&first[i]));
-		}
-		pages += n;
-	}
-	return pages;
-}
-
-static unsigned long check_list(struct balloon_pages *bp)
-{
-	unsigned long pages = 0;
-	struct page *page;
-
-	list_for_each_entry(page, &bp->list, lru) {
-		sim_check(page->offline && page_state(page) == BALLOON_PAGE_LISTED,
-			  "a page on the list is in state %d", page_state(page));
-		sim_check(page->host == VM_HOST_IN || !host.ready,
-			  "a page on the list while host state is %d", page->host);
-		pages++;
-	}
-	return pages;
-}
-
-/* I3 as far as it holds at any moment that balloon_pages.lock is not held. */
-void rig_check(void)
-{
-	unsigned long state[BALLOON_PAGE_STATE_MASK + 1] = {}, listed, whole;
-	struct balloon_pages *bp = &rig->pages;
-
-	if (bp->lock.owner)
-		return;
-	listed = check_list(bp);
-	whole = check_blocks(&bp->young, false) + check_blocks(&bp->blocks, true);
-	for (unsigned long i = 0; i < vm_nr_frames; i++) {
-		struct page *page = &vm_frames[i];
-
-		if (!page->offline)
-			continue;
-		state[page_state(page)]++;
-		sim_check(page_state(page) != BALLOON_PAGE_ISOLATED || page->host == VM_HOST_IN,
-			  "an isolated page while host state is %d", page->host);
-	}
-	sim_check(listed == bp->listed && state[BALLOON_PAGE_LISTED] == bp->listed,
-		  "%lu on the list, %lu so marked, counted %lu (I3)", listed,
-		  state[BALLOON_PAGE_LISTED], bp->listed);
-	sim_check(whole == bp->whole, "%lu in blocks, counted %lu (I3)", whole, bp->whole);
-	sim_check(state[BALLOON_PAGE_ISOLATED] == bp->isolated, "%lu isolated, counted %lu (I3)",
-		  state[BALLOON_PAGE_ISOLATED], bp->isolated);
-	/* A refused one is counted until the old page is back in its place. */
-	sim_check(state[BALLOON_PAGE_ARRIVING] <= bp->arriving, "%lu arriving, counted %lu (I3)",
-		  state[BALLOON_PAGE_ARRIVING], bp->arriving);
-}
 
 static void check_frames(unsigned long size)
 {

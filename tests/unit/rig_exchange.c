@@ -24,14 +24,15 @@ static unsigned long collect(struct exchange *ex, struct page *first)
  * @first: aligned to RIG_BLOCK
  *
  * Return: as exchange_run(); -ENODATA where the balloon has not pages enough,
- * -ENODEV while the device is stopped or the last exchange still under way.
+ * -ENODEV while the device is stopped or the last exchange still under way, or
+ * where the balloon cannot choose its pages.
  */
 int rig_exchange(struct page *first)
 {
 	struct consolidate *c = &rig->consolidate;
 	int err = -ENODATA;
 
-	if (c->stopped || !exchange_is_idle(&c->exchange))
+	if (c->stopped || !c->exchange.order || !exchange_is_idle(&c->exchange))
 		return -ENODEV;
 	rig_exchanging = true;
 	if (collect(&c->exchange, first))

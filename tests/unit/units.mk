@@ -9,21 +9,28 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE
 	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DCONFIG_CONTIG_ALLOC
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
-# All of the driver but what speaks to a real device, and one mobility backend.
+# All of the driver but what speaks to a real device, and what keeps the pages.
 DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ext.c mobility_%.c consolidate.c consolidate_life.c \
-	consolidate_census.c %_core.c %_core_move.c
-DRV_OBJS := $(patsubst %.c,%.o,$(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))) \
-	mobility_mops.o
-GUEST_OBJS := $(addprefix $(OUT)/guest/,fiber.o sim.o sim_util.o lock.o work.o vm_model.o vm_page.o \
-	vm_compact.o vm_contig.o fake_host.o fake_wire.o rig.o rig_stubs.o rig_check.o rig_exchange.o \
-	two_pages.o two_events.o explore.o $(DRV_OBJS))
+	consolidate_census.c
+OWN := pages.c pages_move.c pages_choose.c blocks.c
+CORE := pages_core.c pages_core_move.c blocks_core.c
+DRV_FILES := $(filter-out $(DRV_LEFT_OUT) $(OWN) $(CORE),$(notdir $(wildcard $(DRV)/*.c)))
+GUEST_FILES := fiber.c sim.c sim_util.c lock.c work.c vm_model.c vm_page.c vm_compact.c vm_contig.c \
+	fake_host.c fake_wire.c rig.c rig_stubs.c rig_check.c rig_exchange.c two_pages.c two_events.c \
+	explore.c $(DRV_FILES)
+# Twice: pages that the driver keeps itself (6.1), and those that the kernel's core keeps (7.2).
+GUEST_OBJS := $(patsubst %.c,$(OUT)/guest/%.o,$(GUEST_FILES) vm_mops.c rig_own.c mobility_mops.c $(OWN))
+CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c rig_core.c mobility_core.c $(CORE))
+CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
 	lifecycle removal sleep schedule orders delays exchange
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn
-UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED)
+# Of those, what also holds where the core keeps the pages.
+BOTH := relocate_wait refused passed_over sleep removal lifecycle schedule
+UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
 CFLAGS_resize_policy := -Ishim -I$(DRV) $(GUEST_WARN)
@@ -33,6 +40,11 @@ SRC_consolidate_pick := $(DRV)/consolidate_pick.c
 CFLAGS_consolidate_pick := $(CFLAGS_resize_policy)
 $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h))
+
+SRC_core := $(OUT)/libcore.a
+CFLAGS_core := $(CORE_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h
+$(foreach u,$(BOTH),$(eval TEST_core_$(u) := test_$(u).c)$(eval SRC_core_$(u) := $(SRC_core))\
+	$(eval CFLAGS_core_$(u) := $(CFLAGS_core)))
 
 SRC_negotiate := $(DRV)/main.c
 SRC_stats := $(DRV)/stats.c
@@ -52,6 +64,15 @@ $(OUT)/guest/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
 	$(CC) $(WARN) $(CFLAGS) $(SAN) $(GUEST_INC) $(GUEST_WARN) \
 	  -include $(DRV)/compat/compat.h -c -o $@ $<
 
+$(OUT)/core/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) $(SAN) $(CORE_INC) $(GUEST_WARN) \
+	  -include $(DRV)/compat/compat.h -c -o $@ $<
+
 $(OUT)/libguest.a: $(GUEST_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(OUT)/libcore.a: $(CORE_OBJS)
 	rm -f $@
 	$(AR) rcs $@ $^

@@ -76,7 +76,7 @@ bool vm_isolate(struct page *page, enum migrate_mode mode, struct list_head *iso
 		ok = isolate_locked(page, mode);
 		if (ok) {
 			/* The owner may have let go of it: then it owes no answer. */
-			sim_check(page->count == 1 || page->host == VM_HOST_IN,
+			sim_check(vm_core_keeps || page->count == 1 || page->host == VM_HOST_IN,
 				  "frame %ld isolated while host state is %d (I1)",
 				  (long)(page - vm_frames), page->host);
 			page->isolated = true;
@@ -110,7 +110,7 @@ static int call_driver(struct page *new, struct page *page, enum migrate_mode mo
 	err = vm_mops(page)->migrate_page(new, page, mode);
 	sim_current->no_sleep = before;
 	if (!err) {
-		sim_check(!vm_mops(page), "a page moved, but still leads to its driver");
+		sim_check(!vm_owned(page), "a page moved, but still leads to its driver");
 		page->isolated = false;
 		/* What the driver has a reference of is the driver's now. */
 		if (new->count > 1)

@@ -163,26 +163,26 @@ void vm_free_frame(struct page *page)
 		  i, page->host);
 	sim_check(!page->locker, "frame %lu freed while %s holds its lock", i,
 		  page->locker ? page->locker->name : "");
-	sim_check(!page->offline, "frame %lu freed with its offline mark", i);
-	sim_check(!vm_mops(page), "frame %lu freed while it leads to a driver", i);
+	sim_check(vm_core_keeps || !page->offline, "frame %lu freed with its offline mark", i);
+	sim_check(!vm_owned(page), "frame %lu freed while it leads to a driver", i);
 	page->owner = VM_FREE;
 	page->mapping = NULL;
-	page->isolated = false;
+	page->isolated = page->offline = page->movable_ops = false;
 	hide(page);
 	nr_free++;
 }
 
 /*
  * A block that is not compound: its first page has the reference, the others
- * none and no mapping.  Who looks at the first page just now keeps that alone.
+ * none, no mapping and no mark.  Who looks at the first page just now keeps that alone.
  */
 void __free_pages(struct page *page, unsigned int order)
 {
 	sim_check(page->count > 0, "frame %lu: freed by who has no reference", vm_index(page));
 	for (unsigned long i = 1; i < 1UL << order; i++) {
-		sim_check(!page[i].count && !page[i].mapping,
-			  "frame %lu freed inside a block: %d references, mapping %p",
-			  vm_index(page + i), page[i].count, page[i].mapping);
+		sim_check(!page[i].count && !page[i].mapping && !page[i].offline,
+			  "frame %lu freed inside a block: %d references, mapping %p, offline %d",
+			  vm_index(page + i), page[i].count, page[i].mapping, page[i].offline);
 		vm_free_frame(&page[i]);
 	}
 	put_page(page);

@@ -41,6 +41,7 @@ enum vm_host {
  * @locker: who holds the page lock
  * @isolated: PG_isolated
  * @offline: its content is not there
+ * @movable_ops: pages of that kind can be moved (vm_core.c)
  */
 struct page {
 	struct list_head lru;
@@ -51,6 +52,7 @@ struct page {
 	struct sim_task *locker;
 	bool isolated;
 	bool offline;
+	bool movable_ops;
 	enum vm_owner owner;
 	enum vm_host host;
 };
@@ -103,7 +105,17 @@ static inline unsigned long vm_index(const struct page *page)
 struct page *vm_alloc(enum vm_owner owner);
 void vm_free_frame(struct page *page);
 void vm_take_frame(struct page *page, enum vm_owner owner);
+void vm_need_lock(struct page *page, const char *what);
+
+/* vm_mops.c or vm_core.c: whose callbacks there are, and whether a driver is behind them. */
 const struct movable_operations *vm_mops(const struct page *page);
+bool vm_owned(const struct page *page);
+/*
+ * Whether the kernel's core keeps the pages: it isolates without asking, and
+ * their offline mark stays until they are free.
+ */
+extern const bool vm_core_keeps;
+
 unsigned long vm_count(enum vm_owner owner);
 unsigned long vm_count_host(enum vm_host host);
 unsigned long vm_free_frames(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What may be done to one page frame of the model: references, the page lock,
- * marks; and what a debugging kernel would say to each.
+ * What may be done to one page frame of the model: references, the page lock;
+ * and what a debugging kernel would say to each.
  */
 #include <linux/mm.h>
 
@@ -76,47 +76,10 @@ void unlock_page(struct page *page)
 	sim_point();
 }
 
-static void need_lock(struct page *page, const char *what)
+void vm_need_lock(struct page *page, const char *what)
 {
 	sim_check(page->locker == sim_current, "frame %lu: %s without the page lock",
 		  vm_index(page), what);
-}
-
-const struct movable_operations *vm_mops(const struct page *page)
-{
-	return (const void *)((uintptr_t)page->mapping & ~VM_MAPPING_MOVABLE);
-}
-
-void __SetPageMovable(struct page *page, const struct movable_operations *ops)
-{
-	need_lock(page, "made movable");
-	sim_check(!vm_mops(page), "frame %lu made movable twice", vm_index(page));
-	page->mapping = (const char *)ops + VM_MAPPING_MOVABLE;
-}
-
-void __ClearPageMovable(struct page *page)
-{
-	need_lock(page, "made unmovable");
-	sim_check(vm_mops(page), "frame %lu made unmovable, which it is", vm_index(page));
-	page->mapping = (const void *)VM_MAPPING_MOVABLE;
-}
-
-bool __PageMovable(struct page *page)
-{
-	return (uintptr_t)page->mapping & VM_MAPPING_MOVABLE;
-}
-
-const struct movable_operations *page_movable_ops(struct page *page)
-{
-	need_lock(page, "asked for its owner");
-	sim_check(vm_mops(page), "frame %lu has no owner to ask", vm_index(page));
-	return vm_mops(page);
-}
-
-void __SetPageOffline(struct page *page)
-{
-	sim_check(!page->offline, "frame %lu marked offline twice", vm_index(page));
-	page->offline = true;
 }
 
 void __ClearPageOffline(struct page *page)

@@ -82,6 +82,7 @@ static inline void sim_splice(struct list_head *from, struct list_head *before)
 }
 
 #define list_splice_tail_init(from, h)	sim_splice(from, (h)->prev)
+#define list_splice_tail(from, h)	sim_splice(from, (h)->prev)
 #define list_splice_init(from, h)	sim_splice(from, h)
 
 #define list_entry(p, type, member)	container_of(p, type, member)

@@ -20,6 +20,7 @@ static inline void *sim_alloc(size_t size)
 }
 
 #define kzalloc(size, gfp)	({ sim_gfp(gfp); sim_alloc(size); })
+#define kmalloc(size, gfp)	kzalloc(size, gfp)
 #define kcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)
 #define kfree(p)		free(p)
 

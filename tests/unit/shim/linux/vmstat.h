@@ -27,10 +27,12 @@ enum vm_event_item {
 	NR_VM_EVENT_ITEMS
 };
 
-enum node_stat_item { NR_FILE_PAGES };
+enum node_stat_item { NR_FILE_PAGES, NR_BALLOON_PAGES };
+struct page;
 
 void all_vm_events(unsigned long *events);
 unsigned long global_node_page_state(enum node_stat_item item);
+void dec_node_page_state(struct page *page, enum node_stat_item item);
 void count_vm_events(enum vm_event_item item, long n);
 
 #define count_vm_event(item)	count_vm_events(item, 1)
