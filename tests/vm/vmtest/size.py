@@ -66,7 +66,7 @@ def wait_total(vm, total, seconds=30):
 def free(vm):
     """Bytes of the guest that nobody holds: MemFree and what each CPU keeps at hand. Differs by
     less than STIR between two looks at a guest at rest, so what is missing was lost."""
-    held = re.findall(r"^\s+count: (\d+)$", vm.guest.read("/proc/zoneinfo"), re.M)
+    held = re.findall(r"^\s+count:\s+(\d+)$", vm.guest.read("/proc/zoneinfo"), re.M)
     return vm.guest.meminfo()["MemFree"] * 1024 + sum(map(int, held)) * PAGE
 
 
