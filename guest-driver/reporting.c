@@ -16,6 +16,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
+#include "compat/reporting.h"
 #include "device.h"
 #include "reporting.h"
 #include "trace.h"
@@ -130,6 +131,7 @@ void reporting_start(struct balloon_reporting *rp, struct virtqueue *vq)
 	WRITE_ONCE(rp->stopped, false);
 	memset(&rp->pr, 0, sizeof(rp->pr));
 	rp->pr.report = reporting_report;
+	compat_reporting_pieces(&rp->pr);
 	err = -ENOSPC;
 	if (virtqueue_get_vring_size(vq) >= PAGE_REPORTING_CAPACITY)
 		err = page_reporting_register(&rp->pr);

@@ -122,7 +122,7 @@ static void test_large_blocks_are_asked_for(void **state)
 {
 	(void)state;
 	assert_non_null(reporter);
-	assert_int_equal(reporter->order, 0);
+	assert_int_equal((int)reporter->order, PAGE_REPORTING_ORDER_UNSPECIFIED);
 }
 
 static void test_no_reports_through_a_short_queue(void **state)
