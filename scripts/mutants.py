@@ -5,6 +5,7 @@ the test that is named for each fail (tests/mutants/README.md).
 Owns the scratch copy and the emulators that it builds; the checkout is only read. One thread.
 usage: mutants.py [WORD...]    those whose rule, name or test has one of the words; with what
                                their tests said
+       mutants.py --check     only whether each of them fits the source as it is
 """
 
 import os
@@ -167,9 +168,23 @@ def whole(tree, mutants):
     return bad
 
 
+def check(mutants):
+    """Ends the program; says which mutants no longer fit."""
+    bad = 0
+    for m in mutants:
+        try:
+            m.broken((ROOT / m.file).read_text())
+        except (Trouble, OSError) as trouble:
+            bad += 1
+            print(f"mutants: {m.name}: {trouble}")
+    sys.exit(bool(bad))
+
+
 def main():
     began = time.monotonic()
     words = sys.argv[1:]
+    if words == ["--check"]:
+        check(read())
     mutants = [m for m in read() if m.matches(words)]
     if not mutants:
         sys.exit(f"mutants: none has {' or '.join(words)} in it")

@@ -142,6 +142,7 @@ main() {
 	[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
 	check_rules
 	/usr/bin/python3 "$ROOT/scripts/conformance.py" || fault "spec/conformance.tsv"
+	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --check || fault "tests/mutants"
 	check_shell
 	[ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side
 	if [ -e guest-driver/Kbuild ]; then
