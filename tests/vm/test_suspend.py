@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Suspend to RAM with an inflated balloon: it stays as it was, and the host knows it after."""
 
-from vmlab.waits import wait_for
-
 from vmtest import frames, half_way, size
+from vmtest.asleep import SLEEP, fall_asleep, wake
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 from vmtest.size import Books
@@ -14,24 +13,6 @@ WHOLE_MIB, HALF_WAY_MIB = 832, 2048
 GIVEN = 400 * MIB
 # Longer than it takes to fall asleep.
 ON_ITS_WAY = 1600 * MIB
-SLEEP = "echo mem >/sys/power/state"
-
-
-def slept(vm):
-    return vm.qmp.cmd("query-status")["status"] == "suspended"
-
-
-def fall_asleep(vm, sleeping):
-    """sleeping: the guest's command that sends it to S3. Returns what the host then backs."""
-    wait_for(lambda: slept(vm) or sleeping.done(), scaled(30), "the guest to sleep")
-    assert slept(vm), sleeping.output
-    return vm.ram().rss_bytes()
-
-
-def wake(vm, sleeping):
-    """The guest's processor is reset on the way, and with it the device."""
-    vm.qmp.cmd("system_wakeup")
-    assert sleeping.wait(scaled(60)).status == 0
 
 
 @every_pair

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The resident process and its client; see keeper.h. Questions: "verify",
- * "punch SEED PER_MILLE", "fill SEED", "quit".
+ * "punch SEED PER_MILLE", "thin EVERY", "fill SEED", "quit"; and in frames.h "lock",
+ * "pin", "mark", "moved".
  */
 #include "keeper.h"
 
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "frames.h"
 #include "pattern.h"
 
 #define KEEP_DIR "/tmp/keep"
@@ -39,6 +41,11 @@ static void answer(struct area *area, char *question, char *reply, size_t size)
 			 area_punch(area, seed ? strtoull(seed, NULL, 0) : 1,
 				    share ? strtoul(share, NULL, 0) : 500),
 			 area->pages);
+	} else if (strcmp(verb, "thin") == 0) {
+		const char *every = strtok(NULL, " \n");
+
+		snprintf(reply, size, "ok kept %zu of %zu\n",
+			 area_thin(area, every ? strtoul(every, NULL, 0) : 4), area->pages);
 	} else if (strcmp(verb, "fill") == 0) {
 		const char *seed = strtok(NULL, " \n");
 
@@ -56,7 +63,7 @@ static void answer(struct area *area, char *question, char *reply, size_t size)
 		area_unmap(area);
 		snprintf(reply, size, "ok gone\n");
 	} else {
-		snprintf(reply, size, "bad question\n");
+		frames_answer(area, verb, reply, size);
 	}
 }
 
@@ -96,7 +103,8 @@ static void detach(void)
 	dup2(null, STDERR_FILENO);
 }
 
-int keeper_start(const char *name, enum area_kind kind, size_t pages, uint64_t seed)
+int keeper_start(const char *name, enum area_kind kind, const char *path, size_t pages,
+		 uint64_t seed)
 {
 	char ask[128], say[128], done = 0;
 	struct area area;
@@ -113,7 +121,7 @@ int keeper_start(const char *name, enum area_kind kind, size_t pages, uint64_t s
 	pid = fork();
 	if (pid == 0) {
 		close(ready[0]);
-		if (!area_map(&area, kind, pages, seed))
+		if (!area_map(&area, kind, path, pages, seed))
 			exit(1);
 		area_fill(&area);
 		detach();

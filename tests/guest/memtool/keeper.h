@@ -13,7 +13,8 @@
  * Fills the area in the child and returns in the parent when that is done.
  * Exit status of the verb.
  */
-int keeper_start(const char *name, enum area_kind kind, size_t pages, uint64_t seed);
+int keeper_start(const char *name, enum area_kind kind, const char *path, size_t pages,
+		 uint64_t seed);
 
 /* Sends one line, prints the answer; 0 where it begins with "ok". */
 int keeper_ask(const char *name, const char *question);

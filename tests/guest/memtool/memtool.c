@@ -3,9 +3,12 @@
  * Verbs by which a test makes guest memory busy, fragmented, or checkable:
  *
  *	touch MIB [SEED]		fill, check, give back
- *	keep NAME MIB SEED [KIND]	fill and stay resident (KIND thp|small|shared)
- *	fragment NAME MIB SEED [SHARE]	keep small pages, give SHARE/1000 of them back
- *	ask NAME verify|quit|fill SEED|punch SEED SHARE
+ *	keep NAME MIB SEED [KIND]	fill and stay resident (KIND thp|small|shared, or
+ *					file:PATH, whose page cache it then is)
+ *	fragment NAME MIB SEED [SHARE]	keep small pages, give SHARE/1000 of them back at
+ *					random; or every-N: give back all but each Nth
+ *	ask NAME verify|quit|fill SEED|punch SEED SHARE|thin EVERY
+ *	ask NAME lock|pin|mark|moved	where its pages lie, see frames.h
  *	hog MIB SECONDS [SEED]		rewrite and check pages at random all the time
  *
  * MIB may be "free-N": what /proc/meminfo calls free, less N MiB. Only parses
@@ -74,7 +77,7 @@ static int do_touch(int argc, char **argv)
 {
 	struct area area;
 
-	if (!area_map(&area, AREA_THP, parse_pages(argv[2]), arg_number(argc, argv, 3, 1))) {
+	if (!area_map(&area, AREA_THP, NULL, parse_pages(argv[2]), arg_number(argc, argv, 3, 1))) {
 		perror("memtool: mmap");
 		return 1;
 	}
@@ -85,10 +88,13 @@ static int do_touch(int argc, char **argv)
 static int do_keep(int argc, char **argv)
 {
 	const char *kind = argc > 5 ? argv[5] : "thp";
+	bool file = strncmp(kind, "file:", 5) == 0;
 
 	return keeper_start(argv[2],
+			    file ? AREA_FILE :
 			    strcmp(kind, "shared") == 0 ? AREA_SHARED :
 			    strcmp(kind, "small") == 0 ? AREA_SMALL : AREA_THP,
+			    file ? kind + 5 : NULL,
 			    parse_pages(argv[3]), arg_number(argc, argv, 4, 1));
 }
 
@@ -96,10 +102,14 @@ static int do_fragment(int argc, char **argv)
 {
 	char question[64];
 	uint64_t seed = arg_number(argc, argv, 4, 1);
-	int status = keeper_start(argv[2], AREA_SMALL, parse_pages(argv[3]), seed);
+	int status = keeper_start(argv[2], AREA_SMALL, NULL, parse_pages(argv[3]), seed);
 
 	if (status)
 		return status;
+	if (argc > 5 && strncmp(argv[5], "every-", 6) == 0) {
+		snprintf(question, sizeof(question), "thin %s", argv[5] + 6);
+		return keeper_ask(argv[2], question);
+	}
 	snprintf(question, sizeof(question), "punch %llu %llu", (unsigned long long)seed,
 		 (unsigned long long)arg_number(argc, argv, 5, 500));
 	return keeper_ask(argv[2], question);
@@ -122,7 +132,7 @@ static int do_hog(int argc, char **argv)
 	time_t end = time(NULL) + strtol(argv[3], NULL, 0);
 	struct area area;
 
-	if (!area_map(&area, AREA_THP, parse_pages(argv[2]), seed)) {
+	if (!area_map(&area, AREA_THP, NULL, parse_pages(argv[2]), seed)) {
 		perror("memtool: mmap");
 		return 1;
 	}
