@@ -81,7 +81,8 @@ def finish(opts, picked, records, facts):
           f" host huge pages: {facts['huge_pages']}")
     print(f"guest kernel {facts['guest_kernel']}; stock QEMU {facts['stock_qemu']};"
           f" ours {facts['our_qemu']}, checkout {facts['checkout']}")
-    print("medians (lowest..highest of the rounds); less is better\n")
+    print("medians (lowest..highest of the rounds); less is better, but where `at least` is"
+          " wanted more\n")
     shown = [found for found in verdicts if found.ours or found.row.wanted()]
     if shown:
         print(report.table(shown))

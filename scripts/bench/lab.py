@@ -32,8 +32,9 @@ class Bench:
 
 
 @contextmanager
-def guest(bench, pair, memory_mib, kernel_args="", small=False, driver=True):
-    """A booted guest of that pair; small: the host backs it with 4 KiB pages."""
+def guest(bench, pair, memory_mib, kernel_args="", small=False, driver=True, qemu_args=(), **more):
+    """A booted guest of that pair; small: the host backs it with 4 KiB pages; more: options
+    of vmlab.VM."""
     host.wait_for_memory(memory_mib, bench.say)
     with Session() as session, host.small_pages(small):
         vm = VM(
@@ -43,7 +44,8 @@ def guest(bench, pair, memory_mib, kernel_args="", small=False, driver=True):
             memory_mib=memory_mib,
             kernel_args=kernel_args,
             files=bench.files,
-            qemu_args=stall.monitor_args(session.dir),
+            qemu_args=(*stall.monitor_args(session.dir), *qemu_args),
+            **more,
         )
         with vm:
             vm.stall_path = session.dir / stall.MONITOR

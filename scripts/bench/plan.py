@@ -4,7 +4,7 @@
 import os
 from dataclasses import dataclass
 
-from . import pairs, scenes_moves, scenes_resize
+from . import pairs, scenes_huge, scenes_moves, scenes_resize
 
 SIZES_GIB = tuple(int(word) for word in os.environ.get("SIZES", "1 2 4 8 16").split())
 
@@ -55,6 +55,18 @@ SCENES = [
           "ballooned pages move"),
     Scene("async", scenes_moves.asynchronous, pairs.BOTH, 0, 2, 40,
           "ballooned pages move in page faults"),
+    Scene("huge fragmented", scenes_huge.fragmented, pairs.BOTH, 0, 2, 60,
+          "fragmented guest: whole blocks for the host"),
+    Scene("huge full", scenes_huge.full, pairs.BOTH, 0, 2, 70,
+          "fragmented guest, full: whole blocks for the host"),
+    Scene("huge hugetlb", scenes_huge.hugetlb, pairs.BOTH, 0, 2, 90,
+          "guest on hugetlb: huge pages for the host"),
+    Scene("huge cycle", scenes_huge.cycle, pairs.BOTH, 0, 2, 110,
+          "huge pages behind the guest after a shrink and a grow"),
+    Scene("huge guest", scenes_huge.guest_pages, pairs.BOTH, 0, 2, 60,
+          "huge pages for the guest, half of it ballooned"),
+    Scene("huge loop", scenes_huge.loop, pairs.BOTH, 0, 2, 150,
+          "a program's loss while blocks become whole"),
     Scene("levels", scenes_resize.levels, pairs.BOTH, 0, 1, 110,
           "cost over fragmentation"),
     *(

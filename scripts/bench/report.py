@@ -31,7 +31,7 @@ def _ratio(found):
     words = []
     if found.ratio is not None:
         words.append(f"{number(found.ratio)}x")
-    elif found.stock and found.ours:
+    elif found.stock and found.ours and not found.row.least:
         words.append("-" if found.stock.median == 0 else "all")
     if found.floor and found.ours:
         words.append(f"{number(found.ours.median / found.floor)} floor")

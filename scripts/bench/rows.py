@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The figures: where each comes from, what is wanted of it, whether that is met.
 
-Less is better in every row. Pure: works on stats.Records alone.
+Less is better in every row but those with `least`. Pure: works on stats.Records alone.
 """
 
 from dataclasses import dataclass, field
@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from .stats import Stat
 
 HUGE_ENOUGH = 0.5
+NEARLY_ALL_MIB = 0.95 * 1024
 
 
 @dataclass(frozen=True)
 class Row:
     """times: stock / ours at least that. most: ours at most that, in any round.
-    floor: ours at most that many times the floor of the scene. Without any of
-    them the row is for information. key: what ROWS= selects by."""
+    floor: ours at most that many times the floor of the scene. least: ours at least
+    that, in any round; or, as text, as much as our median of the scene's step of that
+    name. Without any of them the row is for information. key: what ROWS= selects by."""
 
     key: str
     name: str
@@ -27,10 +29,11 @@ class Row:
     times: float = None
     most: float = None
     floor: float = None
+    least: object = None
 
     def wanted(self):
         """Whether anything is: a row without is for information."""
-        return self.times or self.floor or self.most is not None
+        return self.times or self.floor or self.least or self.most is not None
 
     def needs(self):
         """Keys of the scenes that give this row's figures."""
@@ -117,6 +120,40 @@ ROWS = [
         "shrink untouched", "rss_above_mib", most=64),
     Row("rss.plain", "  the same, init_on_alloc=0", "MiB", "plain", "shrink untouched",
         "rss_above_mib", most=64),
+    Row("huge.blocks", "1 GiB from a fragmented guest: in whole 2 MiB blocks", "MiB",
+        "huge fragmented", "blocks", "mib", least=NEARLY_ALL_MIB),
+    Row("huge.blocks.s", "  until 95 % of it is", "s", "huge fragmented", "blocks", "s"),
+    Row("huge.blocks.wrong", "  pages of guest data wrong then", "", "huge fragmented", "blocks",
+        "wrong", most=0),
+    Row("huge.full", "the same, 90 % of the guest in use", "MiB", "huge full", "blocks", "mib",
+        least=0.7 * 1024),
+    Row("huge.full.last", "  until the last one", "s", "huge full", "blocks", "last_s"),
+    Row("huge.full.wrong", "  pages of guest data wrong then", "", "huge full", "blocks", "wrong",
+        most=0),
+    Row("huge.hugetlb", "1 GiB from a guest on hugetlb: huge pages gained", "MiB", "huge hugetlb",
+        "plain", "mib", least=NEARLY_ALL_MIB),
+    Row("huge.hugetlb.fragmented", "  the same, fragmented guest", "MiB", "huge hugetlb",
+        "fragmented", "mib"),
+    Row("huge.thp", "host's huge pages kept, 1 GiB out, back and used", "%", "huge cycle", "plain",
+        "kept", least=95),
+    Row("huge.thp.away", "  kept of what is left while it is out", "%", "huge cycle",
+        "plain", "away"),
+    Row("huge.thp.fragmented", "  the same, fragmented guest", "%", "huge cycle",
+        "fragmented", "kept"),
+    Row("huge.thp.fragmented.away", "  kept of what is left while it is out", "%", "huge cycle",
+        "fragmented", "away"),
+    Row("huge.thp.untorn", "  the same, ours with discard-granularity=2M", "%", "huge cycle",
+        "untorn", "kept", least=95),
+    Row("huge.thp.untorn.away", "  kept of what is left while it is out", "%", "huge cycle",
+        "untorn", "away"),
+    Row("huge.guest", "huge pages a guest gets, half of it ballooned", "", "huge guest",
+        "ballooned", "count", least="unballooned"),
+    Row("huge.guest.s", "  time for that", "s", "huge guest", "ballooned", "s"),
+    Row("huge.guest.compacted", "  the same, after compact_memory", "", "huge guest", "ballooned",
+        "compacted", least="unballooned"),
+    Row("huge.loop", "a loop loses while blocks become whole", "%", "huge loop", "one", "loss",
+        most=5),
+    Row("huge.loop.all", "  one on every CPU", "%", "huge loop", "all", "loss"),
     Row("our-device.shrink", "stock driver, our device: shrink", "s", "plain", "shrink", "s",
         pair="our-device", times=1.3),
     Row("our-device.debian", "  the same, Debian default", "s", "debian", "shrink", "s",
@@ -180,7 +217,7 @@ def judge(row, records):
         found.reason = records.why_not(row.scene, (row.pair,))
     elif not stock:
         found.reason = records.why_not(row.scene, ("stock",))
-    if stock and ours and ours.median:
+    if stock and ours and ours.median and not row.least:
         found.ratio = stock.median / ours.median
     if row.times:
         enough = ours and stock and (found.ratio is None or found.ratio >= row.times)
@@ -192,7 +229,20 @@ def judge(row, records):
              known and ours.median <= row.floor * found.floor)
     if row.most is not None:
         _add(found, f"<= {row.most:g}", ours, ours and ours.high <= row.most)
+    if row.least:
+        least = _least(row, records)
+        known = ours and least
+        _add(found, f"at least {least:.4g}" if least else f"as {row.least}", known,
+             known and ours.low >= least)
     return found
+
+
+def _least(row, records):
+    """The number, or None where the step that gives it was not measured."""
+    if not isinstance(row.least, str):
+        return row.least
+    stat = records.stat(row.scene, row.pair, row.least, row.value)
+    return stat and stat.median
 
 
 def _add(found, words, known, met):

@@ -56,4 +56,7 @@ class Records:
         for failure in reversed(self.failures):
             if failure["scenario"] == scenario and failure["pair"] in pairs:
                 return f"{failure['pair']}: {failure['reason']}"
+        if any((sample["scenario"], sample["pair"]) in [(scenario, pair) for pair in pairs]
+               for sample in self.samples):
+            return f"{pairs[0]}: never"
         return "not in this run"

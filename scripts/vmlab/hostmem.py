@@ -128,7 +128,8 @@ def _smaps_values(pid, address):
 class HugePages:
     """with HugePages(512): reserves that many 2 MiB pages more, and undoes it."""
 
-    FILE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+    FOLDER = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+    FILE = f"{FOLDER}/nr_hugepages"
 
     def __init__(self, count):
         self._count = count
@@ -148,6 +149,12 @@ class HugePages:
     def __exit__(self, *_):
         self._set(self._before)
         return False
+
+    @classmethod
+    def free(cls):
+        """Huge pages of the host that nobody uses, whether promised to somebody or not."""
+        with open(f"{cls.FOLDER}/free_hugepages", encoding="ascii") as file:
+            return int(file.read())
 
     def _get(self):
         with open(self.FILE, encoding="ascii") as file:

@@ -6,6 +6,9 @@
  *	first SIZE		the same, and print the nanoseconds it took
  *	scatter SIZE SHARE	hold small pages, give SHARE/1000 of them back at
  *				random places, say "ready" and stay until killed
+ *	loop SIZE PROCESSES	each process reads and writes its own memory of that
+ *				size over and over; five times a second a line of
+ *				nanoseconds passed and MiB done, until killed
  *
  * SIZE is in MiB; "free-N" is what /proc/meminfo calls free, less N. One thread.
  */
@@ -19,6 +22,9 @@
 #include <unistd.h>
 
 #define PAGE 4096UL
+#define LINE 64UL
+#define MIB (1UL << 20)
+#define PROCESSES 16
 
 static size_t size_of(const char *text)
 {
@@ -105,6 +111,44 @@ _Noreturn static void do_scatter(size_t size, unsigned long share)
 		pause();
 }
 
+_Noreturn static void go_round(size_t size, volatile uint64_t *done)
+{
+	char *base = take(size, MADV_NOHUGEPAGE);
+
+	use(base, size);
+	for (size_t at = 0;; at = (at + MIB) % size) {
+		for (size_t line = 0; line < MIB; line += LINE)
+			++*(volatile uint64_t *)(base + at + line);
+		++*done;
+	}
+}
+
+/* In small pages, as most of a fragmented guest's memory is. */
+_Noreturn static void do_loop(size_t size, unsigned long processes)
+{
+	/* a counter each, a line apart */
+	uint64_t *done = mmap(NULL, PROCESSES * LINE, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t begin;
+
+	if (done == MAP_FAILED || !processes || processes > PROCESSES)
+		exit(2);
+	for (unsigned long i = 0; i < processes; i++)
+		if (!fork())
+			go_round(size, done + i * LINE / sizeof(*done));
+	begin = now_ns();
+	for (;;) {
+		uint64_t sum = 0;
+
+		usleep(200000);
+		for (unsigned long i = 0; i < processes; i++)
+			sum += *(volatile uint64_t *)(done + i * LINE / sizeof(*done));
+		printf("%llu %llu\n", (unsigned long long)(now_ns() - begin),
+		       (unsigned long long)sum);
+		fflush(stdout);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "touch"))
@@ -113,6 +157,9 @@ int main(int argc, char **argv)
 		return do_touch(size_of(argv[2]), 1);
 	if (argc == 4 && !strcmp(argv[1], "scatter"))
 		do_scatter(size_of(argv[2]), strtoul(argv[3], NULL, 0));
-	fprintf(stderr, "usage: benchtool touch|first SIZE | scatter SIZE SHARE\n");
+	if (argc == 4 && !strcmp(argv[1], "loop"))
+		do_loop(size_of(argv[2]), strtoul(argv[3], NULL, 0));
+	fprintf(stderr, "usage: benchtool touch|first SIZE | scatter SIZE SHARE |"
+		" loop SIZE PROCESSES\n");
 	return 2;
 }
