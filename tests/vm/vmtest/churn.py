@@ -27,24 +27,26 @@ DECK = ("swing", "swing", "swing", "beyond", "beyond", "rebind", "block")
 class Churn:
     """Swings a guest until told to stop; total: bytes of MemTotal with an empty balloon."""
 
+    deck = DECK
+
     def __init__(self, vm, work, seed, say):
         self.vm, self.work, self.seed, self.say = vm, work, seed, say
         self.total = vm.guest.meminfo()["MemTotal"] * 1024
         self.full = size.full(vm)
         # None: the stock stream has no ledger; right again once the balloon was empty
         self.strays = 0
-        self.done = dict.fromkeys([*DECK, "offline", "quiet", "move"], 0)
+        self.done = dict.fromkeys([*self.deck, "offline", "quiet", "move"], 0)
         self.step = 0
 
-    def run(self, seconds, move):
-        """Steps for so long, each kind once at least; move(vm) returns the guest in another QEMU,
-        and is called once."""
+    def run(self, seconds, move=None):
+        """Steps for so long, each kind once at least; move(vm), where there is one, returns the
+        guest in another QEMU, and is called once."""
         start = time.monotonic()
         deck = []
-        while time.monotonic() - start < seconds or move or not all(map(self.done.get, DECK)):
+        while time.monotonic() - start < seconds or move or not all(map(self.done.get, self.deck)):
             self.step += 1
             rng = random.Random(f"{self.seed} {self.step}")
-            deck = deck or rng.sample(DECK, len(DECK))
+            deck = deck or rng.sample(self.deck, len(self.deck))
             name = deck.pop()
             if move and time.monotonic() - start > seconds / 2:
                 self.swing(rng)

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A balloon of scattered pages is gathered into whole blocks of the host, in the background, beside
+programs that notice nothing; and at once it is not when there is something better to do."""
+
+import operator
+import time
+
+import pytest
+
+from vmlab.vm import BALLOON_ID
+
+from vmtest import blocks, frames, leaks, size
+from vmtest.asleep import SLEEP, fall_asleep, wake
+from vmtest.blocks import GUEST
+from vmtest.driver import wait_bound
+from vmtest.env import DEBUG, MIB, scaled
+from vmtest.pairs import OUR_DRIVER
+from vmtest.size import Books
+
+LEAVE_MIB = 96
+NOTHING_S = 3
+PFN = {"balloon": "virtio-balloon-pci,page-ops=off"}
+FEW = 256  # pages that the kernel's own compaction may move meanwhile
+
+
+def assert_same_size(before, after):
+    assert (after.total, after.actual) == (before.total, before.actual), "the size changed"
+    assert after.kills == before.kills, "the guest's OOM killer ran"
+
+
+def assert_still(vm):
+    """The same frames are in the balloon a while later, and the host has the same blocks back."""
+    before, absent = frames.ballooned(vm), blocks.absent(vm)
+    # that nothing happens can only be seen by waiting
+    time.sleep(NOTHING_S)
+    moved = sum(map(operator.ne, frames.ballooned(vm), before))
+    assert moved < FEW, f"{moved} frames came into the balloon or left it"
+    assert blocks.absent(vm) <= absent
+
+
+def test_scattered_pages_become_whole_blocks(lend):
+    """Of a guest of which every fourth page is in use, the balloon has single pages; soon nearly
+    all of it lies in whole blocks that the host backs nothing of. Size and MemTotal stay, the
+    data is whole, and growing ends exact."""
+    vm = lend(**GUEST)
+    at_start = Books.of(vm)
+    blocks.hold(vm)
+    target, gathering = blocks.balloon(vm, LEAVE_MIB)
+    before = Books.of(vm)
+    gathering.wait_done()
+    blocks.assert_whole(vm)
+    after = Books.of(vm)
+    assert_same_size(before, after)
+    assert after.inflated - after.deflated == before.inflated - before.deflated
+    assert after.actual == target
+    blocks.release(vm)
+    vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
+    assert Books.of(vm).total == at_start.total
+
+
+def test_off_until_switched_on(lend):
+    """With `consolidate` off no page moves; switched on, it begins; off again, it ends."""
+    vm = lend(**GUEST)
+    blocks.reload(vm, consolidate="N", **blocks.SLOWLY)
+    blocks.hold(vm)
+    _, gathering = blocks.balloon(vm, LEAVE_MIB)
+    assert_still(vm)
+    blocks.switch(vm, "consolidate", "Y")
+    gathering.wait_begun()
+    blocks.switch(vm, "consolidate", "N")
+    blocks.wait_rest(vm)
+    gathering.assert_half_way()
+    assert_still(vm)
+    blocks.release(vm)
+    blocks.reload(vm)
+
+
+def test_all_kinds_move(lend, tmp_path):
+    """Anonymous memory, tmpfs and page cache of a disk make room for whole blocks, mapped as they
+    are, and read as before."""
+    disk = tmp_path / "disk.raw"
+    disk_mib, shared_mib = (48, 64) if DEBUG else (96, 144)
+    disk.write_bytes(b"")
+    disk.open("r+b").truncate(disk_mib * MIB)
+    vm = lend(
+        **GUEST,
+        modules=("virtio_blk",),
+        qemu_args=("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"),
+        fresh=True,
+    )
+    blocks.touch(vm)
+    # the fewer of a block's pages are in use, the sooner it is chosen
+    thinned = {"disk": 8, "shared": 6, "hold": 4}
+    for keeper in (
+        f"disk {disk_mib} 5 file:/dev/vda",
+        f"shared {shared_mib} 6 shared",
+        f"hold free-{blocks.LEAVE_MIB} 7 small",
+    ):
+        vm.guest.run(f"memtool keep {keeper}", scaled(60))
+    for name, every in thinned.items():
+        vm.guest.run(f"memtool ask {name} thin {every}", scaled(60))
+    names = tuple(thinned)
+    kept = {name: count(vm, name, "mark") for name in names}
+    _, gathering = blocks.balloon(vm, LEAVE_MIB)
+    gathering.wait_done()
+    blocks.assert_whole(vm)
+    moved = {name: count(vm, name, "moved") for name in names}
+    few = [name for name in names if moved[name] < kept[name] // 20]
+    assert not few, f"moved {moved} of {kept}"
+    blocks.release(vm, *names)
+
+
+def count(vm, keeper, question):
+    """The number in memtool's answer."""
+    return int(vm.guest.run(f"memtool ask {keeper} {question}", scaled(60)).output.split()[2])
+
+
+def test_locked_and_pinned_pages_stay(lend):
+    """Pages that are locked, or that somebody holds a reference to, stay where they are."""
+    vm = lend(**GUEST)
+    guest = vm.guest
+    # else the kernel's own compaction takes the liberty
+    guest.run("echo 0 >/proc/sys/vm/compact_unevictable_allowed")
+    for name, how in (("locked", "lock"), ("pinned", "pin")):
+        guest.run(f"memtool fragment {name} 16 3 every-8", scaled(30))
+        guest.run(f"memtool ask {name} {how}", scaled(30))
+    blocks.hold(vm)
+    names = ("locked", "pinned", "hold")
+    for name in names:
+        assert count(vm, name, "mark") >= 512
+    _, gathering = blocks.balloon(vm, LEAVE_MIB)
+    gathering.wait_done()
+    blocks.wait_rest(vm)
+    moved = {name: count(vm, name, "moved") for name in names}
+    assert moved["hold"] > 1000 and not moved["locked"] + moved["pinned"], moved
+    blocks.release(vm, *names)
+    guest.run("echo 1 >/proc/sys/vm/compact_unevictable_allowed")
+
+
+def test_targets_come_first(lend):
+    """A wish that comes meanwhile is fulfilled as fast as ever, less and more; then it goes on."""
+    vm = lend(**GUEST)
+    before = Books.of(vm)
+    with blocks.slowly(vm):
+        blocks.hold(vm)
+        target, gathering = blocks.balloon(vm, LEAVE_MIB)
+        gathering.wait_begun()
+        for away in (64, 8, 48, 0):
+            size.resize(vm, target + away * MIB, 5)
+        gathering.assert_half_way()
+        assert before.total - Books.of(vm).total == size.full(vm) - target
+        blocks.switch(vm, "consolidate_cpu", 100)
+        gathering.wait_done()
+        blocks.assert_whole(vm)
+        blocks.release(vm)
+    assert Books.of(vm).total == before.total
+
+
+def test_rmmod_half_way(lend):
+    """rmmod meanwhile: every page comes back, within seconds; data is kept."""
+    vm = lend(**GUEST)
+    leaks.start_clean(vm)
+    before = Books.of(vm)
+    blocks.reload(vm, **blocks.SLOWLY)
+    blocks.hold(vm)
+    _, gathering = blocks.balloon(vm, LEAVE_MIB)
+    gathering.wait_begun()
+    vm.guest.unload_driver(scaled(20))
+    now = Books.of(vm)
+    assert (now.total, now.actual) == (before.total, size.full(vm))
+    leaks.assert_none(vm)
+    size.ask(vm, size.full(vm))
+    vm.guest.load_driver("ours", **blocks.FAST)
+    blocks.release(vm)
+    vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
+
+
+@pytest.mark.slow
+def test_unplug_half_way(lend):
+    """device_del meanwhile: the same."""
+    vm = lend(**{**GUEST, "driver_params": blocks.SLOWLY}, port="plug",
+              balloon="virtio-balloon-pci,bus=plug", fresh=True)
+    before = Books.of(vm)
+    blocks.hold(vm)
+    _, gathering = blocks.balloon(vm, LEAVE_MIB)
+    gathering.wait_begun()
+    vm.qmp.cmd("device_del", id=BALLOON_ID)
+    vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
+    size.wait_total(vm, before.total)
+    blocks.verify(vm)
+    vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus="plug")
+    wait_bound(vm)
+    blocks.release(vm)
+
+
+@pytest.mark.slow
+def test_suspend_half_way(lend):
+    """Put to sleep meanwhile: awake, the balloon is as large, no page of it costs memory, and the
+    gathering comes to its end."""
+    vm = lend(**{**GUEST, "driver_params": blocks.SLOWLY}, fresh=True)
+    blocks.hold(vm)
+    target, gathering = blocks.balloon(vm, LEAVE_MIB)
+    before = Books.of(vm)
+    gathering.wait_begun()
+    sleeping = vm.guest.start(SLEEP)
+    fall_asleep(vm, sleeping)
+    wake(vm, sleeping)
+    size.wait_actual(vm, lambda now: now == target, f"{target} bytes again")
+    blocks.verify(vm)
+    blocks.switch(vm, "consolidate_cpu", 100)
+    gathering.wait_done()
+    blocks.assert_whole(vm)
+    assert_same_size(before, Books.of(vm))
+    blocks.release(vm)
+
+
+@pytest.mark.slow
+def test_memory_pressure(lend):
+    """A program that wants nearly all that is left meanwhile gets it, whole; nothing is killed."""
+    vm = lend(**GUEST)
+    with blocks.slowly(vm):
+        blocks.hold(vm)
+        _, gathering = blocks.balloon(vm, LEAVE_MIB)
+        before = Books.of(vm)
+        gathering.wait_begun()
+        vm.guest.run(f"memtool hog free-{blocks.LEAVE_MIB} 6", scaled(60))
+        assert_same_size(before, Books.of(vm))
+        blocks.switch(vm, "consolidate_cpu", 100)
+        gathering.wait_done()
+        blocks.assert_whole(vm)
+        blocks.release(vm)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(OUR_DRIVER.options, id="stock-device", marks=pytest.mark.interop),
+        pytest.param(PFN, id="page-ops-off", marks=pytest.mark.slow),
+    ],
+)
+def test_nothing_without_a_wish(lend, options):
+    """A device that does not say which blocks it wants gets none: no page moves."""
+    vm = lend(**GUEST, **options)
+    blocks.hold(vm)
+    blocks.balloon(vm, LEAVE_MIB)
+    assert_still(vm)
+    blocks.release(vm)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A balloon of scattered pages, and how much of it comes to lie in whole 2 MiB blocks.
+
+Judged by QEMU's pagemap, and frame by frame by what the guest's kernel has ballooned. Of the
+driver's own words only "running" is used, to know when to act, never to judge.
+"""
+
+from contextlib import contextmanager
+
+from vmlab.errors import LabError
+from vmlab.hostmem import BLOCK
+from vmlab.waits import wait_for
+
+from . import driver, frames, size
+from .env import DEBUG, MIB, PAGE, scaled
+
+# Fragmenting takes a debug kernel a minute a GiB.
+MEMORY_MIB = 512 if DEBUG else 640
+# In whole blocks, of what the balloon has: at the end, and at least. The last block is never full.
+NEARLY = 0.9
+LEAVE_MIB = 64  # a kernel sets some 50 of it aside
+PARAMETERS = "/sys/module/virtio_balloon/parameters"
+# Where the pace is of no interest; and so little of a CPU that there is time to act in the middle.
+FAST, SLOWLY = {"consolidate_cpu": 100}, {"consolidate_cpu": 1}
+WITHIN_S = 60
+UNDER_WAY = ("isolated", "arriving", "exchanging")
+# The host has to have huge pages behind the guest, else the device wishes for none.
+GUEST = {"memory_mib": MEMORY_MIB, "small_pages": False, "driver_params": FAST}
+
+
+def touch(vm):
+    """The host backs nearly all of the guest."""
+    vm.guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
+    vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
+
+
+def hold(vm):
+    """Of nearly all free memory every fourth page is in use then, with checked content; the
+    rest is free, and known to the host. Ends with release()."""
+    touch(vm)
+    vm.guest.run(f"memtool fragment hold free-{LEAVE_MIB} 11 every-4", scaled(120))
+
+
+def release(vm, *names):
+    """Every keeper's data is right; then it is gone and the balloon empty."""
+    for name in names or ("hold",):
+        verify(vm, name)
+        vm.guest.run(f"memtool ask {name} quit", scaled(30))
+    size.resize(vm, size.full(vm))
+
+
+def verify(vm, name="hold"):
+    vm.guest.run(f"memtool ask {name} verify", scaled(60))
+
+
+def spare(vm, leave_mib):
+    """The guest's size in bytes once all free memory but so much is in the balloon."""
+    return size.full(vm) - (vm.guest.meminfo()["MemFree"] // 1024 - leave_mib) * MIB
+
+
+def absent(vm):
+    """Bytes in 2 MiB blocks of which the host backs no page."""
+    return vm.ram().absent_blocks() * BLOCK
+
+
+def whole(vm):
+    """Bytes in 2 MiB blocks that are wholly in the balloon, and of which the host backs no page.
+    Of a balloon at rest."""
+    marks, present, step = frames.ballooned(vm), vm.ram().present(), BLOCK // PAGE
+    full, none = b"\1" * step, b"\0" * step
+    return BLOCK * sum(
+        marks[at : at + step] == full and present[at : at + step] == none
+        for at in range(0, len(marks), step)
+    )
+
+
+def wait_absent(vm, goal, seconds=WITHIN_S):
+    """Until so many bytes are in absent blocks."""
+    last = [0]
+
+    def look():
+        last[0] = absent(vm)
+        return last[0] >= goal
+
+    try:
+        wait_for(look, scaled(seconds), f"{goal >> 20} MiB in whole absent blocks", poll=0.1)
+    except LabError as error:
+        raise AssertionError(f"{error}; they are {last[0] >> 20} MiB") from error
+
+
+def wait_rest(vm, seconds=WITHIN_S):
+    """Until the driver says that it gathers nothing and no page is under way."""
+
+    def look():
+        now = driver.state(vm)
+        return now["consolidate_state"] != "running" and not any(map(now.get, UNDER_WAY))
+
+    wait_for(look, scaled(seconds), "an end of the gathering", poll=0.2)
+
+
+def assert_whole(vm):
+    """Of the balloon nearly all is in whole blocks that cost the host nothing."""
+    wait_rest(vm)
+    away = size.full(vm) - size.actual(vm)
+    found = whole(vm)
+    assert found >= NEARLY * away, (
+        f"of {away >> 20} MiB in the balloon {found >> 20} MiB are in whole absent blocks"
+    )
+
+
+def switch(vm, name, value):
+    """A parameter of the loaded driver."""
+    vm.guest.write(f"{PARAMETERS}/{name}", value)
+
+
+def reload(vm, **params):
+    """The driver anew, with these parameters."""
+    vm.guest.unload_driver(scaled(30))
+    vm.guest.load_driver("ours", scaled(30), **{**FAST, **params})
+    driver.wait_bound(vm)
+
+
+class Gathering:
+    """What is to come of a balloon that is at its target."""
+
+    def __init__(self, vm):
+        self._vm = vm
+        self._begin = absent(vm)
+        self._goal = int(NEARLY * (size.full(vm) - size.actual(vm)))
+        assert self._begin < self._goal, "all is in whole blocks: there is nothing to gather"
+
+    def wait_begun(self):
+        """Until it has begun, and most is still to come."""
+        wait_for(lambda: absent(self._vm) > self._begin + BLOCK, scaled(WITHIN_S),
+                 "the first whole blocks")
+        self.assert_half_way()
+
+    def assert_half_way(self):
+        done = absent(self._vm)
+        assert done < (self._begin + self._goal) / 2, (
+            f"{done - self._begin >> 20} MiB are gathered already: the test proves nothing"
+        )
+
+    def wait_done(self):
+        wait_absent(self._vm, self._goal)
+
+
+def balloon(vm, leave_mib):
+    """Everything free but so much goes into the balloon, scattered as it is. Returns (the guest's
+    size in bytes, Gathering)."""
+    target = spare(vm, leave_mib)
+    size.resize(vm, target)
+    return target, Gathering(vm)
+
+
+@contextmanager
+def slowly(vm):
+    """The driver gathers so slowly that one can act meanwhile; afterwards as before."""
+    reload(vm, **SLOWLY)
+    yield
+    reload(vm)

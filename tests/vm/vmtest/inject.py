@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Page allocations that fail though there is memory, in a guest kernel that can do that.
+
+Only those that do not wait for memory fail: the others belong to programs, which
+would be killed for it. One user at a time.
+"""
+
+from contextlib import contextmanager
+
+from .env import scaled
+
+FOLDER = "/sys/kernel/debug/fail_page_alloc"
+MANY = 1 << 30
+HOW = {
+    "verbose": 0,
+    "min-order": 0,
+    "ignore-gfp-wait": "Y",
+    "ignore-gfp-highmem": "N",  # that is what a balloon and whoever moves its pages ask for
+    "interval": 1,
+}
+
+
+class Failures:
+    """.count: allocations that failed; None where the kernel cannot do it. After the with block."""
+
+    count = None
+
+
+@contextmanager
+def failing_allocations(vm, percent):
+    """with failing_allocations(vm, 5) as failures: ...; so many of a hundred fail meanwhile."""
+    failures, guest = Failures(), vm.guest
+    if guest.run(f"[ -e {FOLDER} ]", scaled(30), check=False).status:
+        yield failures
+        return
+    for name, value in {**HOW, "times": MANY, "probability": percent}.items():
+        guest.write(f"{FOLDER}/{name}", value, scaled(30))
+    try:
+        yield failures
+    finally:
+        guest.write(f"{FOLDER}/probability", 0, scaled(30))
+    failures.count = MANY - int(guest.read(f"{FOLDER}/times"))
