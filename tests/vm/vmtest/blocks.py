@@ -15,7 +15,7 @@ from . import driver, frames, size
 from .env import DEBUG, MIB, PAGE, scaled
 
 # Fragmenting takes a debug kernel a minute a GiB.
-MEMORY_MIB = 512 if DEBUG else 640
+MEMORY_MIB = 512 if DEBUG else 768
 # In whole blocks, of what the balloon has: at the end, and at least. The last block is never full.
 NEARLY = 0.9
 LEAVE_MIB = 64  # a kernel sets some 50 of it aside
