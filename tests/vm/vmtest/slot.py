@@ -29,7 +29,19 @@ SLOT_ARGS = (
 KERNEL_ARGS = "init_on_alloc=1 pcie_ports=native"
 
 
+def wait_idle(vm):
+    """Until the kernel is through with the slot: it turns the power off a second after the driver
+    has let go, and what is plugged in meanwhile is thrown out with it."""
+    wait_for(
+        lambda: vm.guest.run("grep -qs pciehp /proc/[0-9]*/stack", check=False).status,
+        scaled(30),
+        "the kernel to be through with the slot",
+        poll=0.2,
+    )
+
+
 def plug(vm):
+    wait_idle(vm)
     vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus=SLOT)
     wait_bound(vm)
 
