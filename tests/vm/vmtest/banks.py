@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from vmlab.errors import LabError
 from vmlab.hostmem import PAGE
+from vmlab.waits import wait_for
 
 from . import frames, size
 from .env import MIB, scaled
@@ -72,6 +73,17 @@ class Bank:
         """Numbers of frames that are in the balloon and yet cost the host memory."""
         pairs = zip(self.ballooned(vm), self.backed(vm))
         return [frame for frame, both in enumerate(pairs) if both == (1, 1)]
+
+
+def given(vm, banks, size_):
+    """Bytes of the balloon in each bank, which are all there is. The driver may mark pages a moment
+    after they came in: waits until they are size_ together."""
+
+    def look():
+        inside = [bank.ballooned(vm).count(1) * PAGE for bank in banks]
+        return inside if sum(inside) == size_ else None
+
+    return wait_for(look, scaled(10), f"the guest's kernel to mark {size_} bytes as ballooned")
 
 
 def memfd(name, mib):
