@@ -133,21 +133,21 @@ class HugePages:
 
     def __init__(self, count):
         self._count = count
-        self._before = 0
 
     def __enter__(self):
         try:
-            self._before = self._get()
-            self._set(self._before + self._count)
+            wanted = self._get() + self._count
+            self._set(wanted)
         except OSError as error:
             raise LabError(f"cannot reserve huge pages: {error.strerror}") from error
-        if self._get() < self._before + self._count:
-            self.__exit__()
+        if self._get() < wanted:
+            self._set(max(wanted - self._count, 0))
             raise LabError(f"the host has no room for {self._count} huge pages of 2 MiB")
         return self
 
     def __exit__(self, *_):
-        self._set(self._before)
+        # not what there was before: others may reserve some, too
+        self._set(max(self._get() - self._count, 0))
         return False
 
     @classmethod
