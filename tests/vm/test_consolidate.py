@@ -20,6 +20,7 @@ from vmtest.size import Books
 LEAVE_MIB = 96
 NOTHING_S = 3
 PFN = {"balloon": "virtio-balloon-pci,page-ops=off"}
+FEW_MOVED = 64  # pages of one kind, so that they are not moved by chance
 FEW = 256  # pages that the kernel's own compaction may move meanwhile
 
 
@@ -58,6 +59,7 @@ def test_scattered_pages_become_whole_blocks(lend):
     assert Books.of(vm).total == at_start.total
 
 
+@pytest.mark.slow
 def test_off_until_switched_on(lend):
     """With `consolidate` off no page moves; switched on, it begins; off again, it ends."""
     vm = lend(**GUEST)
@@ -75,6 +77,7 @@ def test_off_until_switched_on(lend):
     blocks.reload(vm)
 
 
+@pytest.mark.slow
 def test_all_kinds_move(lend, tmp_path):
     """Anonymous memory, tmpfs and page cache of a disk make room for whole blocks, mapped as they
     are, and read as before."""
@@ -105,7 +108,8 @@ def test_all_kinds_move(lend, tmp_path):
     gathering.wait_done()
     blocks.assert_whole(vm)
     moved = {name: count(vm, name, "moved") for name in names}
-    few = [name for name in names if moved[name] < kept[name] // 20]
+    # which blocks are chosen is the driver's matter, but none of the three kinds stays where it is
+    few = [name for name in names if moved[name] < FEW_MOVED]
     assert not few, f"moved {moved} of {kept}"
     blocks.release(vm, *names)
 
@@ -156,6 +160,7 @@ def test_targets_come_first(lend):
     assert Books.of(vm).total == before.total
 
 
+@pytest.mark.slow
 def test_rmmod_half_way(lend):
     """rmmod meanwhile: every page comes back, within seconds; data is kept."""
     vm = lend(**GUEST)
