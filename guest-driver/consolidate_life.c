@@ -128,7 +128,7 @@ void consolidate_stop(struct consolidate *c)
  * consolidate_kick() - single pages came into the balloon
  * @c: initialised
  *
- * Context: any that may not be a hard interrupt's.
+ * Context: any but a hard interrupt.
  */
 void consolidate_kick(struct consolidate *c)
 {

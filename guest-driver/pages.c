@@ -65,6 +65,24 @@ void page_unmark(struct page *page)
 }
 
 /**
+ * pages_reach() - whether one page is to be had by itself
+ * @bp: the balloon, locked
+ * @page: locked, marked as its
+ *
+ * Return: true if it is on the list, for which its block was broken up if it
+ * was part of one.
+ */
+bool pages_reach(struct balloon_pages *bp, struct page *page)
+{
+	lockdep_assert_held(&bp->lock);
+	if (bp->closed)
+		return false;
+	if (page_state(page) == BALLOON_PAGE_BLOCK && !blocks_break(bp, page))
+		return false;
+	return page_state(page) == BALLOON_PAGE_LISTED;
+}
+
+/**
  * pages_enter() - take chunks into the balloon
  * @bp: the balloon
  * @chunks: as for pages_add()

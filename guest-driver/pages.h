@@ -146,6 +146,8 @@ unsigned long pages_take_singles(struct balloon_pages *bp, unsigned long max,
 				 struct list_head *chunks);
 /* For pages_move.c: the lock held. */
 void pages_tell_closer(struct balloon_pages *bp);
+/* For pages_move.c and pages_choose.c: the lock held; see pages.c. */
+bool pages_reach(struct balloon_pages *bp, struct page *page);
 
 /* For the files of pages and blocks only; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
@@ -179,7 +181,5 @@ void blocks_settle(struct balloon_pages *bp, struct page *first);
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks);
 bool blocks_break_one(struct balloon_pages *bp);
-/* blocks.c: pages that nobody else knows. */
-bool block_join(struct page *first, unsigned long nr);
 
 #endif

@@ -26,17 +26,13 @@ static bool pages_unlist(struct balloon_pages *bp, struct page *page,
 	bool ok;
 
 	spin_lock(&bp->lock);
-	ok = !bp->closed;
-	if (ok && page_state(page) == BALLOON_PAGE_BLOCK)
-		ok = blocks_break(bp, page);
-	if (ok && page_state(page) == BALLOON_PAGE_LISTED) {
+	ok = pages_reach(bp, page);
+	if (ok) {
 		list_move_tail(&page->lru, chunks);
 		chunk_set_order(page, 0);
 		page_unmark(page);
 		bp->listed--;
 		bp->exchanging++;
-	} else {
-		ok = false;
 	}
 	spin_unlock(&bp->lock);
 	return ok;

@@ -24,16 +24,12 @@ bool pages_isolate(struct balloon_pages *bp, struct page *page)
 	bool ok;
 
 	spin_lock(&bp->lock);
-	ok = !bp->closed;
-	if (ok && page_state(page) == BALLOON_PAGE_BLOCK)
-		ok = blocks_break(bp, page);
-	if (ok && page_state(page) == BALLOON_PAGE_LISTED) {
+	ok = pages_reach(bp, page);
+	if (ok) {
 		list_del_init(&page->lru);
 		page_set_state(page, BALLOON_PAGE_ISOLATED);
 		bp->listed--;
 		bp->isolated++;
-	} else {
-		ok = false;
 	}
 	spin_unlock(&bp->lock);
 	return ok;

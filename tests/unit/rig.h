@@ -38,6 +38,11 @@ extern bool rig_exchanging;
 int rig_open(void **state);
 int rig_open_ops(void **state);
 int rig_close(void **state);
+/* A test on a device of its own: on the standard queues, with page ops, on either. */
+#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
+#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
+#define both(test) with_rig(test), with_ops(test)
+
 void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 features);
 void rig_probe(void);
 void rig_remove(void);

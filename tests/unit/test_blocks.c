@@ -211,10 +211,6 @@ static void test_removal_of_blocks_with_a_dead_host(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
-#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
-#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
-#define both(test) with_rig(test), with_ops(test)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -197,9 +197,6 @@ static void test_oom_with_an_empty_balloon(void **state)
 	rig_check_quiet();
 }
 
-#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
-#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
-#define both(test) with_rig(test), with_ops(test)
 #define with_oom(test) cmocka_unit_test_setup_teardown(test, open_oom, rig_close), \
 	{ #test " (page ops)", test, open_oom_ops, rig_close, NULL }
 

@@ -264,8 +264,6 @@ static void test_removal_of_a_dead_device_waits_for_a_page_lock(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
-#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

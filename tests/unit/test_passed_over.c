@@ -164,8 +164,6 @@ static void test_a_guest_that_runs_dry_meanwhile(void **state)
 	assert_int_equal(vm_free_frames(), FRAMES);
 }
 
-#define with_ops(test) cmocka_unit_test_setup_teardown(test, rig_open_ops, rig_close)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

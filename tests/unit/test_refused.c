@@ -212,8 +212,6 @@ static void test_oom_deflate_partly_done(void **state)
 	rig_check_quiet();
 }
 
-#define with_ops(test) cmocka_unit_test_setup_teardown(test, rig_open_ops, rig_close)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

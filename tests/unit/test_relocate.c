@@ -218,10 +218,6 @@ static void test_moves_across_zones_keep_managed_counts(void **state)
 	rig_check_quiet();
 }
 
-#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
-#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
-#define both(test) with_rig(test), with_ops(test)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -55,10 +55,6 @@ static void test_reset_of_a_broken_device(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
-#define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
-#define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
-#define both(test) with_rig(test), with_ops(test)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -211,9 +211,6 @@ static void test_no_device(void **state)
 	rig_inflate(100);
 }
 
-#define both(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close), \
-	{ #test " (page ops)", test, rig_open_ops, rig_close, NULL }
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
