@@ -58,10 +58,13 @@ def test_notifications_are_few(lend):
     """A mass migration notifies the host once for dozens of pages, not twice for each."""
     vm = lend(memory_mib=MEMORY_MIB)
     scatter(vm)
-    with traced(vm, "virtio_queue_notify") as seen:
+    with traced(vm, "virtio_queue_notify", "ballonet_ops_done") as seen:
         moved = compact(vm).ballooned_moved
     assert moved >= 10000
-    assert 0 < len(seen.lines) < moved / 10, f"{len(seen.lines)} notifications for {moved} pages"
+    # a device that looks at its ring for a while after each request may need none at all
+    told, kicks = seen.count("ballonet_ops_done"), seen.count("virtio_queue_notify")
+    assert told, "the trace saw no request"
+    assert kicks < moved / 10, f"{kicks} notifications for {moved} pages"
     size.resize(vm, size.full(vm))
 
 
