@@ -13,12 +13,13 @@
 #include <linux/workqueue.h>
 
 #include "compat/shrinker.h"
+#include "pages.h"
 
 struct page;
 struct virtio_device;
 struct virtqueue;
 
-/* A block: the largest that the guest's allocator has. */
+/* A block: as large as what the balloon takes at once. */
 #define HINTING_ORDER	BALLOON_MAX_ORDER
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/cache.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
@@ -181,9 +182,9 @@ static bool ext_broken(struct hostcomm *hc)
 const struct hostcomm_ops hostcomm_ext_ops = {
 	.name = "page-ops",
 	.pfn_limit = U64_MAX,
-	/* 256 MiB; three of 20 MiB where they are backed for a moment. */
-	.batch_pages = 65536,
-	.zeroed_pages = 5120,
+	/* Three of the latter, where they are backed for a moment. */
+	.batch_pages = SZ_256M >> PAGE_SHIFT,
+	.zeroed_pages = 20 * SZ_1M >> PAGE_SHIFT,
 	.batch_chunks = 1024,
 	.swap = true,
 	.wire_size = ext_wire_size,

@@ -8,6 +8,7 @@
  */
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
@@ -100,9 +101,9 @@ const struct hostcomm_ops hostcomm_pfn_ops = {
 	/* 32 bits of 4 KiB: 16 TiB. */
 	.pfn_limit = (1ULL << 32) / PFNS_PER_PAGE,
 	/* A device may discard each page by itself: 8 MiB are some milliseconds. */
-	.batch_pages = 2048,
-	.zeroed_pages = 2048,
-	.batch_chunks = 2048,
+	.batch_pages = SZ_8M >> PAGE_SHIFT,
+	.zeroed_pages = SZ_8M >> PAGE_SHIFT,
+	.batch_chunks = SZ_8M >> PAGE_SHIFT,
 	.wire_size = pfn_wire_size,
 	.add = pfn_add,
 	.post = pfn_post,

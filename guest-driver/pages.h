@@ -19,13 +19,23 @@
 #define BALLONET_PAGES_H
 
 #include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm_types.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "mobility.h"
+
+/*
+ * The largest chunk is 4 MiB on any page size: a kernel that zeroes what it
+ * allocates makes the host back all of a chunk before it gets it back.
+ */
+#define BALLOON_MAX_ORDER \
+	min_t(unsigned int, COMPAT_MAX_ORDER, ilog2(SZ_4M) - PAGE_SHIFT)
 
 /**
  * enum balloon_page_state - where a ballooned page is (low bits of private)

@@ -22,6 +22,8 @@
 #include <linux/sched.h>
 #include <linux/virtio_config.h>
 
+#define COMPAT_VQS_MAX	8
+
 /**
  * compat_find_vqs() - set up the virtqueues whose name is not NULL
  * @vdev: the device
@@ -30,6 +32,10 @@
  * @callbacks: called in interrupt context; may be NULL each
  * @names: NULL leaves a queue out, later ones move up
  *
+ * The transport is never shown a gap: it would number the queues in the same
+ * way, but that of s390x (6.1's for one) looks for the interrupts of those
+ * after the gap in the wrong place, and nobody would hear of an answer.
+ *
  * Context: may sleep.  Return: 0 or a negative errno of the transport.
  */
 static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
@@ -37,20 +43,37 @@ static inline int compat_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 				  vq_callback_t *callbacks[],
 				  const char *const names[])
 {
+	struct virtqueue *found[COMPAT_VQS_MAX] = {};
 #ifdef HAVE_VIRTQUEUE_INFO
-	struct virtqueue_info info[8] = {};
-	unsigned int i;
+	struct virtqueue_info info[COMPAT_VQS_MAX] = {};
+#else
+	vq_callback_t *callback[COMPAT_VQS_MAX];
+	const char *name[COMPAT_VQS_MAX];
+#endif
+	unsigned int i, nr = 0;
+	int err;
 
-	if (nvqs > ARRAY_SIZE(info))
+	if (nvqs > COMPAT_VQS_MAX)
 		return -EINVAL;
 	for (i = 0; i < nvqs; i++) {
-		info[i].name = names[i];
-		info[i].callback = callbacks[i];
-	}
-	return virtio_find_vqs(vdev, nvqs, vqs, info, NULL);
+		if (!names[i])
+			continue;
+#ifdef HAVE_VIRTQUEUE_INFO
+		info[nr].name = names[i];
+		info[nr++].callback = callbacks[i];
 #else
-	return virtio_find_vqs(vdev, nvqs, vqs, callbacks, names, NULL);
+		name[nr] = names[i];
+		callback[nr++] = callbacks[i];
 #endif
+	}
+#ifdef HAVE_VIRTQUEUE_INFO
+	err = virtio_find_vqs(vdev, nr, found, info, NULL);
+#else
+	err = virtio_find_vqs(vdev, nr, found, callback, name, NULL);
+#endif
+	for (i = 0, nr = 0; i < nvqs; i++)
+		vqs[i] = names[i] ? found[nr++] : NULL;
+	return err;
 }
 
 /**
@@ -118,11 +141,11 @@ static inline void compat_lock_page(struct page *page)
 
 /* Largest order of the page allocator; up to 6.3 MAX_ORDER was one more. */
 #if defined(MAX_PAGE_ORDER)
-#define BALLOON_MAX_ORDER	MAX_PAGE_ORDER
+#define COMPAT_MAX_ORDER	MAX_PAGE_ORDER
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-#define BALLOON_MAX_ORDER	MAX_ORDER
+#define COMPAT_MAX_ORDER	MAX_ORDER
 #else
-#define BALLOON_MAX_ORDER	(MAX_ORDER - 1)
+#define COMPAT_MAX_ORDER	(MAX_ORDER - 1)
 #endif
 #endif /* __ASSEMBLY__ */
 #endif

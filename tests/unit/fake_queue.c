@@ -100,6 +100,20 @@ int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned i
 	return add(vq, sg, n, token, gfp, false);
 }
 
+/* One part to read and one to write. */
+int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out,
+		      unsigned int in, void *token, gfp_t gfp)
+{
+	struct fake_queue *q = fake(vq);
+	int err;
+
+	sim_check(out == 1 && in == 1, "a buffer of %u parts to read and %u to write", out, in);
+	err = add(vq, sgs[0], 1, token, gfp, true);
+	if (!err)
+		q->all[q->nr - 1].status = sgs[1]->buf;
+	return err;
+}
+
 bool virtqueue_kick(struct virtqueue *vq)
 {
 	struct fake_queue *q = fake(vq);

@@ -24,6 +24,7 @@
  * @sg: the parts
  * @bytes: of all parts
  * @data: what a buffer of the driver's own memory held when it was added
+ * @status: what the device writes to, beside
  * @kicked: the device was told of it
  */
 struct fake_buffer {
@@ -33,6 +34,7 @@ struct fake_buffer {
 	struct scatterlist sg[FAKE_QUEUE_PARTS];
 	unsigned int bytes;
 	u8 data[FAKE_QUEUE_BYTES];
+	const void *status;
 	bool kicked;
 };
 

@@ -50,6 +50,7 @@ void rig_stop(void);
 void rig_sleeps(bool sleeps);
 
 void rig_target(unsigned long pages);
+void rig_target_units(unsigned long units);
 unsigned long rig_given(void);
 void rig_inflate(unsigned long pages);
 void rig_settle_blocks(void);

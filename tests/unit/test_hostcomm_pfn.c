@@ -12,7 +12,8 @@
 #include "device.h"
 #include "fake_queue.h"
 
-#define PAGES	12
+#define PAGES	3
+#define PFNS	(PAGE_SIZE / 4096)
 
 static struct virtio_balloon vb;
 static struct fake_queue inflate, deflate;
@@ -75,17 +76,18 @@ static void send(enum hostcomm_op op)
 	hostcomm_submit(&rq);
 }
 
-/* One buffer with the number of each page, in the order they were added. */
+/* One buffer with the numbers of each page's 4 KiB, in the order they were added. */
 static void check_buffer(const struct fake_queue *q, bool swapped)
 {
-	u32 pfn;
+	u32 pfn, n = PAGES * PFNS;
 
 	assert_int_equal(q->nr, 1);
 	assert_true(q->all[0].out && q->all[0].kicked);
-	assert_int_equal(q->all[0].bytes, PAGES * sizeof(pfn));
-	for (int i = 0; i < PAGES; i++) {
+	assert_int_equal(q->all[0].bytes, n * sizeof(pfn));
+	for (u32 i = 0; i < n; i++) {
 		memcpy(&pfn, q->all[0].data + i * sizeof(pfn), sizeof(pfn));
-		assert_int_equal(sim_swap(swapped, pfn, 4), page_to_pfn(pages[i]));
+		assert_int_equal(sim_swap(swapped, pfn, 4),
+				 page_to_pfn(pages[i / PFNS]) * PFNS + i % PFNS);
 	}
 }
 
@@ -126,7 +128,7 @@ static void test_not_done_before_the_answer(void **state)
 /* Devices of long ago wrote the length of the buffer there, or anything else. */
 static void test_used_length_means_nothing(void **state)
 {
-	static const unsigned int lengths[] = { 0, 1, PAGES * 4, 0xffffffff };
+	static const unsigned int lengths[] = { 0, 1, PAGES * PFNS * 4, 0xffffffff };
 
 	(void)state;
 	for (unsigned int i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -158,6 +160,17 @@ static void test_byte_order(void **state)
 	fake_other_byte_order(restart, look);
 }
 
+/* As many bytes at once, whatever the page size; the host has no more patience for larger pages. */
+static void test_batches_are_bytes(void **state)
+{
+	(void)state;
+	assert_int_equal(hostcomm_pfn_ops.batch_pages * PAGE_SIZE, SZ_8M);
+	assert_int_equal(hostcomm_pfn_ops.zeroed_pages * PAGE_SIZE, SZ_8M);
+	assert_int_equal(hostcomm_pfn_ops.batch_chunks, hostcomm_pfn_ops.batch_pages);
+	/* A number has 32 bits. */
+	assert_int_equal(hostcomm_pfn_ops.pfn_limit * PAGE_SIZE, 16ULL << 40);
+}
+
 #define with_queues(test) cmocka_unit_test_setup_teardown(test, open_queues, close_queues)
 
 int main(void)
@@ -168,6 +181,7 @@ int main(void)
 		with_queues(test_not_done_before_the_answer),
 		with_queues(test_used_length_means_nothing),
 		with_queues(test_byte_order),
+		cmocka_unit_test(test_batches_are_bytes),
 	};
 
 	return cmocka_run_group_tests_name("hostcomm_pfn", tests, NULL, NULL);

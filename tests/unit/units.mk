@@ -6,7 +6,7 @@
 
 DRV := $(TOP)/guest-driver
 GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE_SHRINKER_NAME \
-	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DCONFIG_CONTIG_ALLOC
+	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.
@@ -25,12 +25,15 @@ CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c rig_core.c 
 CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
-	lifecycle removal sleep schedule orders delays exchange
+	lifecycle removal sleep schedule orders delays exchange units
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
-QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn
+QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ext
 # Of those, what also holds where the core keeps the pages.
 BOTH := relocate_wait refused passed_over sleep removal lifecycle schedule
-UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%)
+# What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
+LARGE := hostcomm_pfn hostcomm_ext reporting stats hinting units
+UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
+	$(LARGE:%=large_%)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
 CFLAGS_resize_policy := -Ishim -I$(DRV) $(GUEST_WARN)
@@ -52,9 +55,16 @@ SRC_hinting := $(DRV)/hinting.c $(DRV)/hinting_held.c hinting_rig.c
 SRC_hinting_held := $(SRC_hinting)
 SRC_reporting := $(DRV)/reporting.c
 SRC_hostcomm_pfn := $(DRV)/hostcomm_pfn.c
+SRC_hostcomm_ext := $(DRV)/hostcomm_ext.c
 $(foreach u,$(QUEUED),$(eval SRC_$(u) += fake_queue.c $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -DCONFIG_HUGETLB_PAGE \
 		-include $(DRV)/compat/compat.h))
+
+# As their namesakes, of a library and sources compiled for larger pages.
+LARGE_OBJS := $(patsubst $(OUT)/guest/%,$(OUT)/large/%,$(GUEST_OBJS))
+$(foreach u,$(LARGE),$(eval TEST_large_$(u) := test_$(u).c)\
+	$(eval SRC_large_$(u) := $(subst libguest,liblarge,$(SRC_$(u))))\
+	$(eval CFLAGS_large_$(u) := $(CFLAGS_$(u)) -DPAGE_SHIFT=16))
 
 vpath %.c shim . $(DRV)
 GUEST_HEADERS := $(wildcard *.h shim/*.h shim/*/*.h $(DRV)/*.h $(DRV)/compat/*.h $(TOP)/spec/*.h)
@@ -64,12 +74,21 @@ $(OUT)/guest/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
 	$(CC) $(WARN) $(CFLAGS) $(SAN) $(GUEST_INC) $(GUEST_WARN) \
 	  -include $(DRV)/compat/compat.h -c -o $@ $<
 
+$(OUT)/large/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
+	@mkdir -p $(@D)
+	$(CC) $(WARN) $(CFLAGS) $(SAN) $(GUEST_INC) $(GUEST_WARN) -DPAGE_SHIFT=16 \
+	  -include $(DRV)/compat/compat.h -c -o $@ $<
+
 $(OUT)/core/%.o: %.c $(GUEST_HEADERS) units.mk Makefile | need
 	@mkdir -p $(@D)
 	$(CC) $(WARN) $(CFLAGS) $(SAN) $(CORE_INC) $(GUEST_WARN) \
 	  -include $(DRV)/compat/compat.h -c -o $@ $<
 
 $(OUT)/libguest.a: $(GUEST_OBJS)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(OUT)/liblarge.a: $(LARGE_OBJS)
 	rm -f $@
 	$(AR) rcs $@ $^
 

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/sizes.h>
+
 #include "sim.h"
 
 typedef uint8_t u8;
@@ -26,7 +28,7 @@ typedef long long s64;
 #define KBUILD_MODNAME "virtio_balloon"
 #endif
 
-#define SZ_1M		0x100000
+#define U64_MAX		UINT64_MAX
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 #define container_of(ptr, type, member) \
@@ -39,8 +41,14 @@ typedef long long s64;
 #define clamp(v, lo, hi) max(min(v, hi), lo)
 #define array_size(a, b) ((size_t)(a) * (b))
 
+#define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))
+
+#define cpu_to_le16(x)	(x)
 #define cpu_to_le32(x)	(x)
+#define cpu_to_le64(x)	(x)
 #define le32_to_cpu(x)	(x)
+#define le64_to_cpu(x)	(x)
+#define le32_add_cpu(p, n) (*(p) += (n))
 
 #define IS_ENABLED(option)	1
 

@@ -15,7 +15,9 @@
 
 #include "vm_model.h"
 
+#ifndef PAGE_SHIFT
 #define PAGE_SHIFT	12
+#endif
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 
 #define page_count(p)		({ sim_point(); (p)->count; })

@@ -11,13 +11,11 @@ struct scatterlist;
 
 /* The most blocks in one report. */
 #define PAGE_REPORTING_CAPACITY	32
-#define PAGE_REPORTING_ORDER_UNSPECIFIED (-1)
 
 /**
  * struct page_reporting_dev_info - who reports
  * @report: called with free blocks that are set aside until it returns
- * @order: the smallest block; unspecified is the kernel's choice, a whole page
- *	block; older kernels take 0 for that
+ * @order: the smallest block
  */
 struct page_reporting_dev_info {
 	int (*report)(struct page_reporting_dev_info *pr, struct scatterlist *sg,

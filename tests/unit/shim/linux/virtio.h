@@ -66,6 +66,8 @@ void unregister_virtio_driver(struct virtio_driver *drv);
 /* Queues as such: fake_queue.c. */
 int virtqueue_add_outbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int n,
 			 void *token, gfp_t gfp);
+int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned int out,
+		      unsigned int in, void *token, gfp_t gfp);
 int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int n,
 			void *token, gfp_t gfp);
 bool virtqueue_kick(struct virtqueue *vq);
