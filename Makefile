@@ -2,7 +2,8 @@
 #
 # Verbs only: each makes sure of its packages and hands over to one script.
 #
-#   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel
+#   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel, or of another machine:
+#   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-s390x
 #   QEMU_VERSION=7.2 | 10.0    the emulator's source
 #   SANITIZE=1                 the emulator with sanitizers
 #   REFRESH=1                  look for newer Debian revisions
@@ -50,6 +51,13 @@ test-debug: ## the guest tests in a kernel that checks the driver
 	@$(MAKE) --no-print-directory GUEST=6.1-debug all
 	@$S/setup.sh test && GUEST=6.1-debug $S/test.sh debug
 
+# One after the other: each has its own driver, and its emulator.
+ARCHES := $(or $(filter %-arm64 %-16k %-64k %-s390x,$(GUEST)),6.1-arm64 6.12-arm64-16k 6.1-s390x)
+test-arch: ## guests of other architectures and page sizes (GUEST=6.1-arm64 for one)
+	@for guest in $(ARCHES); do \
+		$(MAKE) --no-print-directory GUEST=$$guest all || exit; done
+	@$S/setup.sh test && $S/test.sh $(ARCHES:%=arch-%)
+
 test-migration: all build-qemu-10 ## guests that run while they move, on QEMU 10.0
 	@$S/setup.sh test && $S/test.sh migration
 
@@ -81,5 +89,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
-	test-vm test-interop test-debug test-migration test-qemu test-long test-mutants fuzz \
+	test-vm test-interop test-debug test-arch test-migration test-qemu test-long test-mutants fuzz \
 	paths style clean help

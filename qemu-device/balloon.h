@@ -98,9 +98,9 @@ void balloon_dispatch_delete_queues(Ballonet *s);
 BalloonRole balloon_dispatch_role(Ballonet *s, unsigned index);
 VirtQueue *balloon_dispatch_queue(Ballonet *s, BalloonRole role);
 
-/* show.c: read-only properties; the names end with NULL, for aliases on a proxy. */
+/* show.c: read-only properties; the second gives them to the transport's device as well. */
 void balloon_show_init(Ballonet *s);
-extern const char *const balloon_show_names[];
+void balloon_show_on_proxy(Object *proxy, Object *balloon);
 
 /* vmstate.c: the transport's outer section, and what is in it of ours. */
 extern const VMStateDescription balloon_vmstate_outer;

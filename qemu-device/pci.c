@@ -38,16 +38,9 @@ static void pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 static void pci_instance_init(Object *obj)
 {
     BallonetPCI *pci = BALLONET_PCI(obj);
-    Object *balloon;
 
     virtio_instance_init_common(obj, &pci->balloon, sizeof(pci->balloon), TYPE_BALLONET);
-    balloon = OBJECT(&pci->balloon);
-    object_property_add_alias(obj, "guest-stats", balloon, "guest-stats");
-    object_property_add_alias(obj, "guest-stats-polling-interval", balloon,
-                              "guest-stats-polling-interval");
-    for (const char *const *name = balloon_show_names; *name; name++) {
-        object_property_add_alias(obj, *name, balloon, *name);
-    }
+    balloon_show_on_proxy(obj, OBJECT(&pci->balloon));
 }
 
 static void pci_class_init(ObjectClass *klass, BallonetClassData *data)

@@ -20,16 +20,23 @@
  * target-unreached whether the guest stands still off its target (target.h)
  * page-ops-negotiated  whether the guest's driver uses page ops
  * ops-*            operations done by kind, buffers refused by status
- * The counters are described in balloon.h.
+ * The counters are described in balloon.h, guest-stats in stats.h.
  */
-const char *const balloon_show_names[] = {
+static const char *const names[] = {
     "balloon-pages",   "withheld-pages",  "inhibited",     "rejected-pfns",
     "repeated-pfns",   "stray-pfns",      "rejected-buffers", "discards",
     "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
     "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
     "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached",
-    "whole-block-pages", "block-size", NULL,
+    "whole-block-pages", "block-size", "guest-stats", "guest-stats-polling-interval",
 };
+
+void balloon_show_on_proxy(Object *proxy, Object *balloon)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        object_property_add_alias(proxy, names[i], balloon, names[i]);
+    }
+}
 
 static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {

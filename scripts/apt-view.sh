@@ -7,6 +7,7 @@
 
 APT_VIEW=$CACHE/apt
 APT_VIEW_MORE=()
+APT_VIEW_ARCH=
 
 # apt_view_other FOLDER "deb|deb-src SUITE"...: a second view, kept in FOLDER,
 # that also names these suites of the same mirrors. Before apt_view_open.
@@ -16,9 +17,16 @@ apt_view_other() {
 	APT_VIEW_MORE=("$@")
 }
 
+# apt_view_arch ARCH: it holds this architecture's packages too, as NAME:ARCH.
+# Before apt_view_open.
+apt_view_arch() { APT_VIEW_ARCH=$1; }
+
 apt_view() {
-	local tool=$1
+	local tool=$1 arch
 	shift
+	for arch in ${APT_VIEW_ARCH:+amd64 "$APT_VIEW_ARCH"}; do
+		set -- -o APT::Architectures::="$arch" "$@"
+	done
 	"$tool" -o Dir::Etc::SourceList="$APT_VIEW/sources.list" \
 		-o Dir::Etc::SourceParts=- \
 		-o Dir::State::Lists="$APT_VIEW/lists" \
@@ -47,8 +55,8 @@ apt_view_write() {
 			*) continue ;;
 			esac
 			keys=$(apt_view_keys "${entry%:*}")
-			option=
-			[ -z "$keys" ] || option="[signed-by=$keys] "
+			option=${APT_VIEW_ARCH:+arch=amd64,$APT_VIEW_ARCH }${keys:+signed-by=$keys}
+			[ -z "$option" ] || option="[$option] "
 			printf 'deb %s%s %s %s\n' "$option" "$uri" "$suite" "$part"
 			printf 'deb-src %s%s %s %s\n' "$option" "$uri" "$suite" "$part"
 			[ "$suite" != "$codename-updates" ] || continue

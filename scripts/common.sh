@@ -112,15 +112,45 @@ need_package() {
 	[ -z "$miss" ] || die "missing: apt install $miss"
 }
 
+# guest_arch GUEST: Debian's name of the architecture that kernel runs on.
+guest_arch() {
+	case $1 in
+	*-arm64*) echo arm64 ;;
+	*-s390x) echo s390x ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# guest_page GUEST: bytes of a page of that kernel.
+guest_page() {
+	case $1 in
+	*-16k) echo 16384 ;;
+	*-64k) echo 65536 ;;
+	*) echo 4096 ;;
+	esac
+}
+
+# guest_cross GUEST: what a compiler for it is called by, before "gcc-12";
+# nothing for this machine's own.
+guest_cross() {
+	case $(guest_arch "$1") in
+	arm64) echo aarch64-linux-gnu- ;;
+	s390x) echo s390x-linux-gnu- ;;
+	esac
+}
+
 # guest_dir GUEST: the cache folder of a guest kernel; it is ready when it
 # holds "env". The debug kernel's also depends on this checkout's options.
 guest_dir() {
 	case $1 in
-	5.10 | 6.1 | 6.12 | 7.2) echo "$CACHE/linux-$1" ;;
+	5.10 | 6.1 | 6.12 | 7.2 | 6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-s390x)
+		echo "$CACHE/linux-$1"
+		;;
 	6.1-debug)
 		echo "$CACHE/linux-6.1-debug-$(cat "$CACHE/linux-6.1-source.version" \
 			"$ROOT/tests/kconfig/debug.config" 2>/dev/null | digest)"
 		;;
-	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2 and 6.1-debug" ;;
+	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2, 6.1-debug, \
+6.1-arm64, 6.12-arm64, 6.12-arm64-16k and 6.1-s390x" ;;
 	esac
 }

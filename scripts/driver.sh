@@ -36,7 +36,8 @@ own_names() { sed -u "s|$1/||g"; }
 run_kbuild() {
 	local src=$1 status=0
 	shift
-	nice make -C "$HEADERS" M="$src/guest-driver" CC=gcc-12 -j"$(nproc)" "$@" modules \
+	nice make -C "$HEADERS" M="$src/guest-driver" CC="${cross}gcc-12" \
+		CROSS_COMPILE="$cross" ARCH="$machine" -j"$(nproc)" "$@" modules \
 		>"$log" 2>&1 </dev/null || status=$?
 	return "$status"
 }
@@ -48,6 +49,11 @@ env=$(guest_dir "$GUEST")/env
 [ -e "$env" ] || die "the guest kernel $GUEST is not there: run make build-driver GUEST=$GUEST"
 # shellcheck disable=SC1090
 . "$env"
+
+cross=$(guest_cross "$GUEST")
+machine=$(guest_arch "$GUEST")
+machine=${machine/amd64/x86} # as the kernel calls them
+machine=${machine/s390x/s390}
 
 dir=$ROOT/build/driver-$RELEASE
 src=$dir/src

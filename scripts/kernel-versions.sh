@@ -6,12 +6,26 @@
 # machine. 6.1 is among the suites of a Debian 12. Sourced after common.sh and
 # apt-view.sh, by kernel.sh.
 
-KERNEL_FLAVOUR=cloud-amd64
+# kernel_flavour GUEST: as the packages' names end. A name's own end first, for
+# what comes in page sizes.
+kernel_flavour() {
+	case $1 in
+	*-arm64-16k) echo arm64-16k ;;
+	*-arm64) echo cloud-arm64 ;;
+	*-s390x) echo s390x ;;
+	*) echo cloud-amd64 ;;
+	esac
+}
 
 # kernel_suites GUEST: points the package view at them; each its own, so that
 # no other kernel waits for its lists.
 kernel_suites() {
+	KERNEL_FLAVOUR=$(kernel_flavour "$1")
+	KERNEL_ARCH=$(guest_arch "$1")
+	[ "$KERNEL_ARCH" = amd64 ] || apt_view_arch "$KERNEL_ARCH"
 	case $1 in
+	6.1-arm64 | 6.1-s390x) apt_view_other "$CACHE/apt-linux-$1" ;;
+	6.12-*) apt_view_other "$CACHE/apt-linux-$1" "deb bookworm-backports" ;;
 	5.10) apt_view_other "$CACHE/apt-linux-$1" "deb bullseye" "deb bullseye-security" ;;
 	6.12) apt_view_other "$CACHE/apt-linux-$1" "deb bookworm-backports" ;;
 	7.2) apt_view_other "$CACHE/apt-linux-$1" "deb trixie" "deb trixie-backports" ;;
@@ -20,18 +34,22 @@ kernel_suites() {
 
 # kernel_newest GUEST: the newest release of that series in the view.
 kernel_newest() {
-	apt_view apt-cache pkgnames "linux-image-$1." |
+	apt_view apt-cache pkgnames "linux-image-${1%%-*}." |
 		sed -n "s/^linux-image-\([0-9.]*[-+][0-9a-z+~.]*-$KERNEL_FLAVOUR\)$/\1/p" |
 		sort -V | tail -n 1
 }
 
-# kernel_debs RELEASE: what is to be unpacked. In 7.2 linux-image only asks for
-# the packages that hold the image and the modules.
+# kernel_debs RELEASE: what is to be unpacked; headers of another machine's
+# kernel with this machine's tools. In 7.2 linux-image only asks for the
+# packages that hold the image and the modules.
 kernel_debs() {
-	printf '%s\n' "linux-image-$1" "linux-headers-$1"
-	apt_view apt-cache depends "linux-headers-$1" |
-		sed -nE 's/^ *Depends: (linux-headers-.*-common|linux-kbuild-.*)$/\1/p'
-	apt_view apt-cache depends "linux-image-$1" |
+	local own=
+	[ "$KERNEL_ARCH" = amd64 ] || own=:$KERNEL_ARCH
+	printf '%s\n' "linux-image-$1$own" "linux-headers-$1$own"
+	[ -z "$own" ] || printf '%s\n' "busybox-static$own"
+	apt_view apt-cache depends "linux-headers-$1$own" | sed -nE \
+		's/^ *Depends: <?(linux-headers-[^:]*-common|linux-kbuild-[^:]*)(:.*)?$/\1/p'
+	apt_view apt-cache depends "linux-image-$1$own" |
 		sed -nE 's/^ *Depends: (linux-(binary|modules)-.*)$/\1/p'
 }
 

@@ -3,7 +3,8 @@
 #
 # The guest kernel: Debian's cloud image with its headers, unpacked into the
 # cache and never installed. GUEST=6.1-debug hands over to kernel-debug.sh.
-# A finished folder holds a file "env" with KERNEL, MODULES, HEADERS, RELEASE.
+# A finished folder holds a file "env" with KERNEL, MODULES, HEADERS, RELEASE
+# and, for another machine's kernel, a BUSYBOX of that machine.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$ROOT/scripts/apt-view.sh"
@@ -24,7 +25,7 @@ first_of() {
 }
 
 unpack() {
-	local rel=$1 dir=$2 tmp deb image modules
+	local rel=$1 dir=$2 tmp deb image modules busybox
 	tmp=$(mktemp -d "$dir.XXXXXX")
 	trap 'rm -rf "$tmp"' EXIT
 	need_space 1500
@@ -39,11 +40,14 @@ unpack() {
 	kernel_adapt "$tmp/root" "$dir/root"
 	modules=$(first_of "$tmp"/root/{usr/,}lib/modules/"$rel")
 	image=$(first_of "$tmp/root/boot/vmlinuz-$rel" "$modules/vmlinuz")
+	busybox=
+	[ "$KERNEL_ARCH" = amd64 ] || busybox=$(first_of "$tmp"/root/{usr/,}bin/busybox)
 	cat >"$tmp/env" <<-END
 		KERNEL=$dir${image#"$tmp"}
 		MODULES=$dir${modules#"$tmp"}
 		HEADERS=$dir/root/usr/src/linux-headers-$rel
 		RELEASE=$rel
+		BUSYBOX=${busybox:+$dir${busybox#"$tmp"}}
 	END
 	chmod -R a+rX "$tmp"
 	rm -rf "$dir"

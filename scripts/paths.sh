@@ -38,10 +38,11 @@ hash=$(qemu_device_hash)
 
 env=$(guest_dir "$GUEST")/env
 [ -e "$env" ] || die "the guest kernel $GUEST is not there: run make build-driver GUEST=$GUEST"
+BUSYBOX=
 # shellcheck disable=SC1090
 . "$env"
 
-show QEMU "$tree/out/$hash/qemu-system-x86_64" \
+show QEMU "$tree/out/$hash/$QEMU_BIN" \
 	"the emulator is not built: run make build-device$version"
 show KERNEL "$KERNEL" "the guest kernel is not there: run make build-driver"
 show MODULES "$MODULES" "the guest kernel's modules are not there: run make build-driver"
@@ -51,12 +52,16 @@ show DRIVER "$ROOT/build/driver-$RELEASE/virtio_balloon.ko" \
 if [ "${1:-}" = --all ]; then
 	printf 'RELEASE=%s\n' "$RELEASE"
 	printf 'HEADERS=%s\n' "$HEADERS"
+	printf 'ARCH=%s\n' "$(guest_arch "$GUEST")"
+	printf 'PAGE_SIZE=%s\n' "$(guest_page "$GUEST")"
+	printf 'CROSS_COMPILE=%s\n' "$(guest_cross "$GUEST")"
+	printf 'BUSYBOX=%s\n' "${BUSYBOX:-}"
 	# Debian's own is the one that people run; of other versions there is but
 	# the one built from Debian's source.
-	stock=$tree/stock/qemu-system-x86_64
-	[ "$QEMU_VERSION" != 7.2 ] || stock=/usr/bin/qemu-system-x86_64
+	stock=$tree/stock/$QEMU_BIN
+	[ "$QEMU_VERSION$QEMU_TARGET" != 7.2x86_64 ] || stock=/usr/bin/$QEMU_BIN
 	printf 'STOCK_QEMU=%s\n' "$stock"
-	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/qemu-system-x86_64"
+	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/$QEMU_BIN"
 	printf 'QEMU_VERSION=%s\n' "$QEMU_VERSION"
 	# Newer kernels' packages hold their modules compressed.
 	driver=$MODULES/kernel/drivers/virtio/virtio_balloon.ko

@@ -3,14 +3,25 @@
 #
 # What goes into our QEMU: the device list and the configure flags, nothing
 # that runs. Its answer is part of the cache key, so a change here means a
-# full build. Sourced by qemu.sh and paths.sh.
+# full build. Sourced by qemu.sh and paths.sh, after common.sh.
 
 QEMU_VERSION=${QEMU_VERSION:-7.2}
+
+# The targets of one tree, the one that GUEST runs on first. Those of other
+# machines than this one share a tree: most of what is compiled is the same.
+case $(guest_arch "${GUEST:-6.1}") in
+amd64) QEMU_TARGETS=(x86_64) ;;
+arm64) QEMU_TARGETS=(aarch64 s390x) ;;
+s390x) QEMU_TARGETS=(s390x aarch64) ;;
+esac
+QEMU_TARGET=${QEMU_TARGETS[0]}
+# shellcheck disable=SC2034 # for who sources this
+QEMU_BIN=qemu-system-$QEMU_TARGET
 
 # Both PC machine types, microvm, and what ordinary libvirt domains and our
 # tests plug in. What a board has by itself (vmport, hpet, ...) is all there:
 # without it no guest could move between this and a distribution's QEMU.
-qemu_devices() {
+qemu_devices_x86_64() {
 	local d
 	for d in ISAPC I440FX Q35 MICROVM PCIE_PORT I82801B11 XIO3130 \
 		VIRTIO_PCI VIRTIO_MMIO VIRTIO_BLK VIRTIO_NET VIRTIO_SERIAL VIRTIO_RNG \
@@ -24,8 +35,29 @@ qemu_devices() {
 	done
 }
 
+# qemu_devices_foreign TARGET: what our tests plug into the board that runs
+# Debian's kernel without firmware. 7.2's emulation of Arm does not link without
+# small microcontrollers and semihosting.
+qemu_devices_foreign() {
+	local d own=S390_CCW_VIRTIO
+	[ "$1" != aarch64 ] || own="ARM_VIRT PCIE_PORT VIRTIO_MEM TEST_DEVICES \
+		ARM_V7M SEMIHOSTING ARM_COMPATIBLE_SEMIHOSTING"
+	for d in $own VIRTIO_PCI VIRTIO_SERIAL VIRTIO_RNG VIRTIO_BALLOON; do
+		printf 'CONFIG_%s=y\n' "$d"
+	done
+}
+
+# qemu_devices TARGET
+qemu_devices() {
+	case $1 in
+	x86_64) qemu_devices_x86_64 ;;
+	*) qemu_devices_foreign "$1" ;;
+	esac
+}
+
 # Firmware comes from Debian's packages: the source package carries none.
 qemu_configure_flags() {
+	[ "$QEMU_TARGET" = x86_64 ] || { qemu_flags_foreign; return; }
 	cat <<-END
 		--target-list=x86_64-softmmu
 		--with-devices-x86_64=ballonet
@@ -49,6 +81,25 @@ qemu_configure_flags() {
 	END
 }
 
+qemu_flags_foreign() {
+	cat <<-END
+		--target-list=aarch64-softmmu,s390x-softmmu
+		--with-devices-aarch64=ballonet
+		--with-devices-s390x=ballonet
+		--without-default-devices
+		--without-default-features
+		--enable-system
+		--enable-tcg
+		--enable-fdt=system
+		--enable-malloc-trim
+		--enable-membarrier
+		--enable-pie
+		--enable-trace-backends=log
+		--firmwarepath=/usr/share/qemu:/usr/lib/ipxe/qemu
+		--disable-containers
+	END
+}
+
 # What only some versions know. Nothing for 7.2: its key would change.
 qemu_version_flags() {
 	[ "$QEMU_VERSION" = 7.2 ] || printf '%s\n' --enable-pixman --disable-install-blobs
@@ -62,10 +113,22 @@ qemu_flavour_flags() {
 	esac
 }
 
+# qemu_graft_foreign TREE: beside graft-qemu.sh. Our proxy for s390x' channel
+# devices takes the place of the stock one, which knows the stock device's type.
+qemu_graft_foreign() {
+	sed -i "/'virtio-ccw-balloon\.c'/d" "$1/hw/s390x/meson.build"
+}
+
 # qemu_recipe: the key of a tree; two checkouts with the same answer share one.
 qemu_recipe() {
 	{
-		qemu_devices
+		if [ "$QEMU_TARGET" = x86_64 ]; then
+			qemu_devices_x86_64
+		else
+			qemu_devices_foreign aarch64
+			qemu_devices_foreign s390x
+			declare -f qemu_graft_foreign
+		fi
 		qemu_configure_flags
 		qemu_version_flags
 		qemu_flavour_flags plain

@@ -7,6 +7,7 @@
 # came out is kept by a hash of the device's sources.
 #
 # QEMU_VERSION=7.2   or 10.0       SANITIZE=1   address and UB sanitizers
+# GUEST=6.1-arm64    for other machines' guests: both emulators of their tree
 # REFRESH=1          look for a newer Debian revision
 # QEMU_OUT=folder    put the emulator there, and leave those in the cache alone
 
@@ -18,7 +19,6 @@
 flavour=plain
 [ "${SANITIZE:-0}" = 0 ] || flavour=sanitize
 pin=$CACHE/qemu-$QEMU_VERSION.version
-bin=qemu-system-x86_64
 
 newest_version() {
 	apt_view apt-cache showsrc --only-source qemu |
@@ -29,6 +29,8 @@ newest_version() {
 fetch() {
 	local version=$1 dir=$CACHE/dl/qemu-$1
 	! compgen -G "$dir/*.dsc" >/dev/null || [ ! -e "$dir/complete" ] || return 0
+	lock apt
+	! [ -e "$dir/complete" ] || return 0
 	need_space 3000
 	apt_view_folder "$dir"
 	(cd "$dir" && apt_view_run "fetching QEMU $version" \
@@ -37,13 +39,16 @@ fetch() {
 }
 
 unpack() {
+	local target
 	[ ! -e "$tree/src/VERSION" ] || return 0
 	say "unpacking QEMU $version"
 	rm -rf "$tree/src.new" "$tree/src"
 	dpkg-source --no-check --no-copy -x "$CACHE/dl/qemu-$version"/*.dsc \
 		"$tree/src.new" >"$log" 2>&1 ||
 		{ tail -n 5 "$log" >&2; die "cannot unpack QEMU's source (log: $log)"; }
-	qemu_devices >"$tree/src.new/configs/devices/x86_64-softmmu/ballonet.mak"
+	for target in "${QEMU_TARGETS[@]}"; do
+		qemu_devices "$target" >"$tree/src.new/configs/devices/$target-softmmu/ballonet.mak"
+	done
 	mv "$tree/src.new" "$tree/src"
 }
 
@@ -63,7 +68,8 @@ configure() {
 
 compile() {
 	local status
-	{ nice ninja -j"$(nproc)" -C "$build" "$bin" 2>&1 || echo "ninja failed"; } |
+	{ nice ninja -j"$(nproc)" -C "$build" "${QEMU_TARGETS[@]/#/qemu-system-}" 2>&1 ||
+		echo "ninja failed"; } |
 		tee "$log" | progress "$1"
 	status=$(tail -n 1 "$log")
 	[ "$status" = "ninja failed" ] || return 0
@@ -78,9 +84,12 @@ compile() {
 # publish FOLDER: a binary beside "qemu-bundle" looks for firmware there only,
 # so it must leave the build folder.
 publish() {
+	local bin
 	mkdir -p "$1"
-	cp "$build/$bin" "$1/$bin.new"
-	mv "$1/$bin.new" "$1/$bin"
+	for bin in "${QEMU_TARGETS[@]/#/qemu-system-}"; do
+		cp "$build/$bin" "$1/$bin.new"
+		mv "$1/$bin.new" "$1/$bin"
+	done
 }
 
 # Copies what differs and gives it a fresh time; what is equal keeps its old
@@ -127,7 +136,7 @@ main() {
 	[ ! -e "$pin" ] || [ "${REFRESH:-0}" = 1 ] || version=$(cat "$pin")
 	hash=$(output_name)
 	if [ -z "${QEMU_OUT:-}" ] && [ -n "$version" ] &&
-		[ -x "$(qemu_tree "$version")/out/$hash/$bin" ]; then
+		[ -x "$(qemu_tree "$version")/out/$hash/$QEMU_BIN" ]; then
 		touch "$(qemu_tree "$version")/out/$hash" 2>/dev/null || true
 		exit 0
 	fi
@@ -139,7 +148,10 @@ main() {
 		version=$(cat "$pin")
 	fi
 
-	lock "qemu-$QEMU_VERSION"
+	# Each tree has its own; what both are unpacked from is fetched once.
+	name=qemu-$QEMU_VERSION
+	[ "$QEMU_TARGET" = x86_64 ] || name+=-foreign
+	lock "$name"
 	# Waiting may have been long enough for an edit.
 	hash=$(output_name)
 	if [ -z "$version" ]; then
@@ -161,12 +173,13 @@ main() {
 	[ -e "$tree/src/VERSION" ] || fetch "$version"
 	unpack
 	configure
-	if [ "$flavour" = plain ] && [ ! -x "$tree/stock/$bin" ]; then
+	if [ "$flavour" = plain ] && [ ! -x "$tree/stock/$QEMU_BIN" ]; then
 		compile "building QEMU"
 		publish "$tree/stock"
 	fi
 	if [ "$hash" != stock ]; then
 		bash "$ROOT/scripts/graft-qemu.sh" "$tree/src" || exit 1
+		[ "$QEMU_TARGET" = x86_64 ] || qemu_graft_foreign "$tree/src"
 		sync_device
 		compile "building the device"
 	fi

@@ -10,6 +10,14 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+# For the kernel that GUEST names, and the programs in its guest.
+cross_packages() {
+	case $(guest_arch "${GUEST:-6.1}") in
+	arm64) echo gcc-12-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+	s390x) echo gcc-12-s390x-linux-gnu libc6-dev-s390x-cross ;;
+	esac
+}
+
 packages_of() {
 	case $1 in
 	build-device)
@@ -18,7 +26,7 @@ packages_of() {
 			libseccomp-dev \
 			seabios ipxe-qemu qemu-system-data
 		;;
-	build-driver) echo gcc-12 libc6-dev make xz-utils libelf1 ;;
+	build-driver) echo gcc-12 libc6-dev make xz-utils libelf1 "$(cross_packages)" ;;
 	build-debug) echo gcc-12 libc6-dev make xz-utils kmod bc flex bison libelf-dev perl ;;
 	demo)
 		echo qemu-system-x86 libvirt-daemon-system libvirt-clients busybox-static \

@@ -5,7 +5,7 @@
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
 # usage: test.sh KIND...    (style unit qtest vm interop debug migration
-#                          qemu long)
+#                          qemu long arch-GUEST)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -78,6 +78,7 @@ kind() {
 	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow' ;;
 	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow' ;;
 	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
+	arch-*) GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
 	migration) pytest_run tests/vm -m qemu10 ;;
 	qemu) run bash "$ROOT/scripts/qemu-tests.sh" ;;
 	long)
@@ -92,7 +93,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
-	vm | interop | debug | migration | long) echo tests/vm ;;
+	vm | interop | debug | migration | long | arch-*) echo tests/vm ;;
 	*) echo . ;;
 	esac
 }

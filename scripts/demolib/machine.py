@@ -29,7 +29,7 @@ def check(paths, guest_mib, plot):
     for program, package in PROGRAMS.items():
         if not shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin"):
             raise LabError(f"{program} is missing: apt-get install {package}")
-    initramfs.find_busybox()
+    initramfs.find_busybox(paths)
     paths.emulator("ours")
     if paths.driver is None or not paths.driver.exists():
         raise LabError("our driver is not built: run `make`")

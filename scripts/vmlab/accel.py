@@ -13,8 +13,11 @@ def cpu_has_virtualization():
     return False
 
 
-def choose():
-    """("kvm" or "tcg", the reason as a phrase). $VMLAB_ACCEL overrides."""
+def choose(arch="amd64"):
+    """("kvm" or "tcg", the reason as a phrase) for a guest of that architecture.
+    $VMLAB_ACCEL overrides."""
+    if arch != "amd64":
+        return "tcg", f"{arch} is not this machine's architecture"
     named = os.environ.get("VMLAB_ACCEL")
     if named in ("kvm", "tcg"):
         return named, "VMLAB_ACCEL says so"

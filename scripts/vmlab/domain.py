@@ -17,7 +17,7 @@ from .errors import GuestDied, LabError
 from .guest import Guest
 from .session import Session, Shield, sweep_folders
 from .virsh import VirshError, virsh
-from .vm import KERNEL_ARGS
+from .machine import MACHINES
 from .waits import wait_for
 
 LOGS = Path("/var/log/libvirt/qemu")
@@ -187,7 +187,7 @@ class Domain:
             machine=o["machine"],
             kernel=escape(str(self.paths.kernel)),
             initrd=initramfs.build(self.paths, o["modules"], o["files"]),
-            cmdline=escape(f"{KERNEL_ARGS} {o['kernel_args']}".strip()),
+            cmdline=escape(MACHINES["amd64"].kernel_args(o["kernel_args"])),
             cpu="<cpu mode='host-passthrough'/>" if kind == "kvm" else "",
             on_reboot="restart" if o["reboot"] else "destroy",
             emulator=escape(str(self.paths.emulator(o["qemu"]))),

@@ -72,7 +72,8 @@ class Job:
 class Guest:
     """Connect early: the agent says hello once per boot."""
 
-    def __init__(self, path, timeout=20, alive=None):
+    def __init__(self, path, timeout=20, alive=None, page_size=4096):
+        self.page_size = page_size
         self.arrived = threading.Condition()
         self.boots = 0
         self.boot_id = None

@@ -13,13 +13,13 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from . import machine
 from .cpio import Archive
 from .errors import LabError
 from .kmodules import ModuleTree, depends_of, read_module
 from .paths import ROOT
 
 GUEST_SOURCES = ROOT / "tests" / "guest"
-TRANSPORT = ("virtio_pci", "virtio_mmio")
 BALLOON = "virtio_balloon"
 
 
@@ -31,18 +31,21 @@ def build(paths, extra_modules=(), extra_files=None):
     """
     archive = Archive()
     archive.char_device("dev/console", 5, 1)
-    archive.file("bin/busybox", find_busybox().read_bytes(), 0o755)
+    archive.file("bin/busybox", find_busybox(paths).read_bytes(), 0o755)
     archive.file("init", (GUEST_SOURCES / "init").read_bytes(), 0o755)
-    for program in build_programs(paths.cache):
+    for program in build_programs(paths):
         archive.file(f"bin/{program.name}", program.read_bytes(), 0o755)
+    archive.file("lab/port", machine.of(paths).agent.encode() + b"\n")
     _add_modules(archive, paths, extra_modules)
     for name, data in (extra_files or {}).items():
         archive.file(name.lstrip("/"), data, 0o755)
     return _store(paths.cache / "initramfs", gzip.compress(archive.bytes(), 1, mtime=0))
 
 
-def find_busybox():
-    """A busybox that needs no libraries; $BUSYBOX may name one."""
+def find_busybox(paths):
+    """A busybox that needs no libraries, of the guest's architecture; $BUSYBOX may name one."""
+    if paths.busybox:
+        return paths.busybox
     for name in (os.environ.get("BUSYBOX"), "/bin/busybox", "/usr/bin/busybox"):
         if name and Path(name).is_file() and not _has_interpreter(Path(name)):
             return Path(name)
@@ -54,20 +57,23 @@ def _has_interpreter(path):
         return b"ld-linux" in file.read(4096)
 
 
-def build_programs(cache):
+def build_programs(paths):
     """Compiles tests/guest once per change; returns the programs' paths."""
     sources = [p for p in sorted(GUEST_SOURCES.rglob("*")) if p.suffix in (".c", ".h")]
     digest = hashlib.sha256()
     for source in [*sources, GUEST_SOURCES / "Makefile"]:
         digest.update(source.read_bytes())
-    folder = cache / "guest-programs" / digest.hexdigest()[:16]
+    compiler = f"{paths.cross}gcc-12" if paths.cross else "cc"
+    digest.update(f"{compiler} {paths.page_size}".encode())
+    folder = paths.cache / "guest-programs" / digest.hexdigest()[:16]
     names = ("agent", "memtool")
     if all((folder / name).exists() for name in names):
         return [folder / name for name in names]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as build_dir:
         done = subprocess.run(
-            ["make", "-s", "-C", GUEST_SOURCES, f"OUT={build_dir}"],
+            ["make", "-s", "-C", GUEST_SOURCES, f"OUT={build_dir}", f"CC={compiler}",
+             f"PAGE_BYTES={paths.page_size}"],
             capture_output=True,
             text=True,
             timeout=120,
@@ -75,7 +81,8 @@ def build_programs(cache):
         )
         if done.returncode:
             words = done.stderr.strip().splitlines() or ["make failed"]
-            raise LabError(f"cannot build the guest programs (gcc, libc6-dev, make?): {words[-1]}")
+            what = f"cannot build the guest programs ({compiler}, its libc, make?)"
+            raise LabError(f"{what}: {words[-1]}")
         folder.mkdir(exist_ok=True)
         for name in names:
             os.replace(Path(build_dir) / name, folder / name)
@@ -86,7 +93,7 @@ def _add_modules(archive, paths, extra_modules):
     tree = ModuleTree(paths.modules)
     stock = paths.stock_driver or tree.get(BALLOON)
     drivers = {"stock": stock, "ours": paths.driver}
-    wanted = [*TRANSPORT, *extra_modules]
+    wanted = [*machine.of(paths).modules, *extra_modules]
     for which, path in drivers.items():
         if path is None or not path.exists():
             continue

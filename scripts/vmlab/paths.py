@@ -28,13 +28,18 @@ def cache_dir():
 
 @dataclass(frozen=True)
 class Paths:
-    """Absolute paths; driver and qemu are ours, the stock ones stand beside."""
+    """Absolute paths; driver and qemu are ours, the stock ones stand beside. arch: Debian's word;
+    cross: what its compiler's name begins with, "" for this machine's; page_size: bytes."""
 
     guest: str
     kernel: Path
     modules: Path
     release: str
     cache: Path
+    arch: str = "amd64"
+    page_size: int = 4096
+    cross: str = ""
+    busybox: Path = None
     headers: Path = None
     qemu: Path = None
     driver: Path = None
@@ -61,6 +66,10 @@ class Paths:
             modules=path("MODULES"),
             release=values["RELEASE"],
             cache=path("CACHE") or cache_dir(),
+            arch=values.get("ARCH") or "amd64",
+            page_size=int(values.get("PAGE_SIZE") or 4096),
+            cross=values.get("CROSS_COMPILE") or "",
+            busybox=path("BUSYBOX"),
             headers=path("HEADERS"),
             qemu=path("QEMU"),
             driver=path("DRIVER"),

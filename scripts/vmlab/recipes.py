@@ -52,10 +52,10 @@ class Compaction:
 
 def free_blocks(guest):
     """Free memory in whole 2 MiB blocks, counted in such blocks."""
-    total = 0
+    total, block = 0, (2 << 20) // guest.page_size
     for line in guest.read("/proc/buddyinfo").splitlines():
         counts = [int(word) for word in line.split("zone")[1].split()[1:]]
-        total += sum(count << order for order, count in enumerate(counts) if order >= 9) >> 9
+        total += sum(n << order for order, n in enumerate(counts) if 1 << order >= block) // block
     return total
 
 

@@ -8,19 +8,15 @@ test, one thread (which must outlive the guest, see procs.spawn).
 
 from pathlib import Path
 
-from . import accel, dmesg, hostmem, initramfs, procs
+from . import accel, dmesg, hostmem, initramfs, machine as machines, procs
 from .errors import GuestDied, LabError
 from .guest import Guest
 from .qmp import Qmp, QmpError
 from .session import Session
 from .waits import wait_for
 
-# Without erms the guest clears pages by words: under TCG twice as fast as by bytes. A kernel that
-# finds fsrm then (QEMU 10.0 has it) does not boot.
-TCG_CPU = "max,-erms,-fsrm"
 BALLOON_ID = "balloon0"
 BALLOON_PATH = f"/machine/peripheral/{BALLOON_ID}"
-KERNEL_ARGS = "console=ttyS0 loglevel=5 panic=-1 no_timer_check mitigations=off random.trust_cpu=on"
 
 
 def backing_args(backing, memory_mib):
@@ -48,7 +44,7 @@ class VM:
         balloon="virtio-balloon-pci",
         port=None,
         backing="anon",
-        machine="q35",
+        machine=None,
         cpu=None,
         kernel_args="",
         reboot=False,
@@ -58,11 +54,13 @@ class VM:
         incoming=None,
     ):
         """qemu: "ours", "stock" or a path. driver: "ours", "stock" or None.
-        balloon: the -device text without its id; None for no device.
+        machine, cpu: None for the usual ones.
+        balloon: the -device text without its id, for any machine as on PCI; None for no device.
         port: id of a PCIe root port that its text may name as its bus.
         reboot: let the guest reset the machine instead of ending QEMU.
         incoming: a migration URI; then nothing is booted."""
         self.paths = paths
+        self.machine = machines.of(paths)
         self.memory_mib = memory_mib
         self.qmp = None
         self.guest = None
@@ -100,7 +98,9 @@ class VM:
         self._process = procs.spawn(self.command_line(), self.dir / "qemu.log")
         self._session.later(self._stop)
         try:
-            self.guest = Guest(self.dir / "agent", alive=self.alive)
+            self.guest = Guest(
+                self.dir / "agent", alive=self.alive, page_size=self.paths.page_size
+            )
             self._session.later(self.guest.close)
             self.qmp = Qmp(self.dir / "qmp", alive=self.alive)
             self._session.later(self.qmp.close)
@@ -136,25 +136,27 @@ class VM:
 
     def command_line(self):
         o = self._options
-        kind, _ = accel.choose()
+        kind, _ = accel.choose(self.paths.arch)
         archive = initramfs.build(self.paths, o["modules"], o["files"])
         args = [self.paths.emulator(o["qemu"]), "-nodefaults", "-no-user-config"]
-        args += ["-name", "ballonet-lab", "-display", "none", "-machine", o["machine"]]
+        args += ["-name", "ballonet-lab", "-display", "none", "-machine"]
+        args += [o["machine"] or self.machine.board]
         args += ["-accel", "kvm" if kind == "kvm" else "tcg,thread=multi,tb-size=128"]
-        args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else TCG_CPU)]
+        args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else self.machine.cpu)]
         args += ["-m", f"{self.memory_mib}M", "-smp", o["vcpus"]]
         args += backing_args(o["backing"], self.memory_mib)
         args += ["-chardev", f"file,id=console,path={self.console},append=on"]
         args += ["-chardev", f"socket,id=agent,path={self.dir}/agent,server=on,wait=off"]
         args += ["-chardev", f"socket,id=qmp,path={self.dir}/qmp,server=on,wait=off"]
-        args += ["-serial", "chardev:console", "-serial", "chardev:agent"]
+        args += ["-serial", "chardev:console", *self.machine.agent_args]
         args += ["-mon", "chardev=qmp,mode=control"]
         args += ["-kernel", self.paths.kernel, "-initrd", archive]
-        args += ["-append", f"{KERNEL_ARGS} {o['kernel_args']}".strip()]
+        args += ["-append", self.machine.kernel_args(o["kernel_args"])]
         if o["port"]:
             args += ["-device", f"pcie-root-port,id={o['port']},chassis=1"]
         if o["balloon"]:
-            args += ["-device", f"{o['balloon']},id={BALLOON_ID}"]
+            text = o["balloon"].replace(machines.PCI, self.machine.balloon, 1)
+            args += ["-device", f"{text},id={BALLOON_ID}"]
         if not o["reboot"]:
             args += ["-no-reboot"]
         if o["incoming"]:

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE_BYTES 4096
+/* PAGE_BYTES: the size of a guest page, from the Makefile. */
 
 /* Well mixed 64 bits from two. */
 uint64_t mix64(uint64_t seed, uint64_t index);

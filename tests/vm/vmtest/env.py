@@ -16,7 +16,8 @@ GUEST = os.environ.get("GUEST") or "6.1"
 DEBUG = GUEST.endswith("-debug")
 SLOW = (6 if DEBUG else 1) * float(os.environ.get("PATIENCE") or 1)
 MIB = 1 << 20
-PAGE = 4096
+# Of the guest; the host's is hostmem's.
+PAGE = {"16k": 16384, "64k": 65536}.get(GUEST.rpartition("-")[2], 4096)
 
 
 def scaled(seconds):
