@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One step of the job after the other: a census, then exchange after exchange
- * in the order it gives, with pauses so that the job takes no more than its
- * share of a processor.  Decides when; exchange knows how.
+ * One step of the job after the other: zone by zone a census, then exchange
+ * after exchange in the order it gives, with pauses so that the job takes no
+ * more than its share of a processor.  Decides when; exchange knows how.
  *
  * Locks: consolidate.lock, held over a step.
  */
@@ -21,7 +21,7 @@
 #define CONSOLIDATE_SLICE_US	5000
 /* When to look again whether the balloon is at rest, ... */
 #define CONSOLIDATE_LOOK	(HZ / 10)
-/* ... how often for room in one zone: a small one, as DMA, may never have it, ... */
+/* ... how often for room in a zone: a small one may never have it, ... */
 #define CONSOLIDATE_LOOKS	10
 /* ... and for what was switched off. */
 #define CONSOLIDATE_DOZE	(2 * HZ)
@@ -54,6 +54,7 @@ static bool consolidate_is_worth_it(struct consolidate *c)
 static bool consolidate_may_run(struct consolidate *c)
 {
 	return !c->offlining && exchange_is_idle(&c->exchange) &&
+	       vacate_is_idle(&c->vacate) &&
 	       !hostcomm_broken(&c->vb->hostcomm) && resize_rests(&c->vb->resize);
 }
 
@@ -117,9 +118,8 @@ static enum consolidate_then consolidate_one(struct consolidate *c)
 			consolidate_pick_again(&c->pick);
 			return THEN_PAUSE;
 		}
-		/* Blocks of other zones may come after it. */
 		c->looks = 0;
-		return THEN_GO_ON;
+		return THEN_REST;
 	}
 	c->looks = 0;
 	if (!consolidate_collect(c, exchange_open(&c->exchange, first))) {
@@ -139,14 +139,63 @@ static enum consolidate_then consolidate_one(struct consolidate *c)
 	return THEN_GO_ON;
 }
 
-/* The census is used up.  Return: jiffies until the next. */
+/*
+ * Blocks become free at the cost of others that are so in part, of which there
+ * must be enough.
+ */
+static enum consolidate_then consolidate_vacate_one(struct consolidate *c)
+{
+	struct page *first;
+	u32 block;
+	int err;
+
+	if (!c->room || !c->due || READ_ONCE(c->kicked) ||
+	    !consolidate_pick_target(&c->pick, &block))
+		return THEN_REST;
+	first = consolidate_page(c, block);
+	if (!first || !c->blocks[block].busy || c->blocks[block].ballooned)
+		return THEN_GO_ON;
+	if (!consolidate_has_room(c, first))
+		return THEN_REST;
+	c->room--;
+	c->due--;
+	err = vacate_run(&c->vacate, first);
+	trace_virtio_balloon_vacate(first, c->exchange.order,
+				    c->blocks[block].busy, err);
+	if (err)
+		c->stats.failed++;
+	else
+		c->stats.vacated++;
+	return THEN_GO_ON;
+}
+
+/* Once more through all zones: a block for the guest for each of the host's. */
+static bool consolidate_vacate(struct consolidate *c)
+{
+	c->vacating = !c->vacating && c->gained;
+	if (c->vacating) {
+		WRITE_ONCE(c->kicked, false);
+		c->due = c->gained;
+	}
+	return c->vacating;
+}
+
+/* All zones are done.  Return: jiffies until the first is looked at again. */
 static unsigned long consolidate_rest(struct consolidate *c)
 {
-	consolidate_forget(c);
+	bool interrupted = c->vacating && READ_ONCE(c->kicked);
+	unsigned long gained = c->gained;
+
+	c->zone = 0;
+	if (consolidate_vacate(c))
+		return 1;
+	c->gained = 0;
 	c->state = CONSOLIDATE_IDLE;
 	if (!consolidate_is_worth_it(c))
 		return 0;
-	if (c->gained || !c->patience)
+	if (interrupted)
+		return 1;
+	if (gained || !c->patience)
 		c->patience = CONSOLIDATE_SOON;
 	else
 		c->patience = min(2 * c->patience, CONSOLIDATE_LATE + 0UL);
@@ -178,20 +227,24 @@ static unsigned long consolidate_step(struct consolidate *c)
 		return CONSOLIDATE_LOOK;
 	}
 	if (!c->blocks) {
-		if (!consolidate_is_worth_it(c))
-			return consolidate_rest(c);
-		c->gained = 0;
-		if (consolidate_census(c))
-			return CONSOLIDATE_SOON;
+		int err = -ENOENT;
+
+		if (c->vacating || consolidate_is_worth_it(c))
+			err = consolidate_census(c);
+		if (err)
+			return err == -ENOENT ? consolidate_rest(c) : CONSOLIDATE_SOON;
 	}
 	c->state = CONSOLIDATE_RUNNING;
 	do {
-		then = consolidate_one(c);
+		then = c->vacating ? consolidate_vacate_one(c) :
+				     consolidate_one(c);
 		worked = ktime_us_delta(ktime_get(), start);
 	} while (then == THEN_GO_ON && worked < CONSOLIDATE_SLICE_US &&
 		 consolidate_may_run(c));
-	if (then == THEN_REST)
-		return consolidate_rest(c);
+	if (then == THEN_REST) {
+		consolidate_forget(c);
+		c->zone++;
+	}
 	if (then == THEN_PAUSE)
 		c->state = CONSOLIDATE_PAUSED;
 	return then == THEN_PAUSE ? CONSOLIDATE_LOOK : consolidate_pause(worked);

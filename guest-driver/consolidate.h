@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Gathering the balloon into whole blocks of the size that helps the host, in
- * the background, whenever the balloon is at rest and holds single pages.
+ * the background, whenever the balloon is at rest and holds single pages; and
+ * then what is free of the guest's own memory, so that it has whole blocks
+ * again for those that the balloon took.
  *
  * A step looks at pages whoever owns them, so no memory may be taken away
  * meanwhile: consolidate.lock is held over a step, and by the notifier that
@@ -18,6 +20,7 @@
 
 #include "consolidate_pick.h"
 #include "exchange.h"
+#include "vacate.h"
 
 struct virtio_balloon;
 
@@ -38,10 +41,12 @@ enum consolidate_state {
 /**
  * struct consolidate_stats - what came of it; read without a lock
  * @blocks: made whole
- * @failed: exchanges that failed
+ * @vacated: made free for the guest
+ * @failed: tries that failed, of either
  */
 struct consolidate_stats {
 	u64 blocks;
+	u64 vacated;
 	u64 failed;
 };
 
@@ -56,10 +61,16 @@ struct consolidate_stats {
  * @offlining: some memory is going offline; the kernel lets one piece at a time
  * @state: for people
  * @stats: likewise
- * @gained: blocks made whole since the last census
+ * @vacating: the zones are gone through for the guest's sake
+ * @kicked: single pages came meanwhile
+ * @room: blocks that its free pages would fill, in the zone at hand
+ * @due: blocks that may be vacated yet; no more than were made whole
+ * @gained: blocks made whole since the zones were last begun with
  * @patience: jiffies until the next census where the last gained nothing
- * @looks: in vain, for room in the zone of the next block
+ * @looks: in vain, for room in the zone
  * @exchange: the one at hand
+ * @vacate: the block at hand
+ * @zone: number of the one at hand, among all with memory
  * @base: PFN of the first of @blocks
  * @blocks: what each block held at the last census, or NULL
  * @order: scratch of @pick
@@ -75,10 +86,16 @@ struct consolidate {
 	bool offlining;
 	enum consolidate_state state;
 	struct consolidate_stats stats;
+	bool vacating;
+	bool kicked;
+	unsigned long room;
+	unsigned long due;
 	unsigned long gained;
 	unsigned long patience;
 	unsigned int looks;
+	unsigned int zone;
 	struct exchange exchange;
+	struct vacate vacate;
 	unsigned long base;
 	struct consolidate_block *blocks;
 	u32 *order;

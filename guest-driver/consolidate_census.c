@@ -36,10 +36,21 @@ static enum census_kind census_page(struct balloon_pages *bp, struct page *page)
 	return PageLRU(page) || PageAnon(page) ? CENSUS_BUSY : CENSUS_FIXED;
 }
 
-static void census_block(struct balloon_pages *bp, unsigned long pfn,
-			 unsigned long nr, struct consolidate_block *block)
+/* The first page of a block that is online and the zone's; else NULL. */
+static struct page *census_first(struct zone *zone, unsigned long pfn,
+				 unsigned long nr)
 {
 	struct page *page = pfn_to_online_page(pfn);
+
+	/* Nodes may lie interleaved. */
+	if (!page || page_zone(page) != zone || page_zone(page + nr - 1) != zone)
+		return NULL;
+	return page;
+}
+
+static void census_block(struct balloon_pages *bp, struct page *page,
+			 unsigned long nr, struct consolidate_block *block)
+{
 	unsigned long i;
 
 	block->ballooned = 0;
@@ -62,45 +73,72 @@ static void census_block(struct balloon_pages *bp, unsigned long pfn,
 	}
 }
 
-static void census_span(unsigned long *start, unsigned long *end)
+/* Free pages in a block that is neither free as a whole nor ever will be. */
+static unsigned long census_room(const struct consolidate_block *block,
+				 unsigned long nr)
 {
-	int nid;
+	if (block->busy == CONSOLIDATE_FIXED)
+		return 0;
+	return block->busy || block->ballooned ?
+	       nr - block->busy - block->ballooned : 0;
+}
 
-	*start = ULONG_MAX;
-	*end = 0;
+/* The zones of all nodes in a row.  Return: NULL behind the last. */
+static struct zone *census_zone(unsigned int nr)
+{
+	int nid, i;
+
 	for_each_online_node(nid) {
-		*start = min(*start, node_start_pfn(nid));
-		*end = max(*end, node_end_pfn(nid));
+		for (i = 0; i < MAX_NR_ZONES; i++) {
+			struct zone *zone = &NODE_DATA(nid)->node_zones[i];
+
+			if (populated_zone(zone) && !nr--)
+				return zone;
+		}
 	}
+	return NULL;
 }
 
 /**
  * consolidate_census() - count, and sort by what it costs to make each whole
- * @c: filled in: base, blocks, order, pick
+ * @c: filled in: base, blocks, order, pick, room; @c->zone is the one to look at
+ *
+ * One zone at a time, so that no exchange takes memory from one for another:
+ * a small zone, or a node, would end up all ballooned.
  *
  * Context: may sleep; some 20 ns a page of the guest.
- * Return: 0 or -ENOMEM; consolidate_forget() frees what was allocated.
+ * Return: 0, -ENOENT behind the last zone, or -ENOMEM; consolidate_forget()
+ * frees what was allocated.
  */
 int consolidate_census(struct consolidate *c)
 {
-	unsigned long start, end, nr = 1UL << c->exchange.order;
+	unsigned long end, nr = 1UL << c->exchange.order;
+	struct zone *zone = census_zone(c->zone);
+	unsigned long room = 0;
 	u32 i, blocks;
 
-	census_span(&start, &end);
+	if (!zone)
+		return -ENOENT;
 	/* What is left of the first and the last block is too small. */
-	c->base = ALIGN(start, nr);
-	end = ALIGN_DOWN(end, nr);
+	c->base = ALIGN(zone->zone_start_pfn, nr);
+	end = ALIGN_DOWN(zone_end_pfn(zone), nr);
 	blocks = end > c->base ? (end - c->base) / nr : 0;
-	c->blocks = kvcalloc(blocks, sizeof(*c->blocks), GFP_KERNEL | __GFP_NOWARN);
-	c->order = kvcalloc(blocks, sizeof(*c->order), GFP_KERNEL | __GFP_NOWARN);
+	c->blocks = kvcalloc(blocks + 1, sizeof(*c->blocks),
+			     GFP_KERNEL | __GFP_NOWARN);
+	c->order = kvcalloc(blocks + 1, sizeof(*c->order),
+			    GFP_KERNEL | __GFP_NOWARN);
 	if (!c->blocks || !c->order) {
 		consolidate_forget(c);
 		return -ENOMEM;
 	}
 	for (i = 0; i < blocks; i++) {
-		census_block(&c->vb->pages, c->base + i * nr, nr, &c->blocks[i]);
+		census_block(&c->vb->pages,
+			     census_first(zone, c->base + i * nr, nr), nr,
+			     &c->blocks[i]);
+		room += census_room(&c->blocks[i], nr);
 		cond_resched();
 	}
+	c->room = room / nr;
 	consolidate_pick_init(&c->pick, c->blocks, blocks, nr, c->order);
 	return 0;
 }

@@ -25,7 +25,8 @@ static int consolidate_memory(struct notifier_block *nb, unsigned long action,
 	switch (action) {
 	case MEM_GOING_OFFLINE:
 		/* One that waits for a silent host may be about this memory. */
-		if (!exchange_is_idle(&c->exchange))
+		if (!exchange_is_idle(&c->exchange) ||
+		    !vacate_is_idle(&c->vacate))
 			err = -EBUSY;
 		c->offlining = true;
 		consolidate_forget(c);
@@ -62,6 +63,9 @@ int consolidate_init(struct consolidate *c, struct virtio_balloon *vb,
 	err = exchange_init(&c->exchange, vb, block_size);
 	if (err || !c->exchange.order)
 		return err;
+	err = vacate_init(&c->vacate, vb, c->exchange.order);
+	if (err)
+		return err;
 	vb->pages.host_order = c->exchange.order;
 	c->wq = alloc_workqueue("virtio_balloon_consolidate",
 				WQ_FREEZABLE | WQ_UNBOUND, 1);
@@ -88,6 +92,7 @@ void consolidate_exit(struct consolidate *c)
 		destroy_workqueue(c->wq);
 	}
 	consolidate_forget(c);
+	vacate_exit(&c->vacate);
 	exchange_exit(&c->exchange);
 }
 
@@ -100,6 +105,7 @@ void consolidate_start(struct consolidate *c)
 	if (!c->exchange.order)
 		return;
 	exchange_stop(&c->exchange, false);
+	vacate_stop(&c->vacate, false);
 	WRITE_ONCE(c->stopped, false);
 	consolidate_kick(c);
 }
@@ -118,6 +124,7 @@ void consolidate_stop(struct consolidate *c)
 		return;
 	WRITE_ONCE(c->stopped, true);
 	exchange_stop(&c->exchange, true);
+	vacate_stop(&c->vacate, true);
 	cancel_delayed_work_sync(&c->work);
 	mutex_lock(&c->lock);
 	consolidate_forget(c);
@@ -135,6 +142,7 @@ void consolidate_kick(struct consolidate *c)
 	if (READ_ONCE(c->stopped))
 		return;
 	c->patience = 0;
+	WRITE_ONCE(c->kicked, true);
 	mod_delayed_work(c->wq, &c->work, CONSOLIDATE_DELAY);
 }
 

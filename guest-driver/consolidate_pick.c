@@ -5,6 +5,13 @@
  * blocks that can never become whole first of all, gives its ballooned pages.
  * Where the two ends meet nothing is left to gain.
  *
+ * Blocks of about the same cost are taken from the top of memory down.  Kernel
+ * compaction moves what is in use there, from the top down, and where it has
+ * come across a block without free pages it looks less closely at the next
+ * (isolate_freepages(), mm/compaction.c): whole blocks of the balloon strewn
+ * among the guest's would cost the guest huge pages of its own.  At the top
+ * they are not moved, either.
+ *
  * Locks: none.
  */
 #include "consolidate_pick.h"
@@ -16,10 +23,19 @@ static bool pick_matters(const struct consolidate_block *b, u32 pages)
 	       (b->ballooned || b->busy != CONSOLIDATE_FIXED);
 }
 
+/* Pages to move, and more the further down; up to half a block more. */
+static u32 pick_rank(const struct consolidate_block *blocks, u32 i, u32 nr,
+		     u32 pages)
+{
+	if (blocks[i].busy == CONSOLIDATE_FIXED)
+		return CONSOLIDATE_RANKS - 1;
+	return blocks[i].busy + (nr - 1 - i) / (2 * nr / pages + 1);
+}
+
 /**
  * consolidate_pick_init() - sort blocks by what it costs to make them whole
  * @pick: filled in
- * @blocks: must stay
+ * @blocks: by rising address; must stay
  * @nr: how many
  * @pages: pages in a block, CONSOLIDATE_MAX_PAGES at most
  * @order: room for @nr; must stay
@@ -30,21 +46,21 @@ void consolidate_pick_init(struct consolidate_pick *pick,
 {
 	u32 i, sum = 0, *at = pick->at;
 
-	for (i = 0; i <= CONSOLIDATE_FIXED; i++)
+	for (i = 0; i < CONSOLIDATE_RANKS; i++)
 		at[i] = 0;
 	for (i = 0; i < nr; i++) {
 		if (pick_matters(&blocks[i], pages))
-			at[blocks[i].busy]++;
+			at[pick_rank(blocks, i, nr, pages)]++;
 	}
-	for (i = 0; i <= CONSOLIDATE_FIXED; i++) {
+	for (i = 0; i < CONSOLIDATE_RANKS; i++) {
 		u32 here = at[i];
 
 		at[i] = sum;
 		sum += here;
 	}
-	for (i = 0; i < nr; i++) {
+	for (i = nr; i--;) {
 		if (pick_matters(&blocks[i], pages))
-			order[at[blocks[i].busy]++] = i;
+			order[at[pick_rank(blocks, i, nr, pages)]++] = i;
 	}
 	pick->blocks = blocks;
 	pick->order = order;

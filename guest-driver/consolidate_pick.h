@@ -13,6 +13,8 @@
 #define CONSOLIDATE_MAX_PAGES	1024
 /* .busy of a block with a page that cannot be moved, or should not be. */
 #define CONSOLIDATE_FIXED	(CONSOLIDATE_MAX_PAGES + 1)
+/* Costs of blocks; the last is that of the fixed. */
+#define CONSOLIDATE_RANKS	(CONSOLIDATE_MAX_PAGES * 3 / 2 + 2)
 
 /**
  * struct consolidate_block - what a naturally aligned block of memory holds
@@ -27,17 +29,17 @@ struct consolidate_block {
 /**
  * struct consolidate_pick - blocks in the order of their worth
  * @blocks: all of them
- * @order: numbers of blocks that matter, those with the least to move first
+ * @order: numbers of blocks that matter, the next to become whole first
  * @front: the next to become whole
  * @back: the next to give is the one before this
- * @at: where in @order those with so many busy pages begin; while sorting
+ * @at: where in @order those of each cost begin; while sorting
  */
 struct consolidate_pick {
 	const struct consolidate_block *blocks;
 	u32 *order;
 	u32 front;
 	u32 back;
-	u32 at[CONSOLIDATE_FIXED + 1];
+	u32 at[CONSOLIDATE_RANKS];
 };
 
 void consolidate_pick_init(struct consolidate_pick *pick,

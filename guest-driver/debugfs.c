@@ -97,6 +97,7 @@ static void state_show_consolidate(struct seq_file *m, struct consolidate *c)
 {
 	seq_printf(m, "consolidate_state %s\n", consolidate_state_name(c));
 	state_put(m, "consolidate_done", READ_ONCE(c->stats.blocks));
+	state_put(m, "consolidate_vacated", READ_ONCE(c->stats.vacated));
 	state_put(m, "consolidate_failed", READ_ONCE(c->stats.failed));
 }
 

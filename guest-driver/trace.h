@@ -122,6 +122,26 @@ TRACE_EVENT(virtio_balloon_exchange,
 		  __entry->err)
 );
 
+/* A block was to become free for the guest; what was in use there before. */
+TRACE_EVENT(virtio_balloon_vacate,
+	TP_PROTO(struct page *first, unsigned int order, u32 busy, int err),
+	TP_ARGS(first, order, busy, err),
+	TP_STRUCT__entry(
+		__field(unsigned long, pfn)
+		__field(unsigned int, order)
+		__field(u32, busy)
+		__field(int, err)
+	),
+	TP_fast_assign(
+		__entry->pfn = page_to_pfn(first);
+		__entry->order = order;
+		__entry->busy = busy;
+		__entry->err = err;
+	),
+	TP_printk("pfn=0x%lx order=%u busy=%u err=%d", __entry->pfn,
+		  __entry->order, __entry->busy, __entry->err)
+);
+
 /* A run of hints begins (its id) or ends (0); guest pages hinted before. */
 TRACE_EVENT(virtio_balloon_hint,
 	TP_PROTO(u32 id, u64 hinted),

@@ -12,6 +12,7 @@ import time
 
 from vmlab.errors import LabError
 from vmlab.hostmem import HugePages
+from vmlab.recipes import free_blocks
 from vmlab.waits import wait_for
 
 from . import lab
@@ -26,6 +27,7 @@ NEARLY = 0.95
 LOOK_S = 1.0
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
 SIZE_SPREAD_MIB, SIZE_KEPT_MIB = 1600, 400  # one page in four of it; in half of it, in two
+LEAST_FREE_MIB = 72  # watermarks, and what a guest that works takes beside
 LOOP_MIB, TURN_S, TURNS = 64, 3, 6
 PARAMETER = "/sys/module/virtio_balloon/parameters/consolidate"
 STATE = "/sys/kernel/debug/virtio_balloon/*/state"
@@ -160,40 +162,48 @@ def cycle(bench, pair, note):
                         "huge_mib": ram.huge_bytes() >> 20})
 
 
+def _pieces_mib(vm):
+    """Free memory of the guest that is in no whole block."""
+    return lab.free_mib(vm) - 2 * free_blocks(vm.guest)
+
+
 def _hold_at_random(bench, vm, spread_mib):
     bench.say(f"{SIZE_KEPT_MIB} MiB of {spread_mib} MiB in use")
     given = 1000 - 1000 * SIZE_KEPT_MIB // spread_mib
     lab.job(bench, vm, f"memtool fragment hold {spread_mib} 7 {given}")
 
 
-def _take_huge_pages(bench, vm):
-    """How many the guest's kernel gets for its own use, when it asks for all there could be; and
-    how many when it was asked to compact memory before."""
+def _take_huge_pages(bench, vm, count):
+    """How many of so many the guest's kernel gets for its own use; and how many when it was asked
+    to compact memory before."""
     bench.say("huge pages of the guest")
     free, begin = lab.free_mib(vm), time.monotonic()
-    lab.job(bench, vm, f"echo {GUEST_MIB // 2} >{HUGE_PAGES}")
-    took, count = time.monotonic() - begin, int(vm.guest.read(HUGE_PAGES))
+    lab.job(bench, vm, f"echo {count} >{HUGE_PAGES}")
+    took, got = time.monotonic() - begin, int(vm.guest.read(HUGE_PAGES))
     lab.job(bench, vm, f"echo 0 >{HUGE_PAGES}; echo 1 >/proc/sys/vm/compact_memory")
-    lab.job(bench, vm, f"echo {GUEST_MIB // 2} >{HUGE_PAGES}")
+    lab.job(bench, vm, f"echo {count} >{HUGE_PAGES}")
     _verify(bench, vm, "hold")
-    return {"count": count, "s": took, "free_mib": free, "of_free": 200 * count / free,
+    return {"count": got, "wanted": count, "s": took, "free_mib": free,
             "compacted": int(vm.guest.read(HUGE_PAGES))}
 
 
 def guest_pages(bench, pair, note):
     """The guest's own huge pages: one half ballooned, and beside it one of the size that is left,
-    without a balloon, in which as much memory is as scattered."""
+    without a balloon, in which as much memory is as scattered. Both are asked for as many as leave
+    the second one what its kernel needs."""
     with lab.guest(bench, pair, GUEST_MIB // 2, driver=False) as vm:
         size = vm.guest.meminfo()["MemTotal"]
         _hold_at_random(bench, vm, SIZE_SPREAD_MIB // 2)
-        note("unballooned", _take_huge_pages(bench, vm))
+        count = (lab.free_mib(vm) - LEAST_FREE_MIB) // 2
+        note("unballooned", _take_huge_pages(bench, vm, count))
     with lab.guest(bench, pair, GUEST_MIB) as vm:
         away = (vm.guest.meminfo()["MemTotal"] - size) >> 10
         _hold_at_random(bench, vm, SIZE_SPREAD_MIB)
         before = _absent_mib(vm)
         vm.resize(GUEST_MIB - away, lab.TIMEOUT_S, bench.tick)
         _gather(bench, lambda: _absent_mib(vm) - before)
-        note("ballooned", _take_huge_pages(bench, vm))
+        _gather(bench, lambda: -_pieces_mib(vm) // 16)
+        note("ballooned", _take_huge_pages(bench, vm, count))
 
 
 class _Loop:

@@ -29,7 +29,7 @@ extern struct notifier_block *rig_oom;
 extern unsigned int rig_tellings;
 /* How often it told what free pages hold. */
 extern unsigned int rig_poison_told;
-/* Somebody is at an exchange, which device down must wait for. */
+/* Somebody is at an exchange or vacates a block, which device down must wait for. */
 extern bool rig_exchanging;
 
 /* Pages of the blocks that the rig's host likes. */
@@ -60,7 +60,12 @@ enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
 void rig_settled(unsigned long pages);
+void rig_fragment(unsigned long size);
+void rig_guest_stays(void);
+void rig_guest_leaves(void);
+struct page *rig_mixed_block(void);
 int rig_exchange(struct page *first);
+int rig_vacate(struct page *first);
 struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode);
 
 void rig_check(void);

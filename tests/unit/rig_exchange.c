@@ -1,8 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * An exchange on the device of rig.h, with donors from anywhere.
+ * Exchanges on the device of rig.h, with donors from anywhere, and blocks made
+ * free for a guest that has frames all over the place.
  */
 #include "rig.h"
+
+static struct page *guest[4096];
+static unsigned long nr_guest;
+
+/* What migration does to a page of the guest: its content is elsewhere then. */
+static struct page *move(struct page *page)
+{
+	struct page *to = vm_alloc(VM_GUEST);
+
+	if (!to)
+		return NULL;
+	to->count = 1;
+	for (unsigned long i = 0; i < nr_guest; i++) {
+		if (guest[i] == page)
+			guest[i] = to;
+	}
+	put_page(page);
+	return to;
+}
+
+static struct page *stay(struct page *page)
+{
+	return NULL;
+}
+
+/**
+ * rig_fragment() - much of memory is the guest's, and a balloon scattered
+ * @size: pages of the balloon
+ */
+void rig_fragment(unsigned long size)
+{
+	vm_move_guest = move;
+	nr_guest = 0;
+	while (nr_guest < ARRAY_SIZE(guest)) {
+		struct page *page = vm_alloc(VM_GUEST);
+
+		page->count = 1;
+		guest[nr_guest++] = page;
+	}
+	rig_inflate(size);
+	rig_break_blocks();
+}
+
+/**
+ * rig_guest_stays() - what rig_fragment() gave to the guest cannot move
+ */
+void rig_guest_stays(void)
+{
+	vm_move_guest = stay;
+}
+
+/**
+ * rig_guest_leaves() - what rig_fragment() gave to the guest is free again
+ */
+void rig_guest_leaves(void)
+{
+	while (nr_guest)
+		put_page(guest[--nr_guest]);
+}
+
+/**
+ * rig_mixed_block() - a block of which the guest has pages, and the balloon
+ */
+struct page *rig_mixed_block(void)
+{
+	for (unsigned long b = 0; b < vm_nr_frames / RIG_BLOCK; b++) {
+		struct page *first = &vm_frames[b * RIG_BLOCK];
+		unsigned int ours = 0, theirs = 0;
+
+		for (unsigned int i = 0; i < RIG_BLOCK; i++) {
+			ours += first[i].offline;
+			theirs += first[i].owner == VM_GUEST;
+		}
+		if (ours && theirs)
+			return first;
+	}
+	sim_fail("no block that the balloon and the guest share");
+}
+
+static bool may_run(struct consolidate *c)
+{
+	return !c->stopped && c->exchange.order && exchange_is_idle(&c->exchange) &&
+	       vacate_is_idle(&c->vacate);
+}
 
 /* Pages for the block at @first from all others, beginning at a random one. */
 static unsigned long collect(struct exchange *ex, struct page *first)
@@ -32,13 +117,32 @@ int rig_exchange(struct page *first)
 	struct consolidate *c = &rig->consolidate;
 	int err = -ENODATA;
 
-	if (c->stopped || !c->exchange.order || !exchange_is_idle(&c->exchange))
+	if (!may_run(c))
 		return -ENODEV;
 	rig_exchanging = true;
 	if (collect(&c->exchange, first))
 		exchange_call_off(&c->exchange);
 	else
 		err = exchange_run(&c->exchange);
+	rig_exchanging = false;
+	return err;
+}
+
+/**
+ * rig_vacate() - make one block free for the guest
+ * @first: aligned to RIG_BLOCK
+ *
+ * Return: as vacate_run(), or -ENODEV as rig_exchange().
+ */
+int rig_vacate(struct page *first)
+{
+	struct consolidate *c = &rig->consolidate;
+	int err;
+
+	if (!may_run(c))
+		return -ENODEV;
+	rig_exchanging = true;
+	err = vacate_run(&c->vacate, first);
 	rig_exchanging = false;
 	return err;
 }

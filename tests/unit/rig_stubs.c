@@ -99,17 +99,24 @@ void balloon_debugfs_remove(struct virtio_balloon *vb)
 /* The tests decide which blocks are exchanged, and when. */
 int consolidate_init(struct consolidate *c, struct virtio_balloon *vb, u32 block_size)
 {
-	return exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
+	int err = exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
+
+	if (!err && c->exchange.order)
+		err = vacate_init(&c->vacate, vb, c->exchange.order);
+	return err;
 }
 
 void consolidate_exit(struct consolidate *c)
 {
+	vacate_exit(&c->vacate);
 	exchange_exit(&c->exchange);
 }
 
 void consolidate_start(struct consolidate *c)
 {
 	exchange_stop(&c->exchange, false);
+	if (c->exchange.order)
+		vacate_stop(&c->vacate, false);
 	c->stopped = false;
 }
 
@@ -122,6 +129,8 @@ void consolidate_stop(struct consolidate *c)
 {
 	c->stopped = true;
 	exchange_stop(&c->exchange, true);
+	if (c->exchange.order)
+		vacate_stop(&c->vacate, true);
 	sim_block(nobody_exchanges, NULL, SIM_FOREVER, "an exchange to end");
 }
 

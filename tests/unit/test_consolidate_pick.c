@@ -94,11 +94,41 @@ static void test_a_block_never_gives_to_itself(void **state)
 	assert_false(consolidate_pick_donor(&pick, &donor));
 }
 
+static void test_topmost_first(void **state)
+{
+	/* A little more to move is nothing against a place at the top. */
+	static const struct consolidate_block low[] = { { 380, 128 } };
+	static const struct consolidate_block high[] = { { 380, 132 } };
+	static const struct consolidate_block free[] = { { 0, 0 } };
+	struct consolidate_block blocks[MOST];
+	u32 block;
+
+	for (int i = 0; i < MOST; i++)
+		blocks[i] = i % 2 ? *low : *high;
+	begin(blocks, MOST);
+	for (int i = MOST; i-- > MOST / 2;) {
+		assert_true(consolidate_pick_target(&pick, &block));
+		assert_in_range(block, i < 4 ? 0 : i - 4, i + 4);
+	}
+	/* Much more is not. */
+	blocks[0] = *free;
+	begin(blocks, MOST);
+	assert_true(consolidate_pick_target(&pick, &block));
+	assert_int_equal(block, 0);
+}
+
+/* Memory this small has one place after the other count as one page more. */
+static int rank(const struct consolidate_block *blocks, u32 i, u32 nr)
+{
+	return blocks[i].busy == CONSOLIDATE_FIXED ? CONSOLIDATE_RANKS - 1 :
+	       blocks[i].busy + (int)(nr - 1 - i);
+}
+
 /* What holds of every choice, whatever the memory looks like. */
 static void check_choices(const struct consolidate_block *blocks, u32 nr)
 {
 	bool target_of[MOST] = {}, emptied[MOST] = {};
-	int last_cost = -1, last_gift = CONSOLIDATE_FIXED + 1;
+	int last_cost = -1, last_gift = CONSOLIDATE_RANKS;
 	u32 block;
 
 	begin(blocks, nr);
@@ -110,8 +140,8 @@ static void check_choices(const struct consolidate_block *blocks, u32 nr)
 			assert_false(target_of[block] || emptied[block]);
 			assert_int_not_equal(blocks[block].busy, CONSOLIDATE_FIXED);
 			assert_int_not_equal(blocks[block].ballooned, PAGES);
-			assert_true(blocks[block].busy >= last_cost);
-			last_cost = blocks[block].busy;
+			assert_true(rank(blocks, block, nr) >= last_cost);
+			last_cost = rank(blocks, block, nr);
 			target_of[block] = true;
 		} else {
 			if (!consolidate_pick_donor(&pick, &block))
@@ -119,8 +149,8 @@ static void check_choices(const struct consolidate_block *blocks, u32 nr)
 			assert_in_range(block, 0, nr - 1);
 			assert_false(target_of[block]);
 			assert_in_range(blocks[block].ballooned, 1, PAGES - 1);
-			assert_true(blocks[block].busy <= last_gift);
-			last_gift = blocks[block].busy;
+			assert_true(rank(blocks, block, nr) <= last_gift);
+			last_gift = rank(blocks, block, nr);
 			emptied[block] = random() % 2;
 			if (emptied[block])
 				consolidate_pick_empty(&pick);
@@ -155,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_whole_and_foreign_blocks_are_left_alone),
 		cmocka_unit_test(test_least_to_move_first),
 		cmocka_unit_test(test_blocks_that_stay_broken_give_first),
+		cmocka_unit_test(test_topmost_first),
 		cmocka_unit_test(test_a_block_never_gives_to_itself),
 		cmocka_unit_test(test_random_memories),
 	};

@@ -7,88 +7,23 @@
 
 #define SIZE	1024UL	/* pages of the balloon */
 
-static struct page *guest[4096];
-static unsigned long nr_guest;
-
-/* Every other free frame is the guest's: the balloon gets single pages. */
-static void fragment(void)
-{
-	nr_guest = 0;
-	while (nr_guest < 4096) {
-		struct page *page = vm_alloc(VM_GUEST);
-
-		page->count = 1;
-		guest[nr_guest++] = page;
-	}
-}
-
-static void guest_leaves(void)
-{
-	while (nr_guest)
-		put_page(guest[--nr_guest]);
-}
-
-/* What migration does to a page of the guest: its content is elsewhere then. */
-static struct page *move(struct page *page)
-{
-	struct page *to = vm_alloc(VM_GUEST);
-
-	if (!to)
-		return NULL;
-	to->count = 1;
-	for (unsigned long i = 0; i < nr_guest; i++) {
-		if (guest[i] == page)
-			guest[i] = to;
-	}
-	put_page(page);
-	return to;
-}
-
-static struct page *stay(struct page *page)
-{
-	return NULL;
-}
-
-/* A block in which the balloon has some pages, and the guest others. */
-static struct page *mixed_block(void)
-{
-	for (unsigned long b = 0; b < vm_nr_frames / RIG_BLOCK; b++) {
-		struct page *first = &vm_frames[b * RIG_BLOCK];
-		unsigned int ours = 0, theirs = 0;
-
-		for (unsigned int i = 0; i < RIG_BLOCK; i++) {
-			ours += first[i].offline;
-			theirs += first[i].owner == VM_GUEST;
-		}
-		if (ours && theirs)
-			return first;
-	}
-	sim_fail("no block that the balloon and the guest share");
-}
-
 static int open_fragmented(void **state)
 {
 	rig_open_ops(state);
-	fragment();
-	vm_move_guest = move;
-	rig_inflate(SIZE);
-	rig_break_blocks();
+	rig_fragment(SIZE);
 	return 0;
 }
 
 static int open_fragmented_pfn(void **state)
 {
 	rig_open(state);
-	fragment();
-	vm_move_guest = move;
-	rig_inflate(SIZE);
-	rig_break_blocks();
+	rig_fragment(SIZE);
 	return 0;
 }
 
 static int close_fragmented(void **state)
 {
-	guest_leaves();
+	rig_guest_leaves();
 	return rig_close(state);
 }
 
@@ -102,7 +37,7 @@ static void assert_whole(struct page *first)
 
 static void test_a_block_becomes_whole(void **state)
 {
-	struct page *first = mixed_block();
+	struct page *first = rig_mixed_block();
 	unsigned long free = vm_free_frames();
 
 	assert_int_equal(rig_exchange(first), 0);
@@ -149,7 +84,7 @@ static void test_size_is_the_same_at_every_step(void **state)
 {
 	vm_hook = same_size;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(rig_exchange(mixed_block()), 0);
+		assert_int_equal(rig_exchange(rig_mixed_block()), 0);
 	vm_hook = NULL;
 	rig_check_quiet();
 }
@@ -157,8 +92,8 @@ static void test_size_is_the_same_at_every_step(void **state)
 /* A page that cannot move: the balloon gets the lost pages anew. */
 static void test_a_block_that_is_not_to_be_had(void **state)
 {
-	vm_move_guest = stay;
-	assert_int_equal(rig_exchange(mixed_block()), -EBUSY);
+	rig_guest_stays();
+	assert_int_equal(rig_exchange(rig_mixed_block()), -EBUSY);
 	rig_check_quiet();
 	assert_int_equal(pages_size(&rig->pages), SIZE);
 	assert_int_equal(rig_given(), SIZE);
@@ -168,7 +103,7 @@ static void test_too_few_pages_to_give(void **state)
 {
 	rig_target(RIG_BLOCK - 1);
 	sim_advance(HZ);
-	assert_int_equal(rig_exchange(mixed_block()), -ENODATA);
+	assert_int_equal(rig_exchange(rig_mixed_block()), -ENODATA);
 	assert_int_equal(pages_size(&rig->pages), RIG_BLOCK - 1);
 	rig_check_quiet();
 }
@@ -190,7 +125,7 @@ static enum hostcomm_vq leaving_vq(void)
 static void silent(unsigned int answers)
 {
 	host.at_once = false;
-	block = mixed_block();
+	block = rig_mixed_block();
 	result = 1;
 	sim_spawn("exchange", exchange_task, NULL);
 	sim_settle();
@@ -250,7 +185,7 @@ static void refused(enum hostcomm_op op, unsigned int after)
 	host.refuse_op = op;
 	host.refuse_after = after;
 	host.refuse_err = -EBADSLT;
-	assert_int_equal(rig_exchange(mixed_block()), -EBADSLT);
+	assert_int_equal(rig_exchange(rig_mixed_block()), -EBADSLT);
 	assert_int_equal(host.refuse, 0);
 	/* The worker asks again after a pause. */
 	sim_advance(5 * HZ);

@@ -58,7 +58,7 @@ static void exchanger(void *arg)
 		struct page *first = &vm_frames[sim_rand(FRAMES / RIG_BLOCK) * RIG_BLOCK];
 
 		if (!life.quiet)
-			life.exchanged += !rig_exchange(first);
+			life.exchanged += !(sim_rand(3) ? rig_exchange(first) : rig_vacate(first));
 		sim_sleep(1 + sim_rand(20));
 	}
 }

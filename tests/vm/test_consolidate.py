@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from vmlab.recipes import free_blocks
 from vmlab.vm import BALLOON_ID
 
 from vmtest import blocks, frames, leaks, size
@@ -18,6 +19,8 @@ from vmtest.pairs import OUR_DRIVER
 from vmtest.size import Books
 
 LEAVE_MIB = 96
+HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
+FREE_MIB = 160 if DEBUG else 240
 NOTHING_S = 3
 PFN = {"balloon": "virtio-balloon-pci,page-ops=off"}
 FEW_MOVED = 64  # pages of one kind, so that they are not moved by chance
@@ -57,6 +60,28 @@ def test_scattered_pages_become_whole_blocks(lend):
     blocks.release(vm)
     vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
     assert Books.of(vm).total == at_start.total
+
+
+def test_guest_gets_whole_blocks_back(lend):
+    """The balloon's whole blocks were the guest's chance of huge pages. Of a guest whose free
+    memory was all in pieces, most is in whole blocks once the balloon is gathered, without costing
+    the host anything; and huge pages come of it."""
+    vm = lend(**GUEST)
+    blocks.hold(vm)
+    blocks.balloon(vm, FREE_MIB)[1].wait_done()
+    in_pieces, rss = Books.of(vm), vm.ram().rss_bytes()
+    blocks.wait_rest(vm)
+    free, whole = vm.guest.meminfo()["MemFree"] // 1024, 2 * free_blocks(vm.guest)
+    assert whole >= (free - LEAVE_MIB) / 2, f"of {free} MiB free {whole} MiB are in whole blocks"
+    assert_same_size(in_pieces, Books.of(vm))
+    # a checking kernel writes to what it frees
+    grown = vm.ram().rss_bytes() - rss
+    assert DEBUG or grown < 8 * MIB, f"the host backs {grown >> 20} MiB more"
+    wanted = (free - LEAVE_MIB) // 4
+    vm.guest.run(f"echo {wanted} >{HUGE_PAGES}", scaled(60))
+    assert int(vm.guest.read(HUGE_PAGES)) == wanted
+    vm.guest.write(HUGE_PAGES, 0)
+    blocks.release(vm)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
 
 SECONDS = float(os.environ.get("GATHER_SECONDS") or (60 if DEBUG else 600))
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1 << 31))
-MEMORY_MIB = 1152 if DEBUG else 1792
+MEMORY_MIB = 1408 if DEBUG else 1792
 HELD_MIB = 256 if DEBUG else 512
 DIMM_MIB = 256
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"

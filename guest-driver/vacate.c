@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel moves what is in use in a block to other free frames; the block
+ * is freed in one piece.  Where the kernel zeroes what it allocates, it has
+ * written to all of the block by then, so that the host backs memory that
+ * nobody uses: the host is told that the block is in the balloon, and at once
+ * that it is not.  In the driver's books it never is.
+ *
+ * Locks: none; each answer takes the block over from the one before.
+ */
+#include <linux/mm.h>
+
+#include "compat/contig.h"
+#include "device.h"
+#include "supply.h"
+#include "vacate.h"
+
+/* How long a silent host is waited for. */
+#define VACATE_PATIENCE	(5 * HZ)
+
+static void vacate_free(struct vacate *v, struct list_head *chunks)
+{
+	supply_free(chunks);
+	WRITE_ONCE(v->busy, false);
+}
+
+static void vacate_left(struct hostcomm_request *rq, int err)
+{
+	struct vacate *v = container_of(rq, struct vacate, out);
+
+	/* A host that keeps it, keeps it in the balloon, until the next target. */
+	if (err && err != -ENODEV) {
+		supply_charge(v->vb, &rq->page_list);
+		pages_add(&v->vb->pages, &rq->page_list);
+		resize_kick(&v->vb->resize);
+	}
+	vacate_free(v, &rq->page_list);
+}
+
+static void vacate_entered(struct hostcomm_request *rq, int err)
+{
+	struct vacate *v = container_of(rq, struct vacate, in);
+	struct page *first;
+
+	if (err) {
+		vacate_free(v, &rq->page_list);
+		return;
+	}
+	first = list_first_entry(&rq->page_list, struct page, lru);
+	hostcomm_begin(&v->out, HOSTCOMM_DEFLATE);
+	list_splice_init(&rq->page_list, &v->out.page_list);
+	WARN_ON_ONCE(!hostcomm_add(&v->out, first, rq->pages));
+	hostcomm_submit(&v->out);
+}
+
+static bool vacate_is_over(void *arg)
+{
+	struct vacate *v = arg;
+
+	return vacate_is_idle(v) || READ_ONCE(v->stopped);
+}
+
+/**
+ * vacate_run() - make a block free
+ * @v: idle
+ * @first: its first page; memory that is online and stays so
+ *
+ * Context: may sleep; for the host VACATE_PATIENCE at most, for the kernel as
+ * long as its migration takes.
+ * Return: 0; -EBUSY where something cannot be moved, -ENOMEM, -EINTR;
+ * -ETIMEDOUT when the host does not answer: its answer will free the block.
+ */
+int vacate_run(struct vacate *v, struct page *first)
+{
+	unsigned long nr = 1UL << v->order, pfn = page_to_pfn(first);
+	LIST_HEAD(chunks);
+	int err = compat_alloc_contig(pfn, pfn + nr);
+
+	if (err)
+		return err;
+	block_link(first, v->order, &chunks);
+	if (chunk_order(first) != v->order || !want_init_on_alloc(MOBILITY_GFP)) {
+		supply_free(&chunks);
+		return 0;
+	}
+	WRITE_ONCE(v->busy, true);
+	hostcomm_begin(&v->in, HOSTCOMM_INFLATE);
+	list_splice_init(&chunks, &v->in.page_list);
+	WARN_ON_ONCE(!hostcomm_add(&v->in, first, nr));
+	hostcomm_submit(&v->in);
+	hostcomm_wait(&v->vb->hostcomm, vacate_is_over, v, VACATE_PATIENCE);
+	return vacate_is_idle(v) ? 0 : -ETIMEDOUT;
+}
+
+/**
+ * vacate_stop() - end waits for the host, now and later, or allow them
+ * @v: initialised
+ * @stopped: which
+ */
+void vacate_stop(struct vacate *v, bool stopped)
+{
+	WRITE_ONCE(v->stopped, stopped);
+	wake_up_all(&v->vb->hostcomm.acked);
+}
+
+/**
+ * vacate_init() - allocate all that will be needed
+ * @v: zeroed
+ * @vb: the device; hostcomm is initialised
+ * @order: of the blocks
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM (then call vacate_exit()).
+ */
+int vacate_init(struct vacate *v, struct virtio_balloon *vb, unsigned int order)
+{
+	u32 pages = 1U << order;
+	int err;
+
+	v->vb = vb;
+	v->order = order;
+	v->stopped = true;
+	err = hostcomm_request_init(&vb->hostcomm, &v->in, pages, 1, vacate_entered);
+	if (!err)
+		err = hostcomm_request_init(&vb->hostcomm, &v->out, pages, 1,
+					    vacate_left);
+	return err;
+}
+
+/**
+ * vacate_exit() - free what vacate_init() allocated
+ * @v: nothing with the host; may be one whose init failed, or that had none
+ */
+void vacate_exit(struct vacate *v)
+{
+	hostcomm_request_exit(&v->in);
+	hostcomm_request_exit(&v->out);
+}
