@@ -111,6 +111,7 @@ def test_id_stays_readable_while_it_runs(boot, ours):
 
 def test_no_hints_with_postcopy(run):
     r = run(["postcopy-ram"])
+    r.m.qmp("migrate-set-parameters", max_bandwidth=1 << 18)
     r.start()
     r.m.until(lambda: r.m.qmp("query-migrate").get("ram", {}).get("transferred", 0) > 100000,
               "the migration to be under way")

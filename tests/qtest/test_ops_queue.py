@@ -177,11 +177,14 @@ def test_few_notifications(boot):
     assert not b.opsq.no_notify()
     b.ok(("I", FIRST, 1))
     for i in range(50):
-        if b.opsq.no_notify():
-            b.offer(op("I", FIRST + 1 + i, 1))  # no kick
-            assert len(b.wait_used(b.number)) == 1
+        b.offer(op("I", FIRST + 1 + i, 1))
+        # asked after the offer, as a driver does: the device may stop looking at any moment
+        unasked = b.opsq.no_notify()
+        if not unasked:
+            b.kick(b.number)
+        assert len(b.wait_used(b.number)) == 1
+        if unasked:
             break
-        b.ok(("I", FIRST + 1 + i, 1))
     else:
         raise AssertionError("the device never looks by itself")
     b.m.until(lambda: not b.opsq.no_notify(), "the device to want notifications again")
@@ -206,14 +209,17 @@ def test_idle_costs_nothing(boot):
 
 def test_lone_requests_are_answered_soon(boot):
     b = boot(driver=OpsBalloon)
-    took = []
+    took, trips = [], []
     for i in range(100):
         t0 = time.monotonic()
         b.ok(("I", FIRST + i, 1))
-        took.append(time.monotonic() - t0)
-    took.sort()
-    # Two trips through sockets and the wait's own steps are in it.
-    assert took[50] < 0.02, f"the median was {took[50] * 1000:.1f} ms"
+        t1 = time.monotonic()
+        took.append(t1 - t0)
+        b.m.qmp("query-status")
+        trips.append(time.monotonic() - t1)
+    took, trip = sorted(took)[50], sorted(trips)[50]
+    # Some dozen trips through sockets and the wait's own steps are in it.
+    assert took < 0.02 + 15 * trip, f"the median was {took * 1000:.1f} ms, of a trip {trip * 1000}"
 
 
 def test_standard_driver_is_not_polled_for(boot):
