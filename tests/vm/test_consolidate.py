@@ -175,7 +175,7 @@ def test_targets_come_first(lend):
         target, gathering = blocks.balloon(vm, LEAVE_MIB)
         gathering.wait_begun()
         for away in (64, 8, 48, 0):
-            size.resize(vm, target + away * MIB, 5)
+            size.resize(vm, target + away * MIB, 15)
         gathering.assert_half_way()
         assert before.total - Books.of(vm).total == size.full(vm) - target
         blocks.switch(vm, "consolidate_cpu", 100)

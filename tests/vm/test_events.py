@@ -2,11 +2,12 @@
 """A user can follow a resize, and is not flooded by it."""
 
 import re
+import time
 
 import pytest
 
 from vmtest import size
-from vmtest.env import MIB, scaled
+from vmtest.env import MIB
 from vmtest.pairs import every_device
 from vmtest.trace import traced
 
@@ -21,13 +22,15 @@ def sizes(vm):
 @every_device
 def test_actual_is_told_in_steps(lend, pair):
     """A shrink by 1 GiB is told in more than one step, growing in one or more; either in fewer
-    than one per 16 MiB, each step nearer to the target, the last one on it."""
+    than one per 16 MiB, or ten a second, each step nearer to the target, the last one on it."""
     vm = lend(memory_mib=1536, **pair.options)
     for target, least in ((size.full(vm) - GIVEN_MIB * MIB, 2), (size.full(vm), 1)):
+        start = time.monotonic()
         with traced(vm, "virtio_balloon_set_config") as seen:
             size.resize(vm, target)
+        most = max(GIVEN_MIB // 16, 10 * (time.monotonic() - start))
         told = [int(n) for n in ACTUAL.findall("\n".join(seen.lines))]
-        assert least <= len(told) < scaled(GIVEN_MIB // 16), f"told {len(told)} times"
+        assert least <= len(told) < most, f"told {len(told)} times"
         down = target < size.full(vm)
         assert told == sorted(told, reverse=not down), f"back and forth: {told}"
         assert told[-1] == (size.full(vm) - target) // 4096
@@ -40,10 +43,11 @@ def test_balloon_change_event(lend, pair, given):
     vm = lend(memory_mib=1536, **pair.options)
     for target in (size.full(vm) - given * MIB, size.full(vm)):
         vm.qmp.clear_events()
+        start = time.monotonic()
         size.resize(vm, target)
         vm.qmp.wait_event("BALLOON_CHANGE", match=lambda data, end=target: data["actual"] == end)
         assert sizes(vm)[-1] == target
-        assert len(sizes(vm)) < scaled(20)
+        assert len(sizes(vm)) <= time.monotonic() - start + 2
 
 
 def test_no_word_without_change(lend):

@@ -57,5 +57,5 @@ def test_balloon_takes_what_becomes_free_later(lend, pair):
     assert size.actual(vm) > target
     vm.guest.run("memtool ask data verify", scaled(30))
     vm.guest.run("memtool ask data quit")
-    size.wait_actual(vm, lambda now: now == target, "the balloon to take the freed memory", 40)
+    size.wait_actual(vm, lambda now: now == target, "the balloon to take the freed memory", 60)
     size.resize(vm, size.full(vm))

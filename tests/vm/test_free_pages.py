@@ -110,9 +110,10 @@ def test_hinted_pages_after_a_migration():
         vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
         wait_for(lambda: vm.qmp.cmd("query-migrate")["status"] == "completed", scaled(60),
                  "the migration")
-        wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "its end")
+        wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", scaled(30),
+                 "its end")
         vm.qmp.cmd("quit")
-        vm.wait_exit()
+        vm.wait_exit(scaled(30))
         assert target.ram().present_pages() * PAGE < size.full(target) - free // 2, "all was sent"
         target.qmp.cmd("cont")
         wait_for(lambda: size.free(target) > free - 16 * MIB, scaled(30), "the free pages back")

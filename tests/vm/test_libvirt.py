@@ -53,11 +53,14 @@ def test_dommemstat(domain, pair):
     dom.guest.run("memtool ask data quit")
 
     virsh("dommemstat", dom.name, "--period", "0", "--live")
-    frozen = dom.dommemstat()["last_update"]
-    dom.guest.run("sleep 3")
-    assert dom.dommemstat()["last_update"] <= frozen + 1, "the guest is still asked"
+    answers = {dom.dommemstat()["last_update"]}
+    for _ in range(5):
+        dom.guest.run("sleep 1")
+        answers.add(dom.dommemstat()["last_update"])
+    # what was asked before may still be answered
+    assert len(answers) <= 2, "the guest is still asked"
     virsh("dommemstat", dom.name, "--period", "2", "--live")
-    wait_newer(dom, frozen + 1)
+    wait_newer(dom, max(answers))
 
 
 def test_domstats_and_events(domain):
@@ -74,7 +77,7 @@ def test_domstats_and_events(domain):
     assert "balloon-change" in heard
     wanted = f"balloon.current={(MEMORY_MIB - away) * 1024}\n"
     # libvirt takes it from the event, of which QEMU sends one a second
-    wait_for(lambda: wanted in virsh("domstats", dom.name, "--balloon"), 10, wanted, poll=0.2)
+    wait_for(lambda: wanted in virsh("domstats", dom.name, "--balloon"), scaled(30), wanted, 0.2)
     dom.resize(MEMORY_MIB, scaled(60))
 
 

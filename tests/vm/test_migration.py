@@ -58,9 +58,9 @@ def migrate(source, target, uri):
         return state == "completed"
 
     wait_for(ended, scaled(60), "the migration")
-    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", 30, "its end")
+    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", scaled(30), "its end")
     source.qmp.cmd("quit")
-    source.wait_exit()
+    source.wait_exit(scaled(30))
     target.qmp.cmd("cont")
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from vmtest import size
-from vmtest.env import MIB
+from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, STOCK
 
 pytestmark = pytest.mark.interop
@@ -44,7 +44,7 @@ def test_no_slower_than_stock(lend, capsys, touched):
         for pair in (STOCK, OURS) if turn % 2 else (OURS, STOCK):
             vm = guests[pair]
             if touched:
-                vm.guest.run("memtool touch free-100", 120)
+                vm.guest.run("memtool touch free-100", scaled(120))
             times[pair, "shrink"].append(timed(vm, size.full(vm) - GIVEN))
             times[pair, "grow"].append(timed(vm, size.full(vm)))
     median = {key: statistics.median(values) for key, values in times.items()}

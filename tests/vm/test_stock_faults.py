@@ -111,7 +111,7 @@ def test_removal_sleeps_while_pages_are_isolated(lend, pair):
     if pair.driver == "stock":
         assert busy > 0.5, f"{busy:.0%} of a processor: {MENDED}"
     else:
-        assert busy < 0.1, f"waiting takes {busy:.0%} of a processor"
+        assert busy < 0.25, f"waiting takes {busy:.0%} of a processor"
 
 
 @both

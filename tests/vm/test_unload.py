@@ -54,8 +54,7 @@ def test_rmmod_inflated(lend, pair):
     check_data(vm)
     rmmod(vm, 20)
     assert_all_given_back(vm, before)
-    lost = free - size.free(vm)
-    assert lost < size.STIR, f"{lost} bytes are missing"
+    size.wait_free(vm, free)
     leave(vm, pair.driver)
 
 
@@ -138,6 +137,5 @@ def test_load_and_unload_again_and_again(lend):
         size.wait_actual(vm, lambda now: now == small, "the target that stands")
     rmmod(vm, 20)
     assert_all_given_back(vm, before)
-    lost = free - size.free(vm)
-    assert lost < size.STIR, f"{lost} bytes are missing"
+    size.wait_free(vm, free)
     leave(vm, "ours")

@@ -33,7 +33,7 @@ def test_unplug_inflated(lend, pair):
     size.resize(vm, size.full(vm) - GIVEN)
 
     vm.qmp.cmd("device_del", id=BALLOON_ID)
-    vm.qmp.wait_event("DEVICE_DELETED", scaled(30), lambda d: d.get("device") == BALLOON_ID)
+    vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
     size.wait_total(vm, before.total)
     with pytest.raises(QmpError) as caught:
         size.actual(vm)
@@ -58,6 +58,7 @@ def test_unplug_half_way(lend, pair):
     def unplug():
         size.ask(vm, small)
         size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
+        vm.qmp.clear_events()  # of an earlier try
         vm.qmp.cmd("device_del", id=BALLOON_ID)
         vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
         size.wait_total(vm, before.total)

@@ -71,8 +71,7 @@ class Bank:
 
     def backed_though_ballooned(self, vm):
         """Numbers of frames that are in the balloon and yet cost the host memory."""
-        pairs = zip(self.ballooned(vm), self.backed(vm))
-        return [frame for frame, both in enumerate(pairs) if both == (1, 1)]
+        return frames.at_two_looks(lambda: frames.both(self.ballooned(vm), self.backed(vm)))
 
 
 def given(vm, banks, size_):
@@ -83,7 +82,7 @@ def given(vm, banks, size_):
         inside = [bank.ballooned(vm).count(1) * PAGE for bank in banks]
         return inside if sum(inside) == size_ else None
 
-    return wait_for(look, scaled(10), f"the guest's kernel to mark {size_} bytes as ballooned")
+    return wait_for(look, scaled(30), f"the guest's kernel to mark {size_} bytes as ballooned")
 
 
 def memfd(name, mib):

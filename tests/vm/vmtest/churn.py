@@ -163,6 +163,6 @@ def move(source, target, uri):
 
     wait_for(arrived, scaled(30), "the guest at the target")
     source.qmp.cmd("quit")
-    source.wait_exit()
+    source.wait_exit(scaled(30))
     target.qmp.cmd("cont")
     return target

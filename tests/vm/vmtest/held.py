@@ -31,7 +31,7 @@ def hold(vm, pages):
     insert = f"insmod /lab/hold.ko pages={pages}"
     wait_for(
         lambda: not vm.guest.run(insert, scaled(20), check=False).status,
-        scaled(10),
+        scaled(30),
         f"{pages} ballooned pages to be isolated",
         poll=0.2,
     )

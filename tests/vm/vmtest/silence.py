@@ -4,6 +4,7 @@ leaves alone while everything else lives on.
 """
 
 from . import size
+from .env import scaled
 from .half_way import TRIES
 
 
@@ -40,6 +41,8 @@ def fall_silent_half_way(vm, given):
         size.ask(vm, size.full(vm) - given)
         size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
         silence()
+        # what had been answered is told within this time
+        vm.guest.run("sleep 0.3", scaled(30))
         if size.full(vm) - size.actual(vm) < given:
             return silence
         # all had been answered, so that nobody noticed

@@ -7,6 +7,7 @@ Asks and waits; compares what the kernel's own counts say with what was asked.
 import re
 from dataclasses import dataclass
 
+from vmlab.errors import LabError
 from vmlab.waits import wait_for
 
 from .env import MIB, PAGE, scaled
@@ -68,6 +69,21 @@ def free(vm):
     less than STIR between two looks at a guest at rest, so what is missing was lost."""
     held = re.findall(r"^\s+count:\s+(\d+)$", vm.guest.read("/proc/zoneinfo"), re.M)
     return vm.guest.meminfo()["MemFree"] * 1024 + sum(map(int, held)) * PAGE
+
+
+def wait_free(vm, before, slack=STIR):
+    """Until as much is free as before, but for what a guest at rest may take. What was freed may
+    come in some time later; what is lost never does."""
+    lost = [0]
+
+    def look():
+        lost[0] = before - free(vm)
+        return lost[0] < slack
+
+    try:
+        wait_for(look, scaled(10), "all memory to be free again", poll=0.2)
+    except LabError as error:
+        raise AssertionError(f"{error}: {lost[0]} bytes are missing") from error
 
 
 @dataclass(frozen=True)
