@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything at once: data stays whole and the books exact while all that can move moves.
 
-STRESS_SECONDS (60) is shared by the two ways to talk to the host; SEED repeats a
+STRESS_SECONDS (40) is shared by the two ways to talk to the host; SEED repeats a
 run's decisions, though not the guest's scheduling.
 """
 
@@ -22,7 +22,7 @@ from vmtest.env import DEBUG, MIB, PAGE, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
 
-SECONDS = float(os.environ.get("STRESS_SECONDS") or 60)
+SECONDS = float(os.environ.get("STRESS_SECONDS") or 40)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1 << 31))
 MODES = {"page-ops": "virtio-balloon-pci", "pfn": "virtio-balloon-pci,page-ops=off"}
 MEMORY_MIB = (1152 if DEBUG else 1792) + EXTRA_MIB

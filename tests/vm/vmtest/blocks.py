@@ -63,6 +63,18 @@ def spare(vm, leave_mib):
     return size.full(vm) - (vm.guest.meminfo()["MemFree"] // 1024 - leave_mib) * MIB
 
 
+def managed(vm, zone):
+    """Pages of a zone that are the guest's and not the balloon's."""
+    words = iter(vm.guest.read("/proc/zoneinfo").split())
+    for word in words:
+        if word == "zone" and next(words) == zone:
+            break
+    for word in words:
+        if word == "managed":
+            return int(next(words))
+    raise AssertionError(f"the guest has no zone {zone}")
+
+
 def absent(vm):
     """Bytes in 2 MiB blocks of which the host backs no page."""
     return vm.ram().absent_blocks() * BLOCK
