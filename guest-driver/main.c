@@ -104,4 +104,5 @@ static void __exit balloon_exit(void)
 module_exit(balloon_exit);
 
 MODULE_DESCRIPTION("Ballonet: virtio memory balloon with movable pages");
+MODULE_VERSION(BALLONET_VERSION);
 MODULE_LICENSE("GPL");

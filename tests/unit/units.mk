@@ -6,7 +6,8 @@
 
 DRV := $(TOP)/guest-driver
 GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE_SHRINKER_NAME \
-	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC
+	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC \
+	-DBALLONET_VERSION=\"unit\"
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.

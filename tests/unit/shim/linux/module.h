@@ -12,6 +12,7 @@
 
 #define THIS_MODULE		NULL
 #define MODULE_DESCRIPTION(text) _Static_assert(sizeof(text) > 0, "text")
+#define MODULE_VERSION(text)	_Static_assert(sizeof(text) > 0, "text")
 #define MODULE_LICENSE(text)	_Static_assert(sizeof(text) > 0, "text")
 #define __init			__attribute__((unused))
 #define __exit			__attribute__((unused))
