@@ -64,8 +64,8 @@ test-migration: all build-qemu-10 ## guests that run while they move, on QEMU 10
 test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stream beside the stock one
 	@$S/setup.sh test && $S/test.sh qemu
 
-test-long: all build-qemu-10 ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), migration
-	@$S/setup.sh test && $S/test.sh long
+test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), migration, packages
+	@$S/setup.sh test test-deb && $S/test.sh long deb
 
 matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)
@@ -75,6 +75,12 @@ test-mutants: all ## break the specification's rules one by one, see a test fail
 
 fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600, FUZZ_SEED=)
 	@$S/setup.sh fuzz && SANITIZE=1 $S/qemu.sh && bash tests/fuzz/run.sh
+
+deb: build-device ## Debian packages of both halves: build/deb/*.deb
+	@$S/setup.sh deb && $S/deb.sh
+
+test-deb: all deb ## the packages installed, used and removed again, in a chroot
+	@$S/setup.sh test-deb && $S/test.sh deb
 
 paths: ## print where the built things are
 	@$S/paths.sh
@@ -90,4 +96,4 @@ help: ## this list
 
 .PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
 	test-vm test-interop test-debug test-arch test-migration test-qemu test-long test-mutants fuzz \
-	paths style clean help
+	deb test-deb paths style clean help

@@ -6,7 +6,7 @@
 # source and starts nothing.
 #
 # usage: setup.sh VERB...   (build-device build-driver build-debug demo test test-unit
-#        bench style)
+#        bench deb test-deb style)
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -43,6 +43,8 @@ packages_of() {
 			linux-perf
 		;;
 	fuzz) echo clang libclang-rt-14-dev libglib2.0-dev pkg-config make python3 ;;
+	deb) echo debhelper dh-dkms dpkg-dev git lintian "$(packages_of build-device)" ;;
+	test-deb) echo debootstrap util-linux mount "$(packages_of test)" ;;
 	style) echo git shellcheck sparse perl ;;
 	*) die "setup.sh: unknown verb $1" ;;
 	esac

@@ -143,6 +143,7 @@ main() {
 	check_rules
 	/usr/bin/python3 "$ROOT/scripts/conformance.py" || fault "spec/conformance.tsv"
 	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --check || fault "tests/mutants"
+	bash "$ROOT/scripts/deb.sh" check || fault "Debian packages"
 	check_shell
 	[ -z "$(files 'qemu-device/*.c')" ] || check_qemu_side
 	if [ -e guest-driver/Kbuild ]; then

@@ -5,7 +5,7 @@
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
 # usage: test.sh KIND...    (style unit qtest vm interop debug migration
-#                          qemu long arch-GUEST)
+#                          qemu long deb arch-GUEST)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -85,6 +85,7 @@ kind() {
 		STRESS_SECONDS=${STRESS_SECONDS:-1800} \
 			pytest_run tests/vm -m 'long or qemu10 or slow'
 		;;
+	deb) pytest_run tests/deb ;;
 	*) die "test.sh: unknown kind $1" ;;
 	esac
 }
@@ -94,6 +95,7 @@ folder_of() {
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
 	vm | interop | debug | migration | long | arch-*) echo tests/vm ;;
+	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac
 }
