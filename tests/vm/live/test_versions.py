@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest with a balloon moves between QEMUs of different versions, up and down.
+
+It runs while it leaves QEMU 10.0, and is paused while it leaves 7.2 (see vmtest.live).
+"""
+
+import pytest
+
+from vmtest import frames, live, quiet, size
+from vmtest.env import MIB, scaled
+from vmtest.live import Move
+from vmtest.size import Books, assert_exact
+
+pytestmark = pytest.mark.qemu10
+
+OLD = "7.2"
+MACHINE = "pc-q35-7.2"  # the same hardware whoever emulates it
+AWAY = 160 * MIB
+DATA_MIB = 60
+# Between ours of both versions the ledger goes along; stock has none.
+ROUTES = {
+    "ours-up-and-down": (True, (("ours", OLD), ("ours", live.VERSION), ("ours", OLD))),
+    "ours-down-and-up": (True, (("ours", live.VERSION), ("ours", OLD), ("ours", live.VERSION))),
+    "stock-to-newer-ours": (False, (("stock", OLD), ("ours", live.VERSION), ("stock", OLD))),
+    "stock-to-older-ours": (False, (("stock", live.VERSION), ("ours", OLD),
+                                    ("stock", live.VERSION))),
+}
+
+
+@pytest.mark.parametrize("driver", ["ours", "stock"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_there_and_back(machines, route, driver):
+    """Size, target and data arrive, no ballooned page costs the new host memory where the ledger
+    arrives, too, and resizing goes on exactly in each QEMU."""
+    page_ops, stops = ROUTES[route]
+    page_ops = page_ops and driver == "ours"
+    options = {"page_ops": page_ops, "machine": MACHINE, "driver": driver}
+    qemu, version = stops[0]
+    vm = machines.start(qemu, version, **options)
+    before = Books.of(vm)
+    vm.guest.run(f"memtool keep data {DATA_MIB} 7", scaled(60))
+    away = AWAY
+    size.resize(vm, before.actual - away)
+    for qemu, leads_to in stops[1:]:
+        target = machines.start(qemu, leads_to, incoming=True, **options)
+        if version == OLD:
+            vm.qmp.cmd("stop")
+        move = Move(vm, target)
+        if version == OLD:
+            move.let_go()
+            move.wait(lambda move=move: live.status(move.source) == "completed", "the migration")
+            # a paused guest arrives paused
+            target.qmp.cmd("cont")
+            vm = move.arrived()
+        else:
+            vm = move.finish()
+        version = leads_to
+        if page_ops:
+            quiet.assert_exact(vm, before.total, before.actual - away)
+            live.wait_given_back(vm)
+            assert not frames.backed_though_ballooned(vm)
+        assert_exact(before, Books.of(vm), before.actual - away)
+        vm.guest.run("memtool ask data verify", scaled(60))
+        away += 64 * MIB
+        size.resize(vm, before.actual - away)
+        assert_exact(before, Books.of(vm), before.actual - away)
+    size.resize(vm, before.actual)
+    assert_exact(before, Books.of(vm), before.actual)
+    vm.guest.run("memtool ask data verify", scaled(60))
+    vm.guest.unload_driver(scaled(30))
+    assert Books.of(vm).total == before.total
