@@ -13,6 +13,7 @@
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/pageblock-flags.h>
 
 #include "compat/contig.h"
 #include "device.h"
@@ -22,6 +23,11 @@
 
 /* How long a silent host is waited for. */
 #define EXCHANGE_PATIENCE	(5 * HZ)
+/*
+ * How much larger than a block the kernel's page blocks may be, as a shift: all
+ * free memory of one is out of reach while a block in it is claimed.
+ */
+#define EXCHANGE_SPAN		4
 
 static unsigned long exchange_pages(struct exchange *ex)
 {
@@ -272,7 +278,8 @@ int exchange_init(struct exchange *ex, struct virtio_balloon *vb, u32 block_size
 	ex->stopped = true;
 	spin_lock_init(&ex->lock);
 	if (pages < 2 || !is_power_of_2(pages) ||
-	    pages > 1U << BALLOON_MAX_ORDER || !compat_has_contig() ||
+	    pages > 1U << BALLOON_MAX_ORDER ||
+	    pages << EXCHANGE_SPAN < pageblock_nr_pages || !compat_has_contig() ||
 	    !pages_can_choose())
 		return 0;
 	err = hostcomm_request_init(&vb->hostcomm, &ex->out, pages, pages,

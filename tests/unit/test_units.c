@@ -3,6 +3,8 @@
  * The target and the size are told in 4 KiB units; what a guest with larger
  * pages makes of them, and the largest block that it takes.
  */
+#include <linux/pageblock-flags.h>
+
 #include "rig.h"
 
 #define UNITS	BALLOON_UNITS_PER_PAGE
@@ -27,11 +29,23 @@ static void test_blocks_are_of_four_mib(void **state)
 	rig_inflate(0);
 }
 
+/*
+ * To claim a block the kernel takes the whole page block around it from its allocator: with
+ * pages of 64 KiB that is 512 MiB.
+ */
+static void test_no_exchange_in_huge_page_blocks(void **state)
+{
+	bool small = pageblock_nr_pages <= RIG_BLOCK << 4;
+
+	assert_int_equal(rig->consolidate.exchange.order, small ? ilog2(RIG_BLOCK) : 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		both(test_a_target_within_a_page),
 		both(test_blocks_are_of_four_mib),
+		with_ops(test_no_exchange_in_huge_page_blocks),
 	};
 
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);

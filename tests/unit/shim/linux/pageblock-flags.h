@@ -8,5 +8,6 @@
 #include <linux/mm.h>
 
 #define pageblock_order	(PAGE_SHIFT - 3)
+#define pageblock_nr_pages (1UL << pageblock_order)
 
 #endif
