@@ -11,6 +11,14 @@
 /* Longer than a guest under pressure takes between two steps. */
 #define STANDSTILL_MS 10000
 
+/* Pages are in the balloon as a whole, those of 64 KiB too: drivers round a target up. */
+#define LARGEST_GUEST_PAGE 16
+
+static bool is_reached(const Ballonet *s)
+{
+    return s->actual >= s->num_pages && s->actual - s->num_pages < LARGEST_GUEST_PAGE;
+}
+
 static void stands_still(void *opaque)
 {
     Ballonet *s = opaque;
@@ -27,7 +35,7 @@ void balloon_target_watch(Ballonet *s)
         trace_ballonet_target_again(s->num_pages, s->actual);
     }
     t->unreached = false;
-    if (s->num_pages == s->actual) {
+    if (is_reached(s)) {
         timer_del(t->timer);
     } else {
         timer_mod(t->timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) + STANDSTILL_MS);

@@ -193,6 +193,19 @@ def test_a_target_that_is_not_reached(boot):
     assert b.shown("target-unreached")
 
 
+def test_a_target_within_a_page_of_the_guest(boot):
+    """A guest with pages of 64 KiB gives whole ones: up to 15 units more than asked are no fault."""
+    b = boot()
+    b.m.qmp("balloon", value=RAM - 97 * PAGE)
+    b.io.config_write(4, 112)
+    b.m.step_clock(60 * SECOND)
+    assert not b.shown("target-unreached")
+    for given in (96, 113):
+        b.io.config_write(4, given)
+        b.m.step_clock(11 * SECOND)
+        assert b.shown("target-unreached")
+
+
 def test_actual_of_a_legacy_driver_byte_by_byte(boot):
     """The lowest byte first: what the bytes make up in between is no size. (As Linux does it.)"""
     b = boot(interface=pci.Legacy)
