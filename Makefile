@@ -3,7 +3,7 @@
 # Verbs only: each makes sure of its packages and hands over to one script.
 #
 #   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel, or of another machine:
-#   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-s390x
+#   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-arm64-64k | 6.1-s390x
 #   QEMU_VERSION=7.2 | 10.0    the emulator's source
 #   SANITIZE=1                 the emulator with sanitizers
 #   REFRESH=1                  look for newer Debian revisions
@@ -23,7 +23,7 @@ build-qemu-10:
 	@$S/setup.sh build-device && QEMU_VERSION=10.0 $S/qemu.sh
 
 build-driver: ## fetch the guest kernel and build the driver for it
-	@$S/setup.sh build-driver $(if $(filter %-debug,$(GUEST)),build-debug) && \
+	@$S/setup.sh build-driver $(if $(filter %-debug %-64k,$(GUEST)),build-debug) && \
 		$S/kernel.sh && $S/driver.sh
 
 demo: all ## show it at work: shrink, compact and grow a guest through libvirt
@@ -52,7 +52,7 @@ test-debug: ## the guest tests in a kernel that checks the driver
 	@$S/setup.sh test && GUEST=6.1-debug $S/test.sh debug
 
 # One after the other: each has its own driver, and its emulator.
-ARCHES := $(or $(filter %-arm64 %-16k %-64k %-s390x,$(GUEST)),6.1-arm64 6.12-arm64-16k 6.1-s390x)
+ARCHES := $(or $(filter %-arm64 %-16k %-64k %-s390x,$(GUEST)),6.1-arm64 6.12-arm64-16k 6.1-arm64-64k 6.1-s390x)
 test-arch: ## guests of other architectures and page sizes (GUEST=6.1-arm64 for one)
 	@for guest in $(ARCHES); do \
 		$(MAKE) --no-print-directory GUEST=$$guest all || exit; done

@@ -121,6 +121,18 @@ guest_arch() {
 	esac
 }
 
+# guest_karch GUEST: the same, as the kernel calls it.
+guest_karch() {
+	case $(guest_arch "$1") in
+	arm64) echo arm64 ;;
+	s390x) echo s390 ;;
+	amd64) echo x86 ;;
+	esac
+}
+
+# guest_kconfig GUEST: the file of options, of a kernel that is built from source.
+guest_kconfig() { echo "$ROOT/tests/kconfig/${1#*-}.config"; }
+
 # guest_page GUEST: bytes of a page of that kernel.
 guest_page() {
 	case $1 in
@@ -140,17 +152,17 @@ guest_cross() {
 }
 
 # guest_dir GUEST: the cache folder of a guest kernel; it is ready when it
-# holds "env". The debug kernel's also depends on this checkout's options.
+# holds "env". That of one built from source also depends on this checkout's options.
 guest_dir() {
 	case $1 in
 	5.10 | 6.1 | 6.12 | 7.2 | 6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-s390x)
 		echo "$CACHE/linux-$1"
 		;;
-	6.1-debug)
-		echo "$CACHE/linux-6.1-debug-$(cat "$CACHE/linux-6.1-source.version" \
-			"$ROOT/tests/kconfig/debug.config" 2>/dev/null | digest)"
+	6.1-debug | 6.1-arm64-64k)
+		echo "$CACHE/linux-$1-$(cat "$CACHE/linux-6.1-source.version" \
+			"$(guest_kconfig "$1")" 2>/dev/null | digest)"
 		;;
 	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2, 6.1-debug, \
-6.1-arm64, 6.12-arm64, 6.12-arm64-16k and 6.1-s390x" ;;
+6.1-arm64, 6.12-arm64, 6.12-arm64-16k, 6.1-arm64-64k and 6.1-s390x" ;;
 	esac
 }

@@ -51,9 +51,7 @@ env=$(guest_dir "$GUEST")/env
 . "$env"
 
 cross=$(guest_cross "$GUEST")
-machine=$(guest_arch "$GUEST")
-machine=${machine/amd64/x86} # as the kernel calls them
-machine=${machine/s390x/s390}
+machine=$(guest_karch "$GUEST")
 
 dir=$ROOT/build/driver-$RELEASE
 src=$dir/src

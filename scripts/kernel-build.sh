@@ -1,18 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The checking guest kernel, GUEST=6.1-debug: Debian's kernel source with the
-# few options of tests/kconfig/debug.config. Keyed by source version and that
+# Guest kernels that Debian has no package of: its kernel source with the few
+# options of a file in tests/kconfig. GUEST=6.1-debug is one that checks the
+# driver, 6.1-arm64-64k one with large pages. Keyed by source version and that
 # file. Leaves the same "env" as kernel.sh does; HEADERS is its build folder.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$ROOT/scripts/apt-view.sh"
 
-GUEST=6.1-debug
+GUEST=${GUEST:-6.1-debug}
 SERIES=6.1
+fragment=$(guest_kconfig "$GUEST")
+machine=$(guest_karch "$GUEST")
+cross=$(guest_cross "$GUEST")
 # Compile steps of such a build, for the percentage; being off only shows.
-STEPS=1750
-fragment=$ROOT/tests/kconfig/debug.config
+case $machine in
+x86) STEPS=1750 image=arch/x86/boot/bzImage ;;
+arm64) STEPS=1500 image=arch/arm64/boot/Image ;;
+esac
 pin=$CACHE/linux-$SERIES-source.version
 
 fetch() {
@@ -36,30 +42,40 @@ fetch() {
 build() {
 	local src=$1 dir=$2 log=$2/build.log release
 	mkdir -p "$dir/build"
-	say "configuring the debug kernel"
-	make -C "$src" O="$dir/build" CC=gcc-12 KCONFIG_ALLCONFIG="$fragment" allnoconfig \
+	say "configuring the kernel $GUEST"
+	kbuild -C "$src" O="$dir/build" KCONFIG_ALLCONFIG="$fragment" allnoconfig \
 		>"$log" 2>&1 ||
-		{ tail -n 5 "$log" >&2; die "the debug kernel does not configure (log: $log)"; }
+		{ tail -n 5 "$log" >&2; die "the kernel $GUEST does not configure (log: $log)"; }
 	check_config "$dir/build/.config"
 	{
-		nice make -C "$dir/build" CC=gcc-12 -j"$(nproc)" bzImage modules 2>&1 ||
+		kbuild -C "$dir/build" -j"$(nproc)" "${image##*/}" modules 2>&1 ||
 			echo "make failed"
-	} | tee -a "$log" | progress "building the debug kernel" "$STEPS"
+	} | tee -a "$log" | progress "building the kernel $GUEST" "$STEPS"
 	if [ "$(tail -n 1 "$log")" = "make failed" ]; then
 		grep -E 'error|Error' "$log" | tail -n 10 >&2
-		die "the debug kernel does not build (log: $log)"
+		die "the kernel $GUEST does not build (log: $log)"
 	fi
-	make -C "$dir/build" INSTALL_MOD_PATH="$dir/root" modules_install >>"$log" 2>&1 ||
-		die "the debug kernel's modules do not install (log: $log)"
+	kbuild -C "$dir/build" INSTALL_MOD_PATH="$dir/root" modules_install >>"$log" 2>&1 ||
+		die "the modules of the kernel $GUEST do not install (log: $log)"
 	release=$(cat "$dir/build/include/config/kernel.release")
 	cat >"$dir/env.new" <<-END
-		KERNEL=$dir/build/arch/x86/boot/bzImage
+		KERNEL=$dir/build/$image
 		MODULES=$dir/root/lib/modules/$release
 		HEADERS=$dir/build
 		RELEASE=$release
+		BUSYBOX=$(busybox)
 	END
 	chmod -R a+rX "$dir"
 	mv "$dir/env.new" "$dir/env"
+}
+
+kbuild() { nice make ARCH="$machine" CROSS_COMPILE="$cross" CC="${cross}gcc-12" "$@"; }
+
+# Another machine's comes with that machine's kernel of Debian.
+busybox() {
+	[ -n "$cross" ] || return 0
+	GUEST=$SERIES-$(guest_arch "$GUEST") bash "$ROOT/scripts/kernel.sh" >&2 || exit 1
+	sed -n 's/^BUSYBOX=//p' "$(guest_dir "$SERIES-$(guest_arch "$GUEST")")/env"
 }
 
 # An option that kconfig drops silently would make a test check nothing.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The guest kernel: Debian's cloud image with its headers, unpacked into the
-# cache and never installed. GUEST=6.1-debug hands over to kernel-debug.sh.
+# cache and never installed. Where there is a file of
+# options for it, hands over to kernel-build.sh.
 # A finished folder holds a file "env" with KERNEL, MODULES, HEADERS, RELEASE
 # and, for another machine's kernel, a BUSYBOX of that machine.
 
@@ -12,8 +13,8 @@
 
 GUEST=${GUEST:-6.1}
 
-[ "$GUEST" != 6.1-debug ] || exec bash "$ROOT/scripts/kernel-debug.sh"
 guest_dir "$GUEST" >/dev/null
+[ ! -e "$(guest_kconfig "$GUEST")" ] || exec bash "$ROOT/scripts/kernel-build.sh"
 
 # first_of PATH...: the first that is there.
 first_of() {

@@ -194,7 +194,7 @@ def test_a_target_that_is_not_reached(boot):
 
 
 def test_a_target_within_a_page_of_the_guest(boot):
-    """A guest with pages of 64 KiB gives whole ones: up to 15 units more than asked are no fault."""
+    """A guest with pages of 64 KiB gives whole ones: 15 units more than asked are no fault."""
     b = boot()
     b.m.qmp("balloon", value=RAM - 97 * PAGE)
     b.io.config_write(4, 112)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The host gets back the memory that the guest gave, and only that."""
 
+import pytest
+
+from vmlab.hostmem import PAGE as HOST_PAGE
+
 from vmtest import frames, size
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.pairs import every_pair
@@ -15,6 +19,7 @@ def touch_all(vm):
     vm.guest.run("memtool touch free-60", scaled(60))
 
 
+@pytest.mark.arch
 @every_pair
 def test_rss_falls_by_what_was_given(lend, pair):
     """Of a guest that had used all its memory, RSS and pagemap fall by the balloon's size."""
@@ -22,16 +27,17 @@ def test_rss_falls_by_what_was_given(lend, pair):
     touch_all(vm)
     ram = vm.ram()
     rss, present = ram.rss_bytes(), ram.present_pages()
-    assert present * PAGE > size.full(vm) - 100 * MIB, "the guest did not use its memory"
+    assert present * HOST_PAGE > size.full(vm) - 100 * MIB, "the guest did not use its memory"
 
     size.resize(vm, size.full(vm) - GIVEN)
 
-    absent = size.full(vm) // PAGE - ram.present_pages()
-    assert absent * PAGE >= GIVEN, f"{GIVEN - absent * PAGE} bytes of the balloon are backed"
+    absent = size.full(vm) - ram.present_pages() * HOST_PAGE
+    assert absent >= GIVEN, f"{GIVEN - absent} bytes of the balloon are backed"
     assert rss - ram.rss_bytes() > GIVEN - 100 * MIB
     size.resize(vm, size.full(vm))
 
 
+@pytest.mark.arch
 @every_pair
 def test_no_ballooned_frame_is_backed(lend, pair):
     """Each frame that the guest's kernel has ballooned costs the host nothing, and the others

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """deflate-on-oom: a guest that runs dry gets the balloon's memory, not the OOM killer."""
 
+import pytest
+
 from vmtest import size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import every_pair
@@ -10,6 +12,7 @@ OPTIONS = {"balloon": "virtio-balloon-pci,deflate-on-oom=on", "memory_mib": 768}
 GIVEN = 400 * MIB
 
 
+@pytest.mark.arch
 @every_pair
 def test_nothing_is_killed(lend, pair):
     """A program that needs more than the balloon left gets it: no kill, and the data is whole."""

@@ -9,6 +9,7 @@ from vmtest.pairs import every_pair
 from vmtest.size import Books, assert_exact
 
 
+@pytest.mark.arch
 @every_pair
 @pytest.mark.parametrize("away", [256 * MIB, 256 * MIB + 3 * PAGE, MIB - PAGE, PAGE])
 def test_shrink_and_grow_are_exact(lend, pair, away):
@@ -26,6 +27,7 @@ def test_shrink_and_grow_are_exact(lend, pair, away):
     assert large.total == before.total
 
 
+@pytest.mark.arch
 @every_pair
 def test_guest_that_holds_data_keeps_it(lend, pair):
     """A shrink and a grow leave every byte of the guest's data as it was."""
@@ -41,6 +43,7 @@ def test_guest_that_holds_data_keeps_it(lend, pair):
         vm.guest.run("memtool ask data quit")
 
 
+@pytest.mark.arch
 @every_pair
 def test_same_size_again_changes_nothing(lend, pair):
     """A target that is already met moves no page."""

@@ -68,6 +68,7 @@ def test_every_tag_is_filled(polled, pair):
     assert not missing, f"without a value: {missing}"
 
 
+@pytest.mark.arch
 @every_pair
 def test_values_are_the_guests(polled, pair):
     """The values are those of the guest's /proc, total memory to the byte."""

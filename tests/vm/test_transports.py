@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every way in which QEMU offers the device: legacy, transitional, modern, and virtio-mmio."""
+"""Every way in which QEMU offers the device: legacy and modern, on PCI, virtio-mmio and CCW."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from vmlab import accel
 from vmlab.errors import LabError
 
 from vmtest import frames, size
-from vmtest.env import MIB, scaled
+from vmtest.env import ARCH, MIB, scaled
 from vmtest.pairs import every_pair
 from vmtest.size import Books, assert_exact
 
@@ -20,6 +20,19 @@ PCI = {
     "modern": "virtio-balloon-pci,disable-modern=off,disable-legacy=on",
     "packed": "virtio-balloon-pci,packed=on",
 }
+# Legacy is the guest's own byte order.
+CCW = {"modern": "virtio-balloon-ccw", "legacy": "virtio-balloon-ccw,max_revision=0"}
+# -device, by the name of the way; Arm's board has virtio-mmio beside PCI.
+WAYS = {
+    "amd64": PCI,
+    "arm64": {
+        "modern": PCI["modern"],
+        "legacy": PCI["legacy"],
+        "mmio-modern": "virtio-balloon-device",
+        "mmio-legacy": "virtio-balloon-device",
+    },
+    "s390x": CCW,
+}[ARCH]
 # microvm has one serial port of its own; the lab's agent needs the second
 MICROVM = {
     "machine": "microvm,isa-serial=on,rtc=on,pic=on,pit=on",
@@ -39,11 +52,14 @@ def round_trip(vm):
     assert_exact(before, Books.of(vm), size.full(vm))
 
 
+@pytest.mark.arch
 @every_pair
-@pytest.mark.parametrize("kind", PCI)
-def test_pci(lend, pair, kind):
-    """Resizing is exact and the host gets the memory, however the device sits on PCI."""
-    vm = lend(fresh=True, balloon=PCI[kind], **pair.options)
+@pytest.mark.parametrize("kind", WAYS)
+def test_each_way(lend, pair, kind):
+    """Resizing is exact and the host gets the memory, however the device sits on its bus."""
+    old = "on" if kind == "mmio-legacy" else "off"
+    more = ("-global", f"virtio-mmio.force-legacy={old}") if "mmio" in kind else ()
+    vm = lend(fresh=True, balloon=WAYS[kind], qemu_args=more, **pair.options)
     round_trip(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)

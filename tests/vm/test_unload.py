@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The driver may go at any moment: every page comes back to the guest."""
 
+import pytest
+
 from vmlab.waits import wait_for
 
 from vmtest import half_way, leaks, size
@@ -32,6 +34,7 @@ def leave(vm, which):
     vm.guest.load_driver(which)
 
 
+@pytest.mark.arch
 @every_pair
 def test_rmmod_inflated(lend, pair):
     """rmmod gives all pages of an inflated balloon back, within seconds; data is kept; the same

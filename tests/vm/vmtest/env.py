@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 GUEST = os.environ.get("GUEST") or "6.1"
+ARCH = next((name for name in ("arm64", "s390x") if f"-{name}" in GUEST), "amd64")
 DEBUG = GUEST.endswith("-debug")
 SLOW = (6 if DEBUG else 1) * float(os.environ.get("PATIENCE") or 1)
 MIB = 1 << 20
