@@ -28,6 +28,7 @@ static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 ma
 {
 	u32 pages;
 
+	resize_spare(rz);
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
 	supply_alloc(rq, min_t(u64, max, resize_batch(rz)), &rz->order);
 	pages = rq->pages;

@@ -42,9 +42,10 @@ struct virtio_balloon;
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
  * @refused_at: the last time, in jiffies
- * @aside: chunks that the host does not take, kept so that the guest's allocator
- *	hands out others, until there is nothing more to take on this way
- * @passed_over: guest pages that ever were in @aside
+ * @aside: chunks that the host does not take, or that the guest is to have left,
+ *	kept so that the guest's allocator hands out others, until there is
+ *	nothing more to take on this way
+ * @passed_over: guest pages that ever were in @aside because of the host
  * @retarget: the host changed its wish; atomic
  * @target: the wish, in guest pages; written by the worker
  * @actual: what the host was last told, in 4 KiB units; worker only
@@ -106,6 +107,7 @@ void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
 u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);
 void resize_free_untold(struct resize *rz);
 bool resize_may_pass_over(const struct hostcomm_request *rq, int err);
+void resize_spare(struct resize *rz);
 void resize_pass_over(struct resize *rz, int err, struct list_head *chunks);
 u32 resize_batch(struct resize *rz);
 u32 resize_deflate(struct hostcomm_request *rq, u64 max);

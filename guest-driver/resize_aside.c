@@ -4,16 +4,71 @@
  * memory that the guest uses as RAM, say), or the balloon's already.  Freed at
  * once it would be the next that the allocator hands out; so it is kept aside
  * while others are taken, and is the guest's again when the target is reached
- * or the guest has no more to give.
+ * or the guest has no more to give.  Likewise some blocks that the guest is to
+ * have left: else the largest pieces are what the balloon takes first.
  *
  * Locks: resize.lock; never held over supply_*().
  */
+#include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/virtio.h>
 
 #include "device.h"
 #include "resize.h"
 #include "supply.h"
+
+/*
+ * How much to spare, at most that and that share of the guest, and the largest
+ * and the smallest pieces it comes in: smaller ones, and huge pages, would go
+ * back to one processor's own lists.
+ */
+#define RESIZE_SPARE		(SZ_2M >> PAGE_SHIFT)
+#define RESIZE_SPARE_SHARE	256
+#define RESIZE_SPARE_MAX	(ilog2(RESIZE_SPARE) - 1)
+#define RESIZE_SPARE_MIN	(PAGE_ALLOC_COSTLY_ORDER + 1)
+
+/**
+ * resize_spare() - set blocks aside before the balloon takes them all
+ * @rz: initialised
+ *
+ * A guest left with single pages has to compact memory for each process it
+ * starts, and one without anything to reclaim tries that once before it kills
+ * somebody.  Where the kernel's own memory may be, in blocks that stay movable.
+ *
+ * Context: process; does not sleep.
+ */
+void resize_spare(struct resize *rz)
+{
+	gfp_t gfp = (MOBILITY_GFP & ~(__GFP_HIGHMEM | __GFP_RECLAIM)) |
+		    __GFP_NOMEMALLOC | __GFP_NOWARN;
+	unsigned int order = RESIZE_SPARE_MAX;
+	unsigned long flags, left = totalram_pages() / RESIZE_SPARE_SHARE;
+	struct page *page;
+	LIST_HEAD(chunks);
+	bool done;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	done = !list_empty(&rz->aside);
+	spin_unlock_irqrestore(&rz->lock, flags);
+	if (done)
+		return;
+	left = min_t(unsigned long, left, RESIZE_SPARE);
+	while (left >> RESIZE_SPARE_MIN) {
+		order = min_t(unsigned int, order, ilog2(left));
+		page = alloc_pages(gfp, order);
+		if (page) {
+			chunk_set_order(page, order);
+			list_add_tail(&page->lru, &chunks);
+			left -= 1UL << order;
+		} else if (order-- == RESIZE_SPARE_MIN) {
+			break;
+		}
+	}
+	spin_lock_irqsave(&rz->lock, flags);
+	list_splice_tail_init(&chunks, &rz->aside);
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
 
 /**
  * resize_may_pass_over() - whether other pages may do where these did not

@@ -3,8 +3,11 @@
 
 import re
 
+from vmlab import recipes
+
 from vmtest import quiet, size
-from vmtest.env import MIB, scaled
+from vmtest.env import MIB, PAGE, scaled
+from vmtest.fragmented import LEAVE_MIB, MEMORY_MIB
 from vmtest.pairs import every_device
 from vmtest.size import Books, assert_exact
 from vmlab.waits import wait_for
@@ -43,6 +46,31 @@ def test_guest_survives_an_impossible_target(lend, pair):
     assert_exact(before, Books.of(vm), size.full(vm))
     assert pair.qemu != "ours" or not quiet.device(vm, "target-unreached")
     assert grumbles(vm) == said + 1, "it said so more than once"
+
+
+def in_pieces(vm, order):
+    """Bytes of free memory in pieces of that order and larger, but for the first 16 MiB, which
+    the kernel keeps for devices."""
+    pages = 0
+    for line in vm.guest.read("/proc/buddyinfo").splitlines():
+        zone, *counts = line.split("zone")[1].split()
+        if zone != "DMA":
+            pages += sum(int(count) << at for at, count in enumerate(counts) if at >= order)
+    return pages * PAGE
+
+
+@every_device
+def test_some_larger_pieces_are_left(lend, pair):
+    """Of a guest whose free memory lies scattered the balloon takes nearly all, but not every piece
+    of more than a page: the kernel needs some for each process that it starts."""
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    recipes.fragment(vm.guest, timeout=scaled(120))
+    free = vm.guest.meminfo()["MemFree"] << 10
+    assert in_pieces(vm, 3) > 4 * MIB
+    size.resize(vm, size.full(vm) - free + LEAVE_MIB * MIB)
+    assert in_pieces(vm, 3) >= MIB, "the guest is left with single pages"
+    recipes.release(vm.guest, scaled(60))
+    size.resize(vm, size.full(vm))
 
 
 @every_device

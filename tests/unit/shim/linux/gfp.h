@@ -14,7 +14,8 @@ typedef unsigned int gfp_t;
 #define __GFP_NORETRY		4u
 #define __GFP_NOMEMALLOC	8u
 #define GFP_KERNEL		__GFP_RECLAIM
-#define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | 16u)
+#define __GFP_HIGHMEM		128u
+#define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | __GFP_HIGHMEM | 16u)
 #define GFP_ATOMIC		32u
 #define GFP_NOWAIT		64u
 #define MIGRATE_MOVABLE		1

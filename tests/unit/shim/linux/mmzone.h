@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 #define MAX_ORDER	11
+#define PAGE_ALLOC_COSTLY_ORDER	3
 
 enum zone_type { ZONE_DMA, ZONE_DMA32, ZONE_NORMAL, ZONE_MOVABLE };
 
