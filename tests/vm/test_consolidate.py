@@ -43,6 +43,7 @@ def assert_still(vm):
     assert blocks.absent(vm) <= absent
 
 
+@blocks.gathers
 def test_scattered_pages_become_whole_blocks(lend):
     """Of a guest of which every fourth page is in use, the balloon has single pages; soon nearly
     all of it lies in whole blocks that the host backs nothing of. Size and MemTotal stay, the
@@ -65,6 +66,7 @@ def test_scattered_pages_become_whole_blocks(lend):
     assert Books.of(vm).total == at_start.total
 
 
+@blocks.gathers
 def test_guest_gets_whole_blocks_back(lend):
     """The balloon's whole blocks were the guest's chance of huge pages. Of a guest whose free
     memory was all in pieces, most is in whole blocks once the balloon is gathered, without costing
@@ -90,6 +92,7 @@ def test_guest_gets_whole_blocks_back(lend):
     blocks.release(vm)
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_off_until_switched_on(lend):
     """With `consolidate` off no page moves; switched on, it begins; off again, it ends."""
@@ -108,6 +111,7 @@ def test_off_until_switched_on(lend):
     blocks.reload(vm)
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_all_kinds_move(lend, tmp_path):
     """Anonymous memory, tmpfs and page cache of a disk make room for whole blocks, mapped as they
@@ -150,6 +154,7 @@ def count(vm, keeper, question):
     return int(vm.guest.run(f"memtool ask {keeper} {question}", scaled(60)).output.split()[2])
 
 
+@blocks.gathers
 def test_locked_and_pinned_pages_stay(lend):
     """Pages that are locked, or that somebody holds a reference to, stay where they are."""
     vm = lend(**GUEST)
@@ -172,6 +177,7 @@ def test_locked_and_pinned_pages_stay(lend):
     guest.run("echo 1 >/proc/sys/vm/compact_unevictable_allowed")
 
 
+@blocks.gathers
 def test_targets_come_first(lend):
     """A wish that comes meanwhile is fulfilled as fast as ever, less and more; then it goes on."""
     vm = lend(**GUEST)
@@ -191,6 +197,7 @@ def test_targets_come_first(lend):
     assert Books.of(vm).total == before.total
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_rmmod_half_way(lend):
     """rmmod meanwhile: every page comes back, within seconds; data is kept."""
@@ -211,6 +218,7 @@ def test_rmmod_half_way(lend):
     vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_unplug_half_way(lend):
     """device_del meanwhile: the same."""
@@ -229,6 +237,7 @@ def test_unplug_half_way(lend):
     blocks.release(vm)
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_suspend_half_way(lend):
     """Put to sleep meanwhile: awake, the balloon is as large, no page of it costs memory, and the
@@ -250,6 +259,7 @@ def test_suspend_half_way(lend):
     blocks.release(vm)
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_memory_pressure(lend):
     """A program that wants nearly all that is left meanwhile gets it, whole; nothing is killed."""

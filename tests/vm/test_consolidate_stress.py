@@ -82,6 +82,7 @@ class Gathered(Churn):
             time.sleep(rng.uniform(0, 1))
 
 
+@blocks.gathers
 @pytest.mark.slow
 def test_gathering_beside_everything(lend, tmp_path, capsys):
     """Two CPUs: compaction without pause, programs that need memory, huge page faults, page cache,

@@ -11,8 +11,8 @@ from vmlab.virsh import virsh
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import size
-from vmtest.env import GUEST, MIB, PAGE, scaled
+from vmtest import blocks, size
+from vmtest.env import MIB, PAGE, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import OURS, every_driver
 from vmtest.size import Books, assert_exact
@@ -55,11 +55,10 @@ def test_scattered_pages_tear_no_huge_page(lend, pair):
     assert_exact(before, Books.of(vm), size.full(vm))
 
 
+@blocks.gathers
 def test_what_is_withheld_is_gathered(lend):
     """Our driver makes whole blocks of the scattered pages: what waited for the rest of its block
     goes back, at least nine tenths of the balloon in all."""
-    if GUEST == "7.2":
-        pytest.skip("this kernel hands out the balloon's pages in its own order: none to choose")
     vm, _ = touched(lend, OURS, MEMORY_MIB)
     given = size.full(vm) - scatter(vm, data_mib=100)
     recipes.consolidate(vm.guest, True)
