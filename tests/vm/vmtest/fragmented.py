@@ -8,12 +8,18 @@ this guest's memory and left at the moment before the compaction.
 from vmlab import recipes
 
 from . import size
-from .env import DEBUG, MIB, scaled
+from .env import DEBUG, MIB, PAGE, scaled
 
 # Enough for tens of thousands of moves; scattering takes a debug kernel a minute a GiB.
 MEMORY_MIB = 768 if DEBUG else 1152
 # More than the driver leaves to the guest, so that the target is reached.
 LEAVE_MIB = 160
+# What is left free while the rest is taken.
+FREE_MIB = 150
+if PAGE == 65536:
+    # Page blocks are of 512 MiB: the kernel keeps more free, and in a guest below 3 GiB it does
+    # not tell blocks of movable pages from others, so that compaction finds nowhere to move to.
+    MEMORY_MIB, LEAVE_MIB, FREE_MIB = 4096, 900, 700
 
 
 def scatter(vm, data_mib=0, seed=11):
@@ -22,7 +28,7 @@ def scatter(vm, data_mib=0, seed=11):
     guest = vm.guest
     if data_mib:
         guest.run(f"memtool keep data {data_mib} {seed} small", scaled(60))
-    recipes.fragment(guest, timeout=scaled(120))
+    recipes.fragment(guest, leave_mib=FREE_MIB, timeout=scaled(120))
     target = size.full(vm) - (guest.meminfo()["MemFree"] // 1024 - LEAVE_MIB) * MIB
     size.resize(vm, target)
     recipes.release(guest, scaled(60))
