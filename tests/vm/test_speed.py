@@ -14,7 +14,7 @@ pytestmark = pytest.mark.interop
 
 MEMORY_MIB = 2048
 GIVEN = 1024 * MIB
-ROUNDS = 5
+ROUNDS = 3
 # What two runs of the same thing may differ by on a busy machine.
 SLACK = 1.10
 

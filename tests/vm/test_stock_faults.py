@@ -61,7 +61,7 @@ def test_removal_ends_though_the_host_is_silent(lend, pair):
     vm = lend(fresh=True, memory_mib=1536, kernel_args="init_on_alloc=1", **pair.options)
     vm.loan.allow.append("$never")
     before = Books.of(vm)
-    fall_silent_half_way(vm, 1024 * MIB)
+    fall_silent_half_way(vm, 1024 * MIB, pair.driver)
     if pair.driver == "stock":
         with pytest.raises(LabError, match="took more than"):
             vm.guest.unload_driver(scaled(20))

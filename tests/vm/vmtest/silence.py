@@ -5,7 +5,7 @@ leaves alone while everything else lives on.
 
 from . import size
 from .env import scaled
-from .half_way import TRIES
+from .half_way import TRIES, at_first_step
 
 
 class Silence:
@@ -24,28 +24,32 @@ class Silence:
     def __call__(self):
         self._vm.guest.run(self._mute)
 
-    def undo(self):
-        self._vm.guest.run(self._undo)
+    def at_first_step(self, count):
+        """It falls so as soon as that count in /proc/vmstat moves: a Job."""
+        return at_first_step(self._vm, count, self._mute)
 
     def end(self, which):
-        """After the driver is gone: the device as it was, with a driver and an empty balloon."""
-        self.undo()
+        """After the driver is gone: the device as it was, with a driver and an empty balloon. It
+        takes a driver anew: to QEMU one that takes bus mastering away is not there any more."""
+        self._vm.guest.run(self._undo)
         size.ask(self._vm, size.full(self._vm))
         self._vm.guest.load_driver(which)
 
 
-def fall_silent_half_way(vm, given):
-    """An inflate by so many bytes that the host stops answering to after the first steps."""
+def fall_silent_half_way(vm, given, which):
+    """An inflate by so many bytes that the host stops answering to after the first steps; which:
+    the driver that does it."""
     silence = Silence(vm)
     for _ in range(TRIES):
+        job = silence.at_first_step("balloon_inflate")
         size.ask(vm, size.full(vm) - given)
-        size.wait_actual(vm, lambda now: now < size.full(vm), "the first step")
-        silence()
+        job.wait(scaled(30))
         # what had been answered is told within this time
         vm.guest.run("sleep 0.3", scaled(30))
         if size.full(vm) - size.actual(vm) < given:
             return silence
         # all had been answered, so that nobody noticed
-        silence.undo()
-        size.resize(vm, size.full(vm))
+        vm.guest.unload_driver(scaled(60))
+        silence.end(which)
+        size.wait_actual(vm, lambda now: now == size.full(vm), "an empty balloon")
     raise AssertionError(f"{TRIES} times the host fell silent too late: the test proves nothing")
