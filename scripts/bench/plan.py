@@ -63,7 +63,7 @@ SCENES = [
           "guest on hugetlb: huge pages for the host"),
     Scene("huge cycle", scenes_huge.cycle, pairs.BOTH, 0, 2, 110,
           "huge pages behind the guest after a shrink and a grow"),
-    Scene("huge guest", scenes_huge.guest_pages, pairs.BOTH, 0, 2, 60,
+    Scene("huge guest", scenes_huge.guest_pages, pairs.BOTH, 0, 2, 85,
           "huge pages for the guest, half of it ballooned"),
     Scene("huge loop", scenes_huge.loop, pairs.BOTH, 0, 2, 150,
           "a program's loss while blocks become whole"),

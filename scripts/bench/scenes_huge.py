@@ -25,6 +25,7 @@ WITHIN_S = 60
 CALM_S = 15  # nothing more is to come when nothing came for so long
 NEARLY = 0.95
 LOOK_S = 1.0
+STEP_MIB = 16  # less is what a guest at rest takes and gives
 HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
 SIZE_SPREAD_MIB, SIZE_KEPT_MIB = 1600, 400  # one page in four of it; in half of it, in two
 LEAST_FREE_MIB = 72  # watermarks, and what a guest that works takes beside
@@ -84,6 +85,18 @@ def _gather(bench, look, seconds=WITHIN_S):
             return {"mib": mib, "s": nearly, "last_s": changed - begin}
         bench.tick()
         time.sleep(LOOK_S)
+
+
+def _come_to_rest(bench, look):
+    """Until look() has not changed for CALM_S, WITHIN_S at most."""
+    begin = changed = time.monotonic()
+    last = look()
+    while changed + CALM_S > (now := time.monotonic()) and begin + WITHIN_S > now:
+        bench.tick()
+        time.sleep(LOOK_S)
+        seen = look()
+        if seen != last:
+            last, changed = seen, now
 
 
 def _whole_blocks(bench, vm, note, step, *data):
@@ -202,7 +215,8 @@ def guest_pages(bench, pair, note):
         before = _absent_mib(vm)
         vm.resize(GUEST_MIB - away, lab.TIMEOUT_S, bench.tick)
         _gather(bench, lambda: _absent_mib(vm) - before)
-        _gather(bench, lambda: -_pieces_mib(vm) // 16)
+        bench.say("the guest's free memory comes to rest")
+        _come_to_rest(bench, lambda: _pieces_mib(vm) // STEP_MIB)
         note("ballooned", _take_huge_pages(bench, vm, count))
 
 

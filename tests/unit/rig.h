@@ -38,9 +38,18 @@ extern bool rig_exchanging;
 int rig_open(void **state);
 int rig_open_ops(void **state);
 int rig_close(void **state);
+/* Pages of the balloon then, one by one among the guest's. */
+#define RIG_SCATTERED	1024UL
+int rig_open_scattered(void **state);
+int rig_open_scattered_ops(void **state);
+int rig_close_scattered(void **state);
 /* A test on a device of its own: on the standard queues, with page ops, on either. */
 #define with_rig(test) cmocka_unit_test_setup_teardown(test, rig_open, rig_close)
 #define with_ops(test) { #test " (page ops)", test, rig_open_ops, rig_close, NULL }
+#define scattered(test) \
+	cmocka_unit_test_setup_teardown(test, rig_open_scattered, rig_close_scattered)
+#define scattered_ops(test) \
+	{ #test " (page ops)", test, rig_open_scattered_ops, rig_close_scattered, NULL }
 #define both(test) with_rig(test), with_ops(test)
 
 void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 features);
@@ -60,9 +69,7 @@ enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
 void rig_settled(unsigned long pages);
-void rig_fragment(unsigned long size);
 void rig_guest_stays(void);
-void rig_guest_leaves(void);
 struct page *rig_mixed_block(void);
 int rig_exchange(struct page *first);
 int rig_vacate(struct page *first);

@@ -29,11 +29,7 @@ static struct page *stay(struct page *page)
 	return NULL;
 }
 
-/**
- * rig_fragment() - much of memory is the guest's, and a balloon scattered
- * @size: pages of the balloon
- */
-void rig_fragment(unsigned long size)
+static void fragment(void)
 {
 	vm_move_guest = move;
 	nr_guest = 0;
@@ -43,25 +39,47 @@ void rig_fragment(unsigned long size)
 		page->count = 1;
 		guest[nr_guest++] = page;
 	}
-	rig_inflate(size);
+	rig_inflate(RIG_SCATTERED);
 	rig_break_blocks();
 }
 
 /**
- * rig_guest_stays() - what rig_fragment() gave to the guest cannot move
+ * rig_open_scattered() - rig_open(); much of memory is the guest's then, and the
+ * balloon has RIG_SCATTERED single pages
+ */
+int rig_open_scattered(void **state)
+{
+	rig_open(state);
+	fragment();
+	return 0;
+}
+
+/**
+ * rig_open_scattered_ops() - the same with page ops
+ */
+int rig_open_scattered_ops(void **state)
+{
+	rig_open_ops(state);
+	fragment();
+	return 0;
+}
+
+/**
+ * rig_close_scattered() - the guest gives its frames back, and rig_close()
+ */
+int rig_close_scattered(void **state)
+{
+	while (nr_guest)
+		put_page(guest[--nr_guest]);
+	return rig_close(state);
+}
+
+/**
+ * rig_guest_stays() - what the guest has cannot move
  */
 void rig_guest_stays(void)
 {
 	vm_move_guest = stay;
-}
-
-/**
- * rig_guest_leaves() - what rig_fragment() gave to the guest is free again
- */
-void rig_guest_leaves(void)
-{
-	while (nr_guest)
-		put_page(guest[--nr_guest]);
 }
 
 /**

@@ -5,27 +5,7 @@
  */
 #include "rig.h"
 
-#define SIZE	1024UL	/* pages of the balloon */
-
-static int open_fragmented(void **state)
-{
-	rig_open_ops(state);
-	rig_fragment(SIZE);
-	return 0;
-}
-
-static int open_fragmented_pfn(void **state)
-{
-	rig_open(state);
-	rig_fragment(SIZE);
-	return 0;
-}
-
-static int close_fragmented(void **state)
-{
-	rig_guest_leaves();
-	return rig_close(state);
-}
+#define SIZE	RIG_SCATTERED
 
 static void assert_whole(struct page *first)
 {
@@ -200,24 +180,21 @@ static void test_the_host_refuses(void **state)
 	refused(HOSTCOMM_INFLATE, 0);
 }
 
-#define ON(test)	cmocka_unit_test_setup_teardown(test, open_fragmented, close_fragmented)
-#define ON_PFN(test)	cmocka_unit_test_setup_teardown(test, open_fragmented_pfn, close_fragmented)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(test_a_block_becomes_whole),
-		ON_PFN(test_a_block_becomes_whole),
-		ON(test_zones_are_charged_for_what_they_lend),
-		ON(test_size_is_the_same_at_every_step),
-		ON(test_a_block_that_is_not_to_be_had),
-		ON(test_too_few_pages_to_give),
-		ON(test_an_answer_comes_late),
-		ON_PFN(test_an_answer_comes_late),
-		ON(test_no_answer_comes),
-		ON_PFN(test_no_answer_comes),
-		ON(test_asleep_on_the_way),
-		ON(test_the_host_refuses),
+		scattered_ops(test_a_block_becomes_whole),
+		scattered(test_a_block_becomes_whole),
+		scattered_ops(test_zones_are_charged_for_what_they_lend),
+		scattered_ops(test_size_is_the_same_at_every_step),
+		scattered_ops(test_a_block_that_is_not_to_be_had),
+		scattered_ops(test_too_few_pages_to_give),
+		scattered_ops(test_an_answer_comes_late),
+		scattered(test_an_answer_comes_late),
+		scattered_ops(test_no_answer_comes),
+		scattered(test_no_answer_comes),
+		scattered_ops(test_asleep_on_the_way),
+		scattered_ops(test_the_host_refuses),
 	};
 
 	return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);

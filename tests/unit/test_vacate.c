@@ -6,27 +6,7 @@
  */
 #include "rig.h"
 
-#define SIZE	1024UL	/* pages of the balloon */
-
-static int open_fragmented(void **state)
-{
-	rig_open_ops(state);
-	rig_fragment(SIZE);
-	return 0;
-}
-
-static int open_fragmented_pfn(void **state)
-{
-	rig_open(state);
-	rig_fragment(SIZE);
-	return 0;
-}
-
-static int close_fragmented(void **state)
-{
-	rig_guest_leaves();
-	return rig_close(state);
-}
+#define SIZE	RIG_SCATTERED
 
 static void check_books(void)
 {
@@ -199,23 +179,20 @@ static void test_the_host_refuses(void **state)
 	}
 }
 
-#define ON(test)	cmocka_unit_test_setup_teardown(test, open_fragmented, close_fragmented)
-#define ON_PFN(test)	cmocka_unit_test_setup_teardown(test, open_fragmented_pfn, close_fragmented)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON(test_a_block_becomes_free),
-		ON_PFN(test_a_block_becomes_free),
-		ON(test_a_shared_block_becomes_free),
-		ON_PFN(test_a_shared_block_becomes_free),
-		ON(test_a_page_stays),
-		ON(test_an_answer_comes_late),
-		ON_PFN(test_an_answer_comes_late),
-		ON(test_no_answer_comes),
-		ON_PFN(test_no_answer_comes),
-		ON(test_asleep_on_the_way),
-		ON(test_the_host_refuses),
+		scattered_ops(test_a_block_becomes_free),
+		scattered(test_a_block_becomes_free),
+		scattered_ops(test_a_shared_block_becomes_free),
+		scattered(test_a_shared_block_becomes_free),
+		scattered_ops(test_a_page_stays),
+		scattered_ops(test_an_answer_comes_late),
+		scattered(test_an_answer_comes_late),
+		scattered_ops(test_no_answer_comes),
+		scattered(test_no_answer_comes),
+		scattered_ops(test_asleep_on_the_way),
+		scattered_ops(test_the_host_refuses),
 	};
 
 	return cmocka_run_group_tests_name("vacate", tests, NULL, NULL);
