@@ -185,10 +185,10 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 		*delay = msecs_to_jiffies(step.wait_ms);
 		resize_grumble(rz);
 	}
-	if (!sent || step.action == RESIZE_DEFLATE)
-		resize_let_go(rz);
 	if (!sent)
 		resize_put_request(rz, rq);
+	else if (step.action == RESIZE_DEFLATE)
+		resize_let_go(rz);
 	return sent;
 }
 
@@ -208,21 +208,24 @@ void resize_work(struct work_struct *work)
 {
 	struct resize *rz = container_of(work, struct resize, work.work);
 	unsigned long flags, delay = 0;
+	bool quiet;
 
 	hostcomm_reap(&rz->vb->hostcomm);
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
-	if (resize_is_refused(rz)) {
+	if (resize_is_refused(rz))
 		delay = RESIZE_PAUSE;
-		resize_let_go(rz);
-	}
 	while (!delay && resize_one(rz, &delay)) {
 		resize_report(rz, false);
 		cond_resched();
 	}
 
-	if (resize_report(rz, resize_is_quiet(rz)))
+	quiet = resize_is_quiet(rz);
+	/* Not before: the place of what is yet refused would be taken by the same pages. */
+	if (quiet)
+		resize_let_go(rz);
+	if (resize_report(rz, quiet))
 		delay = delay ? min(delay, RESIZE_REPORT + 0UL) : RESIZE_REPORT;
 	if (!delay)
 		return;

@@ -34,7 +34,8 @@ static void decide(struct fake_slot *slot)
 		if (ops < fake_wire_ops(slot->rq)) {
 			slot->err = -EFAULT;
 			slot->acked = fake_wire_pages(slot->rq, ops);
-			host.not_ram_asked += slot->rq->pages - slot->acked;
+			host.not_ram_asked += fake_wire_frames_of(slot->rq, ops, host.not_ram[0],
+								  host.not_ram[1]);
 			return;
 		}
 	}

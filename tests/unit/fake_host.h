@@ -31,7 +31,7 @@ struct fake_slot {
  *	@refuse_err after @refuse_after operations (page ops only)
  * @not_ram: the first and the last frame that are not RAM to it: an operation
  *	by which one of them enters is answered with -EFAULT (page ops only)
- * @not_ram_asked: guest pages in requests that were answered so
+ * @not_ram_asked: how often one of them was asked for in requests answered so
  * @ring: what was posted and not reaped, by queue, oldest first
  * @nr: length of each of those
  * @answered: how many of each are answered

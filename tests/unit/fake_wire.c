@@ -140,3 +140,19 @@ u32 fake_wire_pages(struct hostcomm_request *rq, u32 ops)
 		pages += wire->op[ops].pages;
 	return pages;
 }
+
+/* How many frames of these the operations from @op on name. */
+u32 fake_wire_frames_of(struct hostcomm_request *rq, u32 op, struct page *first, struct page *last)
+{
+	struct fake_wire *wire = rq->wire;
+	u32 frames = 0;
+
+	for (; op < wire->nr; op++) {
+		unsigned long from = max(wire->op[op].pfn, page_to_pfn(first));
+		unsigned long end = wire->op[op].pfn + wire->op[op].pages;
+		unsigned long to = min(end, page_to_pfn(last) + 1);
+
+		frames += to > from ? to - from : 0;
+	}
+	return frames;
+}

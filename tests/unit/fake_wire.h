@@ -16,6 +16,7 @@ void fake_wire_sent(struct hostcomm_request *rq);
 void fake_wire_read(struct hostcomm_request *rq);
 u32 fake_wire_ops(struct hostcomm_request *rq);
 u32 fake_wire_ops_before(struct hostcomm_request *rq, struct page *first, struct page *last);
+u32 fake_wire_frames_of(struct hostcomm_request *rq, u32 op, struct page *first, struct page *last);
 u32 fake_wire_pages(struct hostcomm_request *rq, u32 ops);
 
 #endif

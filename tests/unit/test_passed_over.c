@@ -27,7 +27,7 @@ static void test_other_memory_is_taken(void **state)
 	unsigned int lines = sim_log_lines;
 
 	not_ram(PLACE);
-	for (unsigned long target = 1000; target <= 3000; target += 1000) {
+	for (unsigned long target = 1000; target <= 4000; target += 1000) {
 		rig_target(target);
 		sim_advance(HZ);
 		assert_int_equal(pages_size(&rig->pages), target);
@@ -38,18 +38,28 @@ static void test_other_memory_is_taken(void **state)
 		rig_check_quiet();
 	}
 	assert_true(host.not_ram_asked > 0);
-	assert_int_equal(sim_log_lines, lines + 1);
+	/* Once, and for a target that had to wait for what lay aside. */
+	assert_in_range(sim_log_lines, lines + 1, lines + 1 + 4);
 }
 
 /* No page is asked for twice on the way to a target, whatever the allocator would hand out. */
 static void test_not_the_same_again_at_once(void **state)
 {
+	unsigned long asked = 0;
+
 	not_ram(PLACE);
 	/* From here on it is known: at most a block at a time. */
 	rig_inflate(1000);
-	host.not_ram_asked = 0;
-	rig_inflate(3000);
-	assert_in_range(host.not_ram_asked, 1, PLACE);
+	for (int way = 0; way < 8; way++) {
+		host.not_ram_asked = 0;
+		rig_target(3000);
+		sim_settle();
+		assert_in_range(host.not_ram_asked, 0, PLACE);
+		asked += host.not_ram_asked;
+		rig_target(1000);
+		sim_settle();
+	}
+	assert_true(asked > 0);
 }
 
 /* All but it, and what the guest needs: as far as it goes, then ever less often. */
@@ -60,7 +70,7 @@ static void test_a_target_that_needs_it(void **state)
 
 	not_ram(PLACE + 100);
 	rig_target(FRAMES);
-	sim_advance(200 * HZ);
+	sim_advance(400 * HZ);
 	assert_in_range(pages_size(&rig->pages), most - PLACE - LARGEST, most);
 	assert_none_taken(PLACE + 100);
 	assert_int_equal(rig->resize.policy.backoff_ms, RESIZE_BACKOFF_MAX_MS);
