@@ -34,10 +34,10 @@ module_param(consolidate, bool, 0644);
 MODULE_PARM_DESC(consolidate,
 		 "gather the balloon into the host's huge pages (default: yes)");
 
-static unsigned int consolidate_cpu = 20;
+static unsigned int consolidate_cpu = 15;
 module_param(consolidate_cpu, uint, 0644);
 MODULE_PARM_DESC(consolidate_cpu,
-		 "percent of one processor for that, 1 to 100 (default: 20)");
+		 "percent of one processor for that, 1 to 100 (default: 15)");
 
 static unsigned long consolidate_pages(struct consolidate *c)
 {
