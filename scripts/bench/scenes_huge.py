@@ -208,7 +208,8 @@ def guest_pages(bench, pair, note):
         size = vm.guest.meminfo()["MemTotal"]
         _hold_at_random(bench, vm, SIZE_SPREAD_MIB // 2)
         count = (lab.free_mib(vm) - LEAST_FREE_MIB) // 2
-        note("unballooned", _take_huge_pages(bench, vm, count))
+        without = _take_huge_pages(bench, vm, count)
+        note("unballooned", without)
     with lab.guest(bench, pair, GUEST_MIB) as vm:
         away = (vm.guest.meminfo()["MemTotal"] - size) >> 10
         _hold_at_random(bench, vm, SIZE_SPREAD_MIB)
@@ -217,7 +218,11 @@ def guest_pages(bench, pair, note):
         _gather(bench, lambda: _absent_mib(vm) - before)
         bench.say("the guest's free memory comes to rest")
         _come_to_rest(bench, lambda: _pieces_mib(vm) // STEP_MIB)
-        note("ballooned", _take_huge_pages(bench, vm, count))
+        took = _take_huge_pages(bench, vm, count)
+        note("ballooned", took | {
+            "share": 100 * took["count"] / without["count"],
+            "compacted_share": 100 * took["compacted"] / without["compacted"],
+        })
 
 
 class _Loop:
