@@ -64,10 +64,10 @@ test-migration: all build-qemu-10 ## guests that run while they move, on QEMU 10
 test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stream beside the stock one
 	@$S/setup.sh test && $S/test.sh qemu
 
-test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), migration, packages
-	@$S/setup.sh test test-deb && $S/test.sh long deb
+test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), each kernel on each QEMU, packages
+	@$S/setup.sh test test-deb && $S/test.sh long matrix deb
 
-matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme)
+matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme, --cells)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)
 
 test-mutants: all ## break the specification's rules one by one, see a test fail for each (ARGS=words)

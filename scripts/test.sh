@@ -5,7 +5,7 @@
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
 # usage: test.sh KIND...    (style unit qtest vm interop debug migration
-#                          qemu long deb arch-GUEST)
+#                          qemu long matrix deb arch-GUEST)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -59,11 +59,12 @@ pytest_count() {
 
 # Debian's python, whatever else is in the path: its pytest is the one that
 # the package brings.
-# What came of each test is kept for `make matrix`; part of a kind beside all of it.
+# What came of each test is kept for `make matrix`, by guest kernel and emulator;
+# part of a kind beside all of it.
 pytest_run() {
 	local dir=$1 results
 	shift
-	results=$ROOT/build/results/$k${ARGS:+-part}.xml
+	results=$ROOT/build/results/${GUEST:-6.1}@${QEMU_VERSION:-7.2}/$k${ARGS:+-part}.xml
 	# shellcheck disable=SC2086 # ARGS is a list of arguments
 	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" \
@@ -86,6 +87,10 @@ kind() {
 			pytest_run tests/vm -m 'long or qemu10 or slow'
 		;;
 	deb) pytest_run tests/deb ;;
+	matrix)
+		run env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
+			"$ROOT/scripts/matrix.py" --cells all --again
+		;;
 	*) die "test.sh: unknown kind $1" ;;
 	esac
 }

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The two tables, as Markdown: pair by pair on the default cell, and cell by cell for ours.
+
+A reason gets a number and stands once below its table.
+"""
+
+import re
+import subprocess
+from collections import defaultdict
+
+from .cells import DEFAULT, GUESTS, QEMUS, ROOT, Cell
+from .proofs import PAIRS
+from .results import Result, results
+
+WORDS = ("failed", "fails", "passed", "skipped", "not run", "n/a")
+LIVE = "under TCG 7.2 loses what a guest writes while it moves, whatever the balloon does"
+FOREIGN = "not among the tests for other machines"
+
+
+class Notes:
+    """Numbered reasons, each once."""
+
+    def __init__(self):
+        self.texts = []
+
+    def mark(self, why):
+        if why not in self.texts:
+            self.texts.append(why)
+        return f" [{self.texts.index(why) + 1}]"
+
+    def lines(self):
+        return [f"{number}. {text}" for number, text in enumerate(self.texts, 1)]
+
+
+def verdict(proof, found):
+    """(word, reason) of one proof."""
+    if not proof.test:
+        return "n/a", proof.why
+    result = found.get(proof.test, Result("not run"))
+    if proof.fault and result.status == "passed":
+        return "fails", f"`{proof.test}` shows it"
+    why = f"`{proof.test.split('[')[0]}`: {result.why}" if result.why else ""
+    return result.status, why
+
+
+def words_for(said, notes):
+    """What [(word, reason)] come to, in a few words."""
+    seen = defaultdict(list)
+    for word, why in said:
+        seen[word].append(why)
+    words = []
+    for word in WORDS:
+        if word not in seen:
+            continue
+        text = word if len(said) == 1 else f"{len(seen[word])} {word}"
+        marks = "".join(notes.mark(why) for why in sorted(set(seen[word])) if why)
+        words.append((f"**{text}**" if word == "failed" else text) + marks)
+    return ", ".join(words) or "–"
+
+
+def days(founds):
+    """On which days these came about, in words."""
+    all_days = sorted({result.day for found in founds for result in found.values()})
+    if not all_days:
+        return "never run"
+    return "Run " + " to ".join(dict.fromkeys((all_days[0], all_days[-1])))
+
+
+def versions():
+    """One line: what met whom in the default cell."""
+    def said(*command):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60,
+                              env=DEFAULT.env, check=False)
+        return done.stdout
+
+    paths = dict(line.split("=", 1) for line in said("bash", "scripts/paths.sh", "--all").split())
+    stock = re.search(r"version (.*)", said(paths["STOCK_QEMU"], "--version"))
+    return (f"guest kernel {paths['RELEASE']}, stock QEMU {stock.group(1) if stock else '?'}, ours "
+            f"built from the same source; hinting and the running guest's migration on QEMU 10.0")
+
+
+def pairs(rows):
+    """Each driver on each device, in the default cell."""
+    found, notes = results(DEFAULT), Notes()
+    used = {proof.test for row in rows.values() for proofs in row.values() for proof in proofs}
+    used = {name: result for name, result in found.items() if name in used}
+    lines = [f"{days([used])}: {versions()}.", ""]
+    lines += ["| feature | " + " | ".join(PAIRS.values()) + " |", "|---" * (len(PAIRS) + 1) + "|"]
+    for feature, row in rows.items():
+        said = [words_for([verdict(proof, found) for proof in row.get(pair, [])], notes)
+                for pair in PAIRS]
+        lines.append(f"| {feature} | " + " | ".join(said) + " |")
+    lines += ["", "n/a: this pair cannot have it. –: no test speaks for this pair.", ""]
+    return "\n".join(lines + notes.lines()).rstrip()
+
+
+def owed(proof, cell, foreign):
+    """Why this cell is not to run this test, or nothing. @foreign: the tests for other machines."""
+    if not proof.test:
+        return proof.why
+    if cell.foreign and proof.test not in foreign:
+        return FOREIGN
+    if proof.test.startswith("live/") and cell.qemu == "7.2":
+        return LIVE
+    return ""
+
+
+def kernels(rows, foreign):
+    """Our pair, for each QEMU a table: features by guest kernels, without cells that never ran."""
+    parts = []
+    for qemu in QEMUS:
+        cells = [cell for cell in (Cell(guest, qemu) for guest in GUESTS) if results(cell)]
+        if cells:
+            parts.append(kernels_on(qemu, cells, rows, foreign))
+    return "\n\n".join(parts)
+
+
+def kernels_on(qemu, cells, rows, foreign):
+    notes = Notes()
+    founds = {cell: results(cell) for cell in cells}
+    lines = [f"**QEMU {qemu}**, our driver on our device. {days(founds.values())}.", ""]
+    lines += ["| feature | " + " | ".join(GUESTS[cell.guest] for cell in cells) + " |",
+              "|---" * (len(cells) + 1) + "|"]
+    for feature, row in rows.items():
+        said = []
+        for cell in cells:
+            proofs = [proof for proof in row.get("ours", []) if not owed(proof, cell, foreign)]
+            why = {owed(proof, cell, foreign) for proof in row.get("ours", [])} - {"", FOREIGN}
+            if proofs:
+                said.append(words_for([verdict(proof, founds[cell]) for proof in proofs], notes))
+            else:
+                said.append("–" + "".join(notes.mark(text) for text in sorted(why)))
+        if any(text != "–" for text in said):
+            lines.append(f"| {feature} | " + " | ".join(said) + " |")
+    lines += ["", *notes.lines()]
+    return "\n".join(lines).rstrip()
