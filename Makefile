@@ -5,6 +5,7 @@
 #   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel, or of another machine:
 #   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-arm64-64k | 6.1-s390x
 #   QEMU_VERSION=7.2 | 10.0    the emulator's source
+#   LIBVIRT=9 | 11             the installed libvirt or a newer one, for tests and demo
 #   SANITIZE=1                 the emulator with sanitizers
 #   REFRESH=1                  look for newer Debian revisions
 #   BALLONET_CACHE=folder      where downloads and builds are kept
@@ -58,6 +59,9 @@ test-arch: ## guests of other architectures and page sizes (GUEST=6.1-arm64 for 
 		$(MAKE) --no-print-directory GUEST=$$guest all || exit; done
 	@$S/setup.sh test && $S/test.sh $(ARCHES:%=arch-%)
 
+test-libvirt: all ## the tests through libvirt, with libvirt 11 (LIBVIRT=9 for the installed one)
+	@$S/setup.sh test && $S/test.sh libvirt-$(or $(LIBVIRT),11)
+
 test-migration: all build-qemu-10 ## guests that run while they move, on QEMU 10.0
 	@$S/setup.sh test && $S/test.sh migration
 
@@ -65,7 +69,7 @@ test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stre
 	@$S/setup.sh test && $S/test.sh qemu
 
 test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), each kernel on each QEMU, packages
-	@$S/setup.sh test test-deb && $S/test.sh long matrix deb
+	@$S/setup.sh test test-deb && $S/test.sh long matrix libvirt-11 deb
 
 matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme, --cells)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)
@@ -95,5 +99,5 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
-	test-vm test-interop test-debug test-arch test-migration test-qemu test-long test-mutants fuzz \
-	deb test-deb paths style clean help
+	test-vm test-interop test-debug test-arch test-libvirt test-migration test-qemu test-long \
+	test-mutants fuzz deb test-deb paths style clean help

@@ -5,7 +5,7 @@
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
 # usage: test.sh KIND...    (style unit qtest vm interop debug migration
-#                          qemu long matrix deb arch-GUEST)
+#                          qemu long matrix deb arch-GUEST libvirt-VERSION)
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -64,7 +64,13 @@ pytest_count() {
 pytest_run() {
 	local dir=$1 results
 	shift
-	results=$ROOT/build/results/${GUEST:-6.1}@${QEMU_VERSION:-7.2}/$k${ARGS:+-part}.xml
+	results=${GUEST:-6.1}@${QEMU_VERSION:-7.2}
+	if [ "${LIBVIRT:-9}" != 9 ]; then
+		results+=@libvirt-$LIBVIRT
+		# Fetched here, where progress is seen; the tests skip for the reason why not.
+		bash "$ROOT/scripts/libvirt.sh" >/dev/null || true
+	fi
+	results=$ROOT/build/results/$results/$k${ARGS:+-part}.xml
 	# shellcheck disable=SC2086 # ARGS is a list of arguments
 	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" \
@@ -80,6 +86,7 @@ kind() {
 	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow' ;;
 	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
 	arch-*) GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
+	libvirt-*) LIBVIRT=${1#libvirt-} pytest_run tests/vm -m libvirt ;;
 	migration) pytest_run tests/vm -m qemu10 ;;
 	qemu) run bash "$ROOT/scripts/qemu-tests.sh" ;;
 	long)
@@ -99,7 +106,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
-	vm | interop | debug | migration | long | arch-*) echo tests/vm ;;
+	vm | interop | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac

@@ -8,8 +8,9 @@ vmstat, libvirt, a checksum) raises LabError; nothing is taken on trust.
 import time
 
 from vmlab import libvirtd, recipes
-from vmlab.domain import Domain, sweep
+from vmlab.domain import Domain
 from vmlab.errors import LabError
+from vmlab.leftovers import sweep
 from vmlab.paths import Paths
 from vmlab.waits import wait_for
 

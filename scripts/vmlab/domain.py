@@ -7,7 +7,6 @@ domain, its log and its sockets go at the end of the `with` block.
 """
 
 import os
-import re
 import uuid
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -15,7 +14,7 @@ from xml.sax.saxutils import escape
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, LabError
 from .guest import Guest
-from .session import Session, Shield, sweep_folders
+from .session import Session, Shield
 from .virsh import VirshError, virsh
 from .machine import MACHINES
 from .waits import wait_for
@@ -122,7 +121,7 @@ class Domain:
         """Only QEMU; tick(fraction of a usual start) while libvirt works."""
         xml = self._session.dir / "domain.xml"
         xml.write_text(self.xml())
-        self._session.later(_remove_log, self.name)
+        self._session.later(remove_log, self.name)
         self._session.later(self._destroy)
         with Shield():  # libvirt would go on creating it after a Ctrl-C
             virsh("create", str(xml), timeout=180, tick=tick)
@@ -266,19 +265,6 @@ def _labels():
     return labels
 
 
-def sweep():
-    """Ends guests of lab runs that were killed before they could; their names."""
-    gone = []
-    for name in virsh("list", "--name").split():
-        found = re.fullmatch(r"ballonet-(\d+)-[0-9a-f]{6}", name)
-        if found and not procs.alive(int(found.group(1))):
-            virsh("destroy", name)
-            _remove_log(name)
-            gone.append(name)
-    sweep_folders()
-    return gone
-
-
-def _remove_log(name):
+def remove_log(name):
     for path in LOGS.glob(f"{name}.log*"):
         path.unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 """libvirtd and virtlogd: used where they run, started (and ended again) where not.
 
 Also sets right what keeps libvirt from running our emulator: the permissions of
-/dev/kvm on a machine without udev, and AppArmor's profile (apparmor.py).
+/dev/kvm on a machine without udev, and AppArmor's profile (apparmor.py). With
+LIBVIRT in the environment another version of it, for this run (otherlibvirt.py).
 """
 
 import grp
@@ -12,7 +13,7 @@ import socket
 import stat
 from pathlib import Path
 
-from . import apparmor, procs
+from . import apparmor, otherlibvirt, procs
 from .errors import LabError
 from .lease import FOLDER, Lease
 from .session import Shield
@@ -34,7 +35,8 @@ def ensure(session, say=print, emulator=None, tick=None):
     if os.geteuid() != 0:
         raise LabError("libvirt's system instance needs root: run with sudo")
     allow_kvm_node(say)
-    if emulator:
+    other = otherlibvirt.enter(session, say)
+    if emulator and not other:
         apparmor.allow(session, Path(emulator), say)
     lease = Lease(_undo)
     session.later(lease.leave)
@@ -43,7 +45,10 @@ def ensure(session, say=print, emulator=None, tick=None):
         for program, path, package in DAEMONS:
             if not _answers(path):
                 with Shield():  # started and written down, or not started
-                    _start(lease, program, path, package, say, tick)
+                    if other:
+                        _start_other(lease, other, program, path, say, tick)
+                    else:
+                        _start(lease, program, path, package, say, tick)
 
     lease.enter(start)
     virsh("version", timeout=30, tick=tick)
@@ -78,6 +83,14 @@ def _start(lease, program, path, package, say, tick):
         wait_for(pidfile.exists, 10, f"{program}'s pid file", tick=tick)
         lease.started(f"pid {program} {pidfile.read_text().strip()}")
     wait_for(lambda: _answers(path), 30, f"{program} to listen", tick=tick)
+
+
+def _start_other(lease, other, program, path, say, tick):
+    say(f"starting {program}")
+    lease.started(f"pid {program} {other.start(program)}")
+    wait_for(
+        lambda: other.check(program) or _answers(path), 30, f"{program} to listen", tick=tick
+    )
 
 
 def _undo(record):

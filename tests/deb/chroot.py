@@ -5,17 +5,15 @@ Owns the mounts, which live in a mount namespace of this process and so end with
 it, whatever happens. Downloads are kept in the cache. One thread.
 """
 
-import ctypes
-import os
 import subprocess
 import tempfile
 from pathlib import Path
 
 from vmlab.errors import LabError
+from vmlab.mounts import own_namespace  # noqa: F401 (for those who make a Chroot)
 from vmlab.paths import ROOT
 from vmlab.session import Session
 
-CLONE_NEWNS = 0x00020000
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -25,14 +23,6 @@ ENVIRONMENT = {
 # What package tools leave behind by themselves, and what is mounted in.
 NOISE = ("./proc", "./sys", "./dev", "./tmp", "./run", "./var/log", "./var/cache",
          "./var/lib/apt", "./var/lib/dpkg", "./etc/ld.so.cache", "./etc/machine-id")
-
-
-def own_namespace():
-    """Mounts made from here on are seen by this process and its children only."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS):
-        raise LabError(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
-    call("mount", "--make-rprivate", "/")
 
 
 def call(*command, timeout=120):

@@ -13,6 +13,7 @@ from vmtest import env  # first: it makes vmlab importable
 from vmtest.domains import domain, libvirt, ready  # noqa: F401 (fixtures)
 from vmtest.pool import EXTRA_MIB, Pool
 
+from vmlab import otherlibvirt
 from vmlab.errors import LabError
 from vmlab.hostmem import HugePages
 
@@ -21,7 +22,11 @@ def pytest_addoption(parser):
     parser.addoption("--stock-pair", action="store_true", help="also on Debian's pair alone")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "libvirt" in item.fixturenames:
+            item.add_marker("libvirt")
     if not config.getoption("--stock-pair"):
         left_out = [item for item in items if item.get_closest_marker("stockpair")]
         items[:] = [item for item in items if item not in left_out]
@@ -43,7 +48,7 @@ def pytest_configure(config):
 
 
 def pytest_report_header():
-    return f"guest kernel {env.GUEST}, time limits times {env.SLOW}"
+    return f"guest kernel {env.GUEST}, libvirt {otherlibvirt.NAME}, time limits times {env.SLOW}"
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)

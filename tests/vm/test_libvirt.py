@@ -2,16 +2,45 @@
 """Through libvirt, the way a user runs guests: virsh orders, the guest follows."""
 
 import json
+import os
+import pathlib
+import re
 import subprocess
 
 import pytest
 
+from vmlab import otherlibvirt
+from vmlab.domain import LOGS, PIDS
 from vmlab.virsh import URI, VirshError, virsh
 from vmlab.waits import wait_for
 
 from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib, wait_given, wait_newer
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
+
+
+def test_version(libvirt, record_testsuite_property):
+    """The libvirt that LIBVIRT names is the one that runs, the daemon as well as virsh."""
+    words = virsh("version", "--daemon")
+    print(words)
+    daemon = re.search(r"against daemon: ([\d.]+)", words)[1]
+    record_testsuite_property("libvirt", daemon)
+    assert daemon.split(".")[0] == otherlibvirt.NAME
+    assert virsh("--version").strip() == daemon
+
+
+def test_whose_folders(domain):
+    """A libvirt for one run alone leaves no trace where the machine's own has its files and
+    programs, and mounts nothing there; the machine's own, of course, uses them."""
+    dom = domain()
+    own = otherlibvirt.NAME == otherlibvirt.INSTALLED
+    machine = pathlib.Path(f"/proc/{os.getppid()}")  # as who started this run sees it
+    for file in (PIDS / f"{dom.name}.pid", LOGS / f"{dom.name}.log"):
+        assert file.exists()
+        assert (machine / "root" / file.relative_to("/")).exists() == own
+    program = pathlib.Path("/usr/bin/virsh")
+    assert program.samefile(machine / "root/usr/bin/virsh") == own
+    assert "libvirt" not in (machine / "mounts").read_text()
 
 
 @every_pair
@@ -140,7 +169,7 @@ BALLOON = "<memballoon model='virtio'><alias name='balloon0'/></memballoon>"
 
 @pytest.mark.parametrize("verb", ["attach-device", "detach-device"])
 def test_libvirt_refuses(domain, tmp_path, verb):
-    """libvirt 9.0 plugs and unplugs no balloon, whoever made it; it says so, nothing changes."""
+    """libvirt plugs and unplugs no balloon, whoever made it; it says so, nothing changes."""
     dom = domain()
     xml = tmp_path / "balloon.xml"
     xml.write_text(BALLOON)

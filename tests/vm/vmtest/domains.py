@@ -8,6 +8,7 @@ import pytest
 from vmlab import libvirtd
 from vmlab.domain import Domain
 from vmlab.errors import LabError
+from vmlab.leftovers import sweep
 from vmlab.paths import Paths
 from vmlab.session import Session
 from vmlab.virsh import virsh
@@ -25,13 +26,14 @@ GIVEN_MIB = 256
 def libvirt():
     """A libvirtd that answers; ended afterwards if it was started here."""
     paths = Paths.load()
-    with Session() as session:
+    with Session(signals=True) as session:  # guests under libvirt do not end with us
         try:
             libvirtd.ensure(session, emulator=paths.qemu)
         except LabError as error:
             if "missing" in str(error):
                 pytest.skip(str(error))
             raise
+        sweep()
         yield paths
 
 
