@@ -4,7 +4,7 @@
 #
 #   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel, or of another machine:
 #   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-arm64-64k | 6.1-s390x
-#   QEMU_VERSION=7.2 | 10.0    the emulator's source
+#   QEMU_VERSION=7.2 | 10.0 | 10.2    the emulator's source
 #   LIBVIRT=9 | 11             the installed libvirt or a newer one, for tests and demo
 #   SANITIZE=1                 the emulator with sanitizers
 #   REFRESH=1                  look for newer Debian revisions

@@ -9,7 +9,7 @@
 # usage: deb.sh          builds both, and asks lintian
 #        deb.sh check    that what the packages say of kernels is what the driver says
 #
-# QEMU_VERSION=7.2 or 10.0
+# QEMU_VERSION=7.2, 10.0 or 10.2
 
 # The packages are for this machine's architecture.
 export GUEST=6.1

@@ -47,12 +47,22 @@ qemu_devices_foreign() {
 	done
 }
 
+# qemu_version_devices TARGET: what only some versions need, nothing for older
+# ones, whose key would change. 10.2's ACPI tables do not link without CXL.
+qemu_version_devices() {
+	case $QEMU_VERSION-$1 in
+	7.2-* | 10.0-* | *-s390x) ;;
+	*) printf 'CONFIG_%s=y\n' PXB CXL CXL_MEM_DEVICE ;;
+	esac
+}
+
 # qemu_devices TARGET
 qemu_devices() {
 	case $1 in
 	x86_64) qemu_devices_x86_64 ;;
 	*) qemu_devices_foreign "$1" ;;
 	esac
+	qemu_version_devices "$1"
 }
 
 # Firmware comes from Debian's packages: the source package carries none.
@@ -123,10 +133,10 @@ qemu_graft_foreign() {
 qemu_recipe() {
 	{
 		if [ "$QEMU_TARGET" = x86_64 ]; then
-			qemu_devices_x86_64
+			qemu_devices x86_64
 		else
-			qemu_devices_foreign aarch64
-			qemu_devices_foreign s390x
+			qemu_devices aarch64
+			qemu_devices s390x
 			declare -f qemu_graft_foreign
 		fi
 		qemu_configure_flags

@@ -6,7 +6,7 @@
 # the two say of their migration stream, for every machine type. A difference
 # is a failure, unless it is named below with its reason.
 #
-# QEMU_VERSION=7.2 or 10.0
+# QEMU_VERSION=7.2, 10.0 or 10.2
 #
 # usage: qemu-tests.sh
 

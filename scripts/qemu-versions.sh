@@ -6,18 +6,22 @@
 # default, needs nothing. Sourced after common.sh, qemu-config.sh and
 # apt-view.sh, by qemu.sh alone; none of it is part of a cache key.
 
-# meson's lowest version that QEMU 10.0 takes; bookworm has 1.0, its backports
+# meson's lowest version that QEMU 10.0 and 10.2 take; bookworm has 1.0, its backports
 # have what is wanted.
 MESON_LEAST=1.5
 
 # qemu_suites: points the package view at what this version is made of. A
 # view of its own: the usual one need not fetch the lists of three suites.
+# sid's list and trixie-backports' also name 11.1, but the archive has none of its
+# files (2026-11); 10.2 is the newest that it gives out, and sid's list still has it.
 qemu_suites() {
 	case $QEMU_VERSION in
 	7.2) ;;
 	10.0) apt_view_other "$CACHE/apt-qemu-$QEMU_VERSION" "deb-src trixie" \
 		"deb-src trixie-security" "deb bookworm-backports" ;;
-	*) die "QEMU_VERSION=$QEMU_VERSION is not known; there are 7.2 and 10.0" ;;
+	10.2) apt_view_other "$CACHE/apt-qemu-$QEMU_VERSION" "deb-src sid" \
+		"deb bookworm-backports" ;;
+	*) die "QEMU_VERSION=$QEMU_VERSION is not known; there are 7.2, 10.0 and 10.2" ;;
 	esac
 }
 

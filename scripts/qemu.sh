@@ -6,7 +6,8 @@
 # ours grafted in. One tree serves all checkouts with the same recipe; what
 # came out is kept by a hash of the device's sources.
 #
-# QEMU_VERSION=7.2   or 10.0       SANITIZE=1   address and UB sanitizers
+# QEMU_VERSION=7.2   or 10.0, 10.2
+# SANITIZE=1         address and UB sanitizers
 # GUEST=6.1-arm64    for other machines' guests: both emulators of their tree
 # REFRESH=1          look for a newer Debian revision
 # QEMU_OUT=folder    put the emulator there, and leave those in the cache alone

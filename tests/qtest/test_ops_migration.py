@@ -163,9 +163,11 @@ def test_only_to_a_device_with_page_ops(boot, stock, other):
     b = OpsBalloon(source)
     b.ok(("I", FIRST, 4))
     said = refused(source, target)
-    assert "Features 0x" in said and "unsupported. Allowed features: 0x" in said
-    bits = int(said.split("Features ")[1].split()[0], 16)
-    assert bits >> 57 & 1
+    named, allowed = said.split("Features ")[1].split(" unsupported. Allowed features: ")
+    named, allowed = int(named, 16), int(allowed.split()[0], 16)
+    assert not allowed >> 57 & 1
+    # QEMU 10.2 has taken the features that it does not allow away before it names them.
+    assert named >> 57 & 1 or not named & ~allowed
     b.ok(("I", FIRST + 4, 4))
     assert b.holds((FIRST, 8))
 
