@@ -34,7 +34,7 @@ bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=qu
 	@$S/setup.sh bench && $S/bench.sh
 
 test: all ## run every test that CI runs, and the style checks
-	@$S/setup.sh test style && $S/test.sh style unit qtest vm interop
+	@$S/setup.sh test style && $S/test.sh style unit qtest vm+interop speed
 
 test-unit: ## the pure files against a model, no guest
 	@$S/setup.sh test-unit && $S/test.sh unit
@@ -46,7 +46,7 @@ test-vm: all ## real guests
 	@$S/setup.sh test && $S/test.sh vm
 
 test-interop: all ## one of our halves with Debian's other half
-	@$S/setup.sh test && $S/test.sh interop
+	@$S/setup.sh test && $S/test.sh interop speed
 
 test-debug: ## the guest tests in a kernel that checks the driver
 	@$(MAKE) --no-print-directory GUEST=6.1-debug all

@@ -4,8 +4,10 @@
 # Runs kinds of tests one after the other, goes on after a failing one, and
 # closes with one line for all: "N passed, M failed, K skipped in T s".
 #
-# usage: test.sh KIND...    (style unit qtest vm interop debug migration
+# usage: test.sh KIND...    (style unit qtest vm interop speed debug migration
 #                          qemu long matrix deb arch-GUEST libvirt-VERSION)
+#        KIND+KIND          the second beside the first, shown after it: a guest
+#                          under test waits for its host as long as it runs
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -16,13 +18,49 @@ skipped=0
 bad=
 started=$SECONDS
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+aside=$(mktemp)
+helper=
+trap 'rm -f "$out" "$aside"' EXIT
+# A job of its own process group hears nothing of a Ctrl-C by itself.
+trap 'stop_aside; exit 130' INT TERM
 
 # run COMMAND...: shows and keeps what it says. No terminal and no input, so
 # that a run looks the same by hand and in CI.
 run() {
 	"$@" </dev/null 2>&1 | tee "$out"
 	return "${PIPESTATUS[0]}"
+}
+
+unheard() {
+	local k=$1 out=$aside
+	kind "$k" >/dev/null
+}
+
+# start_aside KIND: runs it meanwhile, heard only by its file.
+start_aside() {
+	set -m
+	unheard "$1" &
+	helper=$!
+	set +m
+}
+
+# shellcheck disable=SC2317 # the trap calls it
+stop_aside() {
+	[ -n "$helper" ] || return 0
+	kill -INT -- "-$helper" 2>/dev/null || true
+	wait "$helper" || true
+	helper=
+}
+
+# end_aside: its end, and what it said.
+# shellcheck disable=SC2317 # by way of one()
+end_aside() {
+	local status=0
+	tail -n +1 -f --pid="$helper" "$aside"
+	wait "$helper" || status=$?
+	helper=
+	cp "$aside" "$out"
+	return "$status"
 }
 
 # tally KIND STATUS: takes the counts from cmocka's or pytest's own closing
@@ -82,8 +120,9 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) run make -s -C "$ROOT/tests/unit" check ;;
 	qtest) pytest_run tests/qtest ;;
-	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow' ;;
-	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow' ;;
+	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow and not alone' ;;
+	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow and not alone' ;;
+	speed) pytest_run tests/vm -m alone ;;
 	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
 	arch-*) GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
 	libvirt-*) LIBVIRT=${1#libvirt-} pytest_run tests/vm -m libvirt ;;
@@ -106,31 +145,43 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest) echo tests/qtest ;;
-	vm | interop | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
+	vm | interop | speed | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac
 }
 
+# one KIND COMMAND...: runs it, with its place in what is shown and counted.
+one() {
+	local k=$1 dir status=0 t=$SECONDS
+	shift
+	printf '\n=== %s ===\n' "$k"
+	dir=$(folder_of "$k")
+	if [ ! -d "$ROOT/$dir" ]; then
+		echo "$k: there is no $dir"
+		failed=$((failed + 1))
+		bad+=" $k"
+		return
+	fi
+	"$@" || status=$?
+	tally "$k" "$status"
+	printf '=== %s: %s in %d s ===\n' "$k" \
+		"$([ "$status" = 0 ] && echo ok || echo FAILED)" $((SECONDS - t))
+}
+
 # A function is read whole before it runs: an edit of this file meanwhile does
 # no harm.
 main() {
-	for k in "$@"; do
-		printf '\n=== %s ===\n' "$k"
-		dir=$(folder_of "$k")
-		if [ ! -d "$ROOT/$dir" ]; then
-			echo "$k: there is no $dir"
-			failed=$((failed + 1))
-			bad+=" $k"
-			continue
-		fi
-		status=0
-		t=$SECONDS
-		kind "$k" || status=$?
-		tally "$k" "$status"
-		printf '=== %s: %s in %d s ===\n' "$k" \
-			"$([ "$status" = 0 ] && echo ok || echo FAILED)" \
-			$((SECONDS - t))
+	local kinds
+	for kinds in "$@"; do
+		case $kinds in
+		*+*)
+			start_aside "${kinds#*+}"
+			one "${kinds%+*}" kind "${kinds%+*}"
+			one "${kinds#*+}" end_aside
+			;;
+		*) one "$kinds" kind "$kinds" ;;
+		esac
 	done
 
 	[ -z "$bad" ] || printf '\nfailed:%s\n' "$bad"

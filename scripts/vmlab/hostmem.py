@@ -4,6 +4,7 @@
 Reads status, smaps, pagemap and fd of a QEMU process. Bytes everywhere.
 """
 
+import fcntl
 import os
 import re
 from dataclasses import dataclass
@@ -136,18 +137,17 @@ class HugePages:
 
     def __enter__(self):
         try:
-            wanted = self._get() + self._count
-            self._set(wanted)
+            gained = self._add(self._count)
         except OSError as error:
             raise LabError(f"cannot reserve huge pages: {error.strerror}") from error
-        if self._get() < wanted:
-            self._set(max(wanted - self._count, 0))
+        if gained < self._count:
+            self._add(-gained)
             raise LabError(f"the host has no room for {self._count} huge pages of 2 MiB")
         return self
 
     def __exit__(self, *_):
         # not what there was before: others may reserve some, too
-        self._set(max(self._get() - self._count, 0))
+        self._add(-self._count)
         return False
 
     @classmethod
@@ -156,10 +156,12 @@ class HugePages:
         with open(f"{cls.FOLDER}/free_hugepages", encoding="ascii") as file:
             return int(file.read())
 
-    def _get(self):
-        with open(self.FILE, encoding="ascii") as file:
-            return int(file.read())
-
-    def _set(self, count):
-        with open(self.FILE, "w", encoding="ascii") as file:
-            file.write(str(count))
+    def _add(self, count):
+        """How many more there are then; one run of the lab at a time."""
+        with open(self.FILE, "r+", encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            before = int(file.read())
+            file.seek(0)
+            file.write(str(max(before + count, 0)))
+            file.seek(0)
+            return int(file.read()) - before

@@ -10,7 +10,7 @@ from vmtest import size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, STOCK
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.alone]
 
 MEMORY_MIB = 2048
 GIVEN = 1024 * MIB
