@@ -34,6 +34,17 @@ PCIEHP = re.compile(
 )
 
 
+def oops(text, lines=60):
+    """The console from a kernel's first complaint to its end, so many lines at most, where it
+    panicked; else nothing."""
+    said = text.strip().splitlines()
+    if not any("Kernel panic" in line for line in said):
+        return ""
+    first = next(i for i, line in enumerate(said)
+                 if SPLATS.search(line) and not HARMLESS.search(line))
+    return "\n".join(said[first:][:lines])
+
+
 def find(text, allow=()):
     """Offending lines, oldest first, without repeats. allow: regular
     expressions of lines that this test expects (an OOM kill, say)."""

@@ -215,7 +215,7 @@ class Domain:
 
     def last_words(self):
         lines = (self.console_text() or self.qemu_log()).strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return dmesg.oops(self.console_text()) or (lines[-1] if lines else "it said nothing")
 
     def splats(self, allow=()):
         text = self.console_text()

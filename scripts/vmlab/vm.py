@@ -177,9 +177,8 @@ class VM:
 
     def last_words(self):
         lines = (self.qemu_log() or self.console_text()).strip().splitlines()
-        # a kernel that panics says more after that
-        why = [line for line in lines if "Kernel panic" in line] or lines
-        return why[-1] if why else "QEMU said nothing"
+        last = lines[-1] if lines else "QEMU said nothing"
+        return dmesg.oops(self.console_text()) or last
 
     def splats(self, allow=()):
         """Complaints of the guest's kernel so far; allow: see dmesg.find."""
