@@ -65,7 +65,8 @@ void mobility_init(struct mobility *mob)
  * @bag: they are in it from now on; its @left is the caller's matter
  * @pages: of order 0, linked by lru; empty on return
  *
- * Entering the kernel's list is not what we call an inflate.
+ * Entering the kernel's list is not what we call an inflate.  Who looks at
+ * /proc/vmstat meanwhile sees more than there was.
  */
 void mobility_bag_fill(struct mobility_bag *bag, struct list_head *pages)
 {

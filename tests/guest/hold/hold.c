@@ -15,6 +15,13 @@
 #include <linux/mmzone.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/stringify.h>
+#include <linux/version.h>
+
+/* As Linux 6.17 calls it. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define isolate_movable_page	isolate_movable_ops_page
+#endif
 
 static unsigned int pages = 32;
 module_param(pages, uint, 0444);
@@ -50,7 +57,7 @@ static int __init hold_init(void)
 	unsigned long pfn = node_start_pfn(0), end = node_end_pfn(0);
 	unsigned int got = 0;
 
-	isolate = hold_find("isolate_movable_page");
+	isolate = hold_find(__stringify(isolate_movable_page));
 	put_back = hold_find("putback_movable_pages");
 	if (IS_ERR(isolate) || IS_ERR(put_back))
 		return -EOPNOTSUPP;
