@@ -74,7 +74,7 @@ def main():
         for cell in chosen:
             fill(cell, rows, foreign, args.again)
     text = "\n\n".join((tables.pairs(rows), "### Each kernel on each QEMU",
-                        tables.kernels(rows, foreign)))
+                        tables.kernels(rows, foreign), tables.libvirts())).rstrip()
     print(text)
     if args.readme:
         into_readme(text)

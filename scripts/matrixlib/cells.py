@@ -14,10 +14,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build" / "results"
 # As the columns of a table call them.
 GUESTS = {
-    "5.10": "5.10",
-    "6.1": "6.1",
-    "6.12": "6.12",
-    "7.2": "7.2",
+    "5.10": "Linux 5.10",
+    "6.1": "Linux 6.1",
+    "6.12": "Linux 6.12",
+    "7.2": "Linux 7.2",
     "6.1-arm64": "arm64, 4 KiB (6.1)",
     "6.12-arm64": "arm64, 4 KiB (6.12)",
     "6.12-arm64-16k": "arm64, 16 KiB (6.12)",
@@ -48,7 +48,8 @@ class Cell:
 
     @property
     def env(self):
-        return {**os.environ, "GUEST": self.guest, "QEMU_VERSION": self.qemu}
+        """With the installed libvirt: what another did is kept in a folder beside the cell's."""
+        return {**os.environ, "GUEST": self.guest, "QEMU_VERSION": self.qemu, "LIBVIRT": "9"}
 
     def build(self):
         """Emulator and driver. Whether both are there; make says what is wrong."""

@@ -5,9 +5,10 @@ import re
 import subprocess
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from dataclasses import dataclass
 
-from .cells import ROOT
+from .cells import RESULTS, ROOT
 from .proofs import PYTEST
 
 
@@ -44,6 +45,18 @@ def results(cell):
             if parts[0] == "vm":
                 name = "/".join(parts[1:]) + ".py::" + case.get("name")
                 found[name] = Result(*outcome(case), day)
+    return found
+
+
+def through_libvirt(version):
+    """{(guest, qemu, libvirt): Counter of statuses} of `make test-libvirt`, libvirt as it said."""
+    found = {}
+    for path in sorted(RESULTS.glob(f"*@libvirt-{version}/libvirt-{version}.xml")):
+        suite = ET.parse(path).getroot()
+        said = next((p.get("value") for p in suite.iter("property") if p.get("name") == "libvirt"),
+                    version)
+        guest, qemu, _ = path.parent.name.split("@")
+        found[guest, qemu, said] = Counter(outcome(case)[0] for case in suite.iter("testcase"))
     return found
 
 
