@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, LabError
+from .firstboot import FirstBoot
 from .guest import Guest
 from .session import Session, Shield
 from .virsh import VirshError, virsh
@@ -60,7 +61,7 @@ LABELS = """<seclabel type='static' model='dac' relabel='no'><label>{user}</labe
 USER = "libvirt-qemu:libvirt-qemu"
 
 
-class Domain:
+class Domain(FirstBoot):
     """with Domain(paths) as dom: dom.setmem(512). libvirtd must run (libvirtd.ensure)."""
 
     def __init__(
@@ -96,18 +97,9 @@ class Domain:
         self._options = dict(locals())
         self._session = Session()
 
-    def __enter__(self):
-        self._session.__enter__()
-        try:
-            if self._options["begin"]:
-                self.start()
-        except BaseException:
-            self._session.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        return self._session.__exit__()
+    def _begin(self):
+        if self._options["begin"]:
+            self.start()
 
     # -- life ---------------------------------------------------------------
 

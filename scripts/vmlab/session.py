@@ -55,6 +55,23 @@ class Session:
         return False
 
 
+class InSession:
+    """Base of what lives in a session, self._session: _begin() is undone at the end of the block,
+    and where it does not come to its end."""
+
+    def __enter__(self):
+        self._session.__enter__()
+        try:
+            self._begin()
+        except BaseException:
+            self._session.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        return self._session.__exit__()
+
+
 def sweep_folders():
     """Removes the folders of runs that were killed before they could do it."""
     for path in Path(tempfile.gettempdir()).glob("ballonet-*-*"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import accel, dmesg, hostmem, initramfs, machine as machines, procs
 from .errors import GuestDied, LabError
+from .firstboot import FirstBoot
 from .guest import Guest
 from .qmp import Qmp, QmpError
 from .session import Session
@@ -30,7 +31,7 @@ def backing_args(backing, memory_mib):
     return ["-object", memory, "-machine", "memory-backend=ram0"]
 
 
-class VM:
+class VM(FirstBoot):
     """with VM(Paths.load(), memory_mib=512) as vm: vm.guest.run("true")"""
 
     def __init__(
@@ -69,17 +70,8 @@ class VM:
         self._session = Session()
         self._process = None
 
-    def __enter__(self):
-        self._session.__enter__()
-        try:
-            self.start()
-        except BaseException:
-            self._session.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        return self._session.__exit__()
+    def _begin(self):
+        self.start()
 
     # -- life ---------------------------------------------------------------
 

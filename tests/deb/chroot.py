@@ -12,7 +12,7 @@ from pathlib import Path
 from vmlab.errors import LabError
 from vmlab.mounts import own_namespace  # noqa: F401 (for those who make a Chroot)
 from vmlab.paths import ROOT
-from vmlab.session import Session
+from vmlab.session import InSession, Session
 
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -34,7 +34,7 @@ def call(*command, timeout=120):
     return done.stdout
 
 
-class Chroot:
+class Chroot(InSession):
     """with Chroot(cache) as c: c.run("apt-get", ...)"""
 
     def __init__(self, cache):
@@ -42,20 +42,8 @@ class Chroot:
         self.root = None
         self._session = Session()
 
-    def __enter__(self):
+    def _begin(self):
         base = call("bash", ROOT / "tests" / "deb" / "base.sh", timeout=900).strip()
-        self._session.__enter__()
-        try:
-            self._mount(base)
-        except BaseException:
-            self._session.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        return self._session.__exit__()
-
-    def _mount(self, base):
         over = self._session.dir
         self.root = over / "root"
         for name in ("root", "upper", "work"):
