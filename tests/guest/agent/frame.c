@@ -17,6 +17,11 @@ int port_open(const char *path)
 	struct termios tio;
 	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 
+	/* virtio-console makes the file before it can open it; nothing tells when it can. */
+	for (int tries = 0; fd < 0 && errno == ENXIO && tries < 500; tries++) {
+		usleep(10000);
+		fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	}
 	if (fd < 0)
 		return -1;
 	if (tcgetattr(fd, &tio) == 0) {

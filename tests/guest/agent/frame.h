@@ -33,7 +33,8 @@ struct frame_reader {
 	struct frame frame;
 };
 
-/* Raw mode, no echo, and nothing left over from before; -1 with errno set. */
+/* Raw mode, no echo, and nothing left over from before; waits up to 5 s for a port that is
+ * about to be there; -1 with errno set. */
 int port_open(const char *path);
 
 /* Takes one byte; true when reader->frame is complete. */
