@@ -145,8 +145,11 @@ def test_page_ops_guest_is_refused_by_stock(machines):
     assert target.wait_exit(60) != 0
     said = target.qemu_log()
     assert "unsupported. Allowed features: 0x" in said, said
-    bits = int(said.split("Features ")[1].split()[0], 16)
-    assert bits >> 57 & 1, f"refused for another reason: {said}"
+    named, allowed = said.split("Features ")[1].split(" unsupported. Allowed features: ")
+    named, allowed = int(named, 16), int(allowed.split()[0], 16)
+    # QEMU 10.2 has taken the features that it does not allow away before it names them.
+    assert named >> 57 & 1 or not named & ~allowed, f"refused for another reason: {said}"
+    assert not allowed >> 57 & 1
     wait_for(lambda: live.status(vm) in live.ENDED, scaled(30), "the end of the attempt")
     # Where the target ends after the guest was stopped, QEMU may call that a success.
     if not live.running(vm):

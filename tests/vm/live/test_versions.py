@@ -66,7 +66,8 @@ def test_there_and_back(machines, versions, route, driver):
         if version == PAUSED:
             move.let_go()
             move.wait(lambda move=move: live.status(move.source) == "completed", "the migration")
-            # a paused guest arrives paused
+            # a paused guest arrives paused, and until then "cont" is heard but forgotten
+            move.wait(lambda target=target: live.state(target) == "paused", "the guest to arrive")
             target.qmp.cmd("cont")
             vm = move.arrived()
         else:

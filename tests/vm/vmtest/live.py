@@ -77,8 +77,13 @@ def ram(vm):
     return vm.qmp.cmd("query-migrate").get("ram", {})
 
 
+def state(vm):
+    """Of the machine: running, paused, inmigrate."""
+    return vm.qmp.cmd("query-status")["status"]
+
+
 def running(vm):
-    return vm.qmp.cmd("query-status")["status"] == "running"
+    return state(vm) == "running"
 
 
 class Move:
