@@ -103,8 +103,9 @@ check_shell() {
 
 check_rules() {
 	local f n want first
-	# Which kernel it is may be asked in one folder only.
-	files 'guest-driver/*' | grep -v '^guest-driver/compat/' |
+	# Which kernel it is may be asked in one folder only; the model of a kernel has a version.
+	files 'guest-driver/*' 'tests/*.c' 'tests/*.h' |
+		grep -vE '^(guest-driver/compat|tests/unit/shim)/' |
 		xargs -r grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION *\(' |
 		report "the kernel's version is asked outside guest-driver/compat"
 	files '*.c' '*.h' '*.sh' '*.py' '*/Makefile' '*/Kbuild' | while IFS= read -r f; do

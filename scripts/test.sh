@@ -20,6 +20,7 @@ started=$SECONDS
 out=$(mktemp)
 aside=$(mktemp)
 helper=
+aside_since=
 trap 'rm -f "$out" "$aside"' EXIT
 # A job of its own process group hears nothing of a Ctrl-C by itself.
 trap 'stop_aside; exit 130' INT TERM
@@ -38,6 +39,7 @@ unheard() {
 
 # start_aside KIND: runs it meanwhile, heard only by its file.
 start_aside() {
+	aside_since=$SECONDS
 	set -m
 	unheard "$1" &
 	helper=$!
@@ -151,10 +153,11 @@ folder_of() {
 	esac
 }
 
-# one KIND COMMAND...: runs it, with its place in what is shown and counted.
+# one KIND SINCE COMMAND...: runs it, with its place in what is shown and counted;
+# SINCE when, as SECONDS, it has been running.
 one() {
-	local k=$1 dir status=0 t=$SECONDS
-	shift
+	local k=$1 since=$2 dir status=0
+	shift 2
 	printf '\n=== %s ===\n' "$k"
 	dir=$(folder_of "$k")
 	if [ ! -d "$ROOT/$dir" ]; then
@@ -166,7 +169,7 @@ one() {
 	"$@" || status=$?
 	tally "$k" "$status"
 	printf '=== %s: %s in %d s ===\n' "$k" \
-		"$([ "$status" = 0 ] && echo ok || echo FAILED)" $((SECONDS - t))
+		"$([ "$status" = 0 ] && echo ok || echo FAILED)" $((SECONDS - since))
 }
 
 # A function is read whole before it runs: an edit of this file meanwhile does
@@ -177,10 +180,10 @@ main() {
 		case $kinds in
 		*+*)
 			start_aside "${kinds#*+}"
-			one "${kinds%+*}" kind "${kinds%+*}"
-			one "${kinds#*+}" end_aside
+			one "${kinds%+*}" "$SECONDS" kind "${kinds%+*}"
+			one "${kinds#*+}" "$aside_since" end_aside
 			;;
-		*) one "$kinds" kind "$kinds" ;;
+		*) one "$kinds" "$SECONDS" kind "$kinds" ;;
 		esac
 	done
 

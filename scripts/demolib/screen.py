@@ -11,6 +11,8 @@ import shutil
 import sys
 import time
 
+from vmlab.waits import wait_for
+
 BAR = 28
 REDRAW_S = 0.1
 LINE_EVERY_S = 5.0
@@ -55,6 +57,15 @@ class Screen:
             self._draw()
         else:
             self._write(f"{self._clock()}    {self._bar(self._current[2])}{self._gauge_line()}\n")
+
+    def guess(self, expected, condition, timeout, what):
+        """A wait without a measure: the bar follows the time such a step takes, in seconds."""
+        begin = time.monotonic()
+
+        def tick(_):
+            self.tick(1 - 0.5 ** ((time.monotonic() - begin) / expected * 3))
+
+        wait_for(condition, timeout, what, tick=tick)
 
     def done(self, result=""):
         """The step under way ended well; result: what came of it, a few words."""

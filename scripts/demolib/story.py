@@ -8,13 +8,13 @@ vmstat, libvirt, a checksum) raises LabError; nothing is taken on trust.
 import time
 
 from vmlab import libvirtd, recipes
-from vmlab.domain import Domain
 from vmlab.errors import LabError
 from vmlab.leftovers import sweep
 from vmlab.paths import Paths
 from vmlab.waits import wait_for
 
 from . import machine, picture
+from .guest import ShownGuest
 from .sampler import Sampler
 
 GUEST_MIB = 2048
@@ -44,8 +44,8 @@ class Story:
         paths = Paths.load()
         screen.done(machine.check(paths, GUEST_MIB, self._plot))
         self._start_libvirt(paths)
-        with Domain(paths, driver=None, memory_mib=GUEST_MIB, begin=False) as self.domain:
-            self._boot(paths)
+        with ShownGuest(screen, paths, GUEST_MIB) as self.domain:
+            self._load()
             try:
                 self._tell()
             finally:
@@ -66,20 +66,11 @@ class Story:
             screen.note(f"ended {name}, left by a run that was killed")
         screen.done()
 
-    def _boot(self, paths):
-        screen, domain = self._screen, self.domain
-        screen.step("define and start the guest")
-        screen.title = f"Ballonet   guest {domain.name}, {GUEST_MIB} MiB, kernel {paths.release}"
-        domain.create(tick=screen.tick)
-        screen.done("transient, <memballoon model='virtio'>")
-        screen.step("boot it")
-        domain.connect()
-        self._guess(6.0, domain.booted, 90, "the guest's boot")
-        domain.wait_boot()
-        screen.done()
+    def _load(self):
+        screen = self._screen
         screen.step("load our driver")
-        domain.guest.load_driver("ours")
-        self.sampler = Sampler(domain)
+        self.domain.guest.load_driver("ours")
+        self.sampler = Sampler(self.domain)
         self.sampler.take()
         self.sampler.start()
         screen.gauges = self._gauges
@@ -264,19 +255,10 @@ class Story:
     def _phase(self, begin, words):
         self._phases.append((begin, self.sampler.now(), words))
 
-    def _guess(self, expected, condition, timeout, what):
-        """A wait without a measure: the bar follows the time such a step takes."""
-        begin = time.monotonic()
-
-        def tick(_):
-            self._screen.tick(1 - 0.5 ** ((time.monotonic() - begin) / expected * 3))
-
-        wait_for(condition, timeout, what, tick=tick)
-
     def _job(self, command, expected, timeout):
         job = self.domain.guest.start(command)
         try:
-            self._guess(expected, job.done, timeout, f"`{command}` in the guest")
+            self._screen.guess(expected, job.done, timeout, f"`{command}` in the guest")
         except BaseException:
             job.kill()
             raise

@@ -2,12 +2,13 @@
 """Which tests prove which feature for which pair: tests/vm/matrix.tsv and pytest's own list."""
 
 import fnmatch
+import functools
 import re
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass
 
-from .cells import ROOT
+from .cells import DEFAULT, ROOT
 
 TABLE = ROOT / "tests" / "vm" / "matrix.tsv"
 PAIRS = {
@@ -47,27 +48,33 @@ def matches(name, pattern):
     return fnmatch.fnmatchcase(name, re.sub(r"\[", "[[]", pattern))
 
 
-def picked(names):
-    """{feature: {pair: [Proof]}}"""
-    rows = defaultdict(lambda: defaultdict(list))
+@functools.cache
+def rows(cell=DEFAULT):
+    """{feature: {pair: [Proof]}} of the tests there are for that cell's guest. Parameters differ by
+    machine; for another than this one only the tests marked `arch` are meant."""
+    return _picked(_known(cell), strict=not cell.foreign)
+
+
+def _picked(names, strict):
+    found = defaultdict(lambda: defaultdict(list))
     for feature, pattern, pairs, why in table():
         fault, pair = pairs.startswith("!"), pairs.lstrip("!")
         if pattern == "-":
-            rows[feature][pair].append(Proof("", why=why))
+            found[feature][pair].append(Proof("", why=why))
             continue
         hits = [name for name in names if matches(name, pattern)]
-        if not hits:
+        if not hits and strict:
             raise SystemExit(f"matrix: {TABLE.name}: no test is called {pattern}")
         for name in hits:
-            rows[feature][pair_of(name) if pair == "id" else pair].append(Proof(name, fault))
-    return rows
+            found[feature][pair_of(name) if pair == "id" else pair].append(Proof(name, fault))
+    return found
 
 
-def known(*more):
-    """Names of all tests, as in the table; @more: pytest's words to choose with."""
+def _known(cell):
+    """Names of all tests for its guest, as in the table."""
     done = subprocess.run(
-        [*PYTEST, "-q", "--collect-only", "tests/vm", *more],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        [*PYTEST, "-q", "--collect-only", "tests/vm", *(["-m", "arch"] if cell.foreign else [])],
+        cwd=ROOT, env=cell.env, capture_output=True, text=True, timeout=120, check=False,
     )
     names = [line.strip() for line in done.stdout.splitlines() if "::" in line]
     if not names:

@@ -9,12 +9,12 @@ import subprocess
 from collections import defaultdict
 
 from .cells import DEFAULT, GUESTS, QEMUS, ROOT, Cell
+from . import proofs
 from .proofs import PAIRS
 from .results import Result, results, through_libvirt
 
 WORDS = ("failed", "fails", "passed", "skipped", "not run", "n/a")
 LIVE = "under TCG 7.2 loses what a guest writes while it moves, whatever the balloon does"
-FOREIGN = "not among the tests for other machines"
 
 
 class Notes:
@@ -79,10 +79,10 @@ def versions():
             f"built from the same source; hinting and the running guest's migration on QEMU 10.0")
 
 
-def pairs(rows):
+def pairs():
     """Each driver on each device, in the default cell."""
-    found, notes = results(DEFAULT), Notes()
-    used = {proof.test for row in rows.values() for proofs in row.values() for proof in proofs}
+    found, notes, rows = results(DEFAULT), Notes(), proofs.rows()
+    used = {proof.test for row in rows.values() for choice in row.values() for proof in choice}
     used = {name: result for name, result in found.items() if name in used}
     lines = [f"{days([used])}: {versions()}.", ""]
     lines += ["| feature | " + " | ".join(PAIRS.values()) + " |", "|---" * (len(PAIRS) + 1) + "|"]
@@ -94,24 +94,20 @@ def pairs(rows):
     return "\n".join(lines + notes.lines()).rstrip()
 
 
-def owed(proof, cell, foreign):
-    """Why this cell is not to run this test, or nothing. @foreign: the tests for other machines."""
+def owed(proof, cell):
+    """Why this cell is not to run this test, or nothing."""
     if not proof.test:
         return proof.why
-    if cell.foreign and proof.test not in foreign:
-        return FOREIGN
-    if proof.test.startswith("live/") and cell.qemu == "7.2":
-        return LIVE
-    return ""
+    return LIVE if proof.test.startswith("live/") and cell.qemu == "7.2" else ""
 
 
-def kernels(rows, foreign):
+def kernels():
     """Our pair, for each QEMU a table: features by guest kernels, without cells that never ran."""
     parts = []
     for qemu in QEMUS:
         cells = [cell for cell in (Cell(guest, qemu) for guest in GUESTS) if results(cell)]
         if cells:
-            parts.append(kernels_on(qemu, cells, rows, foreign))
+            parts.append(kernels_on(qemu, cells))
     return "\n\n".join(parts)
 
 
@@ -124,26 +120,27 @@ def libvirts():
     return "\n".join([head, "", *lines]) if lines else ""
 
 
-def kernels_on(qemu, cells, rows, foreign):
+def kernels_on(qemu, cells):
     notes = Notes()
     founds = {cell: results(cell) for cell in cells}
     lines = [f"**QEMU {qemu}**, our driver on our device. {days(founds.values())}.", ""]
     lines += ["| feature | " + " | ".join(GUESTS[cell.guest] for cell in cells) + " |",
               "|---" * (len(cells) + 1) + "|"]
-    for feature, row in rows.items():
+    for feature, row in proofs.rows().items():
         if not any(proof.test for proof in row.get("ours", [])):
             continue
-        said = []
-        for cell in cells:
-            # other machines have other parameters: what is not there was not asked
-            proofs = [proof for proof in row.get("ours", []) if not owed(proof, cell, foreign)
-                      and (not cell.foreign or proof.test in founds[cell])]
-            why = {owed(proof, cell, foreign) for proof in row.get("ours", [])} - {"", FOREIGN}
-            if proofs:
-                said.append(words_for([verdict(proof, founds[cell]) for proof in proofs], notes))
-            else:
-                said.append("–" + "".join(notes.mark(text) for text in sorted(why)))
+        said = [ours_on(cell, feature, founds[cell], notes) for cell in cells]
         if any(text != "–" for text in said):
             lines.append(f"| {feature} | " + " | ".join(said) + " |")
     lines += ["", *notes.lines()]
     return "\n".join(lines).rstrip()
+
+
+def ours_on(cell, feature, found, notes):
+    """What our pair's tests of a feature came to there."""
+    choice = proofs.rows(cell)[feature].get("ours", [])
+    run = [verdict(proof, found) for proof in choice if not owed(proof, cell)]
+    if run:
+        return words_for(run, notes)
+    reasons = sorted({owed(proof, cell) for proof in choice})
+    return "–" + "".join(notes.mark(why) for why in reasons)

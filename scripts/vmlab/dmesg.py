@@ -34,17 +34,6 @@ PCIEHP = re.compile(
 )
 
 
-def oops(text, lines=60):
-    """The console from a kernel's first complaint to its end, so many lines at most, where it
-    panicked; else nothing."""
-    said = text.strip().splitlines()
-    if not any("Kernel panic" in line for line in said):
-        return ""
-    first = next(i for i, line in enumerate(said)
-                 if SPLATS.search(line) and not HARMLESS.search(line))
-    return "\n".join(said[first:][:lines])
-
-
 def find(text, allow=()):
     """Offending lines, oldest first, without repeats. allow: regular
     expressions of lines that this test expects (an OOM kill, say)."""
@@ -59,3 +48,12 @@ def find(text, allow=()):
         if words not in found:
             found.append(words)
     return found
+
+
+def death(text):
+    """One line, where the kernel of this console panicked: its first complaint, and where it was
+    then; else nothing."""
+    if "Kernel panic" not in text:
+        return ""
+    where = re.search(r"RIP: \S*:(\S+)", text)
+    return find(text)[0] + (f" at {where.group(1)}" if where else "")

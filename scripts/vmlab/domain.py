@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from . import accel, dmesg, hostmem, initramfs, procs
-from .errors import GuestDied, LabError
+from .errors import GuestDied, GuestSilent, LabError
 from .firstboot import FirstBoot
 from .guest import Guest
 from .session import Session, Shield
@@ -82,10 +82,8 @@ class Domain(FirstBoot):
         extra="",
         modules=(),
         files=None,
-        begin=True,
     ):
         """qemu, driver, reboot, modules, files: as for vm.VM.
-        begin: create and boot on entering; else the caller takes those steps.
         balloon_attributes: XML attributes of <memballoon>, autodeflate='on' say.
         stats_period: seconds. devices, extra: further XML, of devices and of the domain."""
         self.paths = paths
@@ -98,16 +96,11 @@ class Domain(FirstBoot):
         self._session = Session()
 
     def _begin(self):
-        if self._options["begin"]:
-            self.start()
-
-    # -- life ---------------------------------------------------------------
-
-    def start(self, boot_timeout=90):
-        """Creates the domain, connects, waits for the boot, loads the driver."""
         self.create()
         self.connect()
-        self.wait_boot(timeout=boot_timeout)
+        self.wait_boot()
+
+    # -- life ---------------------------------------------------------------
 
     def create(self, tick=None):
         """Only QEMU; tick(fraction of a usual start) while libvirt works."""
@@ -133,8 +126,8 @@ class Domain(FirstBoot):
     def wait_boot(self, count=1, timeout=90):
         try:
             self.guest.wait_boot(count, timeout, alive=self.alive)
-        except GuestDied as error:
-            raise GuestDied(f"{error}: {self.last_words()}") from error
+        except (GuestDied, GuestSilent) as error:
+            raise type(error)(f"{error}: {self.last_words()}") from error
         if self._driver:
             self.guest.load_driver(self._driver, **self._driver_params)
 
@@ -207,7 +200,7 @@ class Domain(FirstBoot):
 
     def last_words(self):
         lines = (self.console_text() or self.qemu_log()).strip().splitlines()
-        return dmesg.oops(self.console_text()) or (lines[-1] if lines else "it said nothing")
+        return dmesg.death(self.console_text()) or (lines[-1] if lines else "it said nothing")
 
     def splats(self, allow=()):
         text = self.console_text()

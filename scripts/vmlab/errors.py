@@ -11,3 +11,7 @@ class LabError(Exception):
 
 class GuestDied(LabError):
     """The guest, or the QEMU that runs it, is gone."""
+
+
+class GuestSilent(LabError):
+    """The guest's agent did not say hello: no driver of ours has been loaded yet."""

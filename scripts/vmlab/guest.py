@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from .errors import GuestDied, LabError
+from .errors import GuestDied, GuestSilent, LabError
 from .qmp import connect_unix
 
 HEAD = re.compile(rb"\x01([A-Z]) (\d+) (-?\d+)\n")
@@ -186,7 +186,7 @@ class Guest:
             if alive is not None and not alive():
                 raise GuestDied("guest: QEMU ended during boot")
             if time.monotonic() > end:
-                raise LabError(f"guest: no sign of life within {timeout:g} s of boot")
+                raise GuestSilent(f"guest: no sign of life within {timeout:g} s of boot")
             if ping and time.monotonic() > end - timeout / 2:
                 self.send(b"P", 0)  # a hello may have gone before we listened
         if self._closed:

@@ -20,9 +20,10 @@ def own_namespace():
     call("mount", "--make-rprivate", "/")
 
 
-def call(*command):
-    """mount or umount; LabError with its last words."""
-    status, out, err = procs.run(command, 60, command[0])
+def call(*command, timeout=60):
+    """stdout of a program of this machine; LabError with its last words if it fails."""
+    status, out, err = procs.run(command, timeout, command[0])
     if status:
         words = (err or out).strip().splitlines() or ["it says nothing"]
         raise LabError(f"{command[0]}: {words[-1]}")
+    return out

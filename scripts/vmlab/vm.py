@@ -9,7 +9,7 @@ test, one thread (which must outlive the guest, see procs.spawn).
 from pathlib import Path
 
 from . import accel, dmesg, hostmem, initramfs, machine as machines, procs
-from .errors import GuestDied, LabError
+from .errors import GuestDied, GuestSilent, LabError
 from .firstboot import FirstBoot
 from .guest import Guest
 from .qmp import Qmp, QmpError
@@ -70,9 +70,6 @@ class VM(FirstBoot):
         self._session = Session()
         self._process = None
 
-    def _begin(self):
-        self.start()
-
     # -- life ---------------------------------------------------------------
 
     @property
@@ -86,7 +83,7 @@ class VM(FirstBoot):
     def alive(self):
         return self._process is not None and self._process.poll() is None
 
-    def start(self):
+    def _begin(self):
         self._process = procs.spawn(self.command_line(), self.dir / "qemu.log")
         self._session.later(self._stop)
         try:
@@ -103,6 +100,8 @@ class VM(FirstBoot):
             if isinstance(error, ConnectionError):
                 wait_for(lambda: not self.alive(), 5, "end of QEMU")
             raise GuestDied(f"{error}: {self.last_words()}") from error
+        except GuestSilent as error:
+            raise GuestSilent(f"{error}: {self.last_words()}") from error
 
     def wait_boot(self, count=1, timeout=90):
         """Until the agent of the count-th boot answers and the driver is loaded."""
@@ -170,7 +169,7 @@ class VM(FirstBoot):
     def last_words(self):
         lines = (self.qemu_log() or self.console_text()).strip().splitlines()
         last = lines[-1] if lines else "QEMU said nothing"
-        return dmesg.oops(self.console_text()) or last
+        return dmesg.death(self.console_text()) or last
 
     def splats(self, allow=()):
         """Complaints of the guest's kernel so far; allow: see dmesg.find."""

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from vmlab.errors import LabError
-from vmlab.mounts import own_namespace  # noqa: F401 (for those who make a Chroot)
+from vmlab.mounts import call
 from vmlab.paths import ROOT
 from vmlab.session import InSession, Session
 
@@ -23,15 +23,6 @@ ENVIRONMENT = {
 # What package tools leave behind by themselves, and what is mounted in.
 NOISE = ("./proc", "./sys", "./dev", "./tmp", "./run", "./var/log", "./var/cache",
          "./var/lib/apt", "./var/lib/dpkg", "./etc/ld.so.cache", "./etc/machine-id")
-
-
-def call(*command, timeout=120):
-    """Runs a program of this machine; raises LabError with its last line."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
-        raise LabError(f"{command[0]}: {words[-1]}")
-    return done.stdout
 
 
 class Chroot(InSession):

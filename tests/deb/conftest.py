@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).parent)]
 
-from chroot import Chroot, own_namespace  # noqa: E402
+from chroot import Chroot  # noqa: E402
+from vmlab.mounts import own_namespace  # noqa: E402
 from vmlab.paths import Paths  # noqa: E402
 
 

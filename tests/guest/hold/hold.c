@@ -16,12 +16,6 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/stringify.h>
-#include <linux/version.h>
-
-/* As Linux 6.17 calls it. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-#define isolate_movable_page	isolate_movable_ops_page
-#endif
 
 static unsigned int pages = 32;
 module_param(pages, uint, 0444);
