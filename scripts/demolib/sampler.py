@@ -19,7 +19,7 @@ class Sample:
     at: float  # seconds since the sampler began
     target: int  # MiB, what virsh setmem last asked for
     actual: float  # MiB, as virsh dommemstat has it
-    free: float  # MiB, the guest's MemFree
+    free: float  # MiB, what nobody holds in the guest, CPUs' own lists included
     total: float  # MiB, the guest's MemTotal
     rss: float  # MiB, resident memory of the guest's QEMU on the host
     moved: int  # ballooned pages migrated since boot
@@ -55,7 +55,7 @@ class Sampler:
             at=self.now(),
             target=self.target,
             actual=self._domain.actual_mib(),
-            free=memory["MemFree"] / 1024,
+            free=self._domain.guest.free() / (1 << 20),
             total=memory["MemTotal"] / 1024,
             rss=self._domain.rss_mib(),
             moved=self._domain.guest.vmstat().get("balloon_migrate", 0),

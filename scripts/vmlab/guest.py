@@ -205,6 +205,12 @@ class Guest:
         """/proc/meminfo in KiB."""
         return _numbers(self.read("/proc/meminfo"))
 
+    def free(self):
+        """Bytes that nobody holds: MemFree and what each CPU keeps at hand, a tenth of the guest
+        with Linux 6.7 and later."""
+        held = re.findall(r"^\s+count:\s+(\d+)$", self.read("/proc/zoneinfo"), re.M)
+        return self.meminfo()["MemFree"] * 1024 + sum(map(int, held)) * self.page_size
+
     def vmstat(self):
         return _numbers(self.read("/proc/vmstat"))
 

@@ -4,7 +4,6 @@
 Asks and waits; compares what the kernel's own counts say with what was asked.
 """
 
-import re
 from dataclasses import dataclass
 
 from vmlab.errors import LabError
@@ -65,10 +64,9 @@ def wait_total(vm, total, seconds=30):
 
 
 def free(vm):
-    """Bytes of the guest that nobody holds: MemFree and what each CPU keeps at hand. Differs by
-    less than STIR between two looks at a guest at rest, so what is missing was lost."""
-    held = re.findall(r"^\s+count:\s+(\d+)$", vm.guest.read("/proc/zoneinfo"), re.M)
-    return vm.guest.meminfo()["MemFree"] * 1024 + sum(map(int, held)) * PAGE
+    """Bytes of the guest that nobody holds. Differs by less than STIR between two looks at a guest
+    at rest, so what is missing was lost."""
+    return vm.guest.free()
 
 
 def wait_free(vm, before, slack=STIR):
