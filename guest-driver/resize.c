@@ -67,6 +67,7 @@ static void resize_read_target(struct resize *rz)
 			&units);
 	rz->target = DIV_ROUND_UP(units, BALLOON_UNITS_PER_PAGE);
 	rz->order = BALLOON_MAX_ORDER;
+	rz->wanting = false;
 	rz->grumbled = false;
 	spin_lock_irqsave(&rz->lock, flags);
 	rz->refused = false;
@@ -144,7 +145,7 @@ static u32 resize_out_of_pages(struct resize *rz)
 
 static void resize_grumble(struct resize *rz)
 {
-	if (rz->grumbled)
+	if (rz->grumbled || !rz->wanting)
 		return;
 	rz->grumbled = true;
 	dev_info(&rz->vb->vdev->dev,
@@ -181,10 +182,9 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	default:
 		break;
 	}
-	if (step.wait_ms) {
+	rz->wanting = step.wait_ms;
+	if (step.wait_ms)
 		*delay = msecs_to_jiffies(step.wait_ms);
-		resize_grumble(rz);
-	}
 	if (!sent)
 		resize_put_request(rz, rq);
 	else if (step.action == RESIZE_DEFLATE)
@@ -222,9 +222,14 @@ void resize_work(struct work_struct *work)
 	}
 
 	quiet = resize_is_quiet(rz);
-	/* Not before: the place of what is yet refused would be taken by the same pages. */
-	if (quiet)
+	/*
+	 * Not before: the place of what is yet refused would be taken by the
+	 * same pages, and what was given is not all counted.
+	 */
+	if (quiet) {
 		resize_let_go(rz);
+		resize_grumble(rz);
+	}
 	if (resize_report(rz, quiet))
 		delay = delay ? min(delay, RESIZE_REPORT + 0UL) : RESIZE_REPORT;
 	if (!delay)

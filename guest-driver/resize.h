@@ -53,6 +53,7 @@ struct virtio_balloon;
  * @order: largest block worth asking for; worker only
  * @untold: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
+ * @wanting: the guest had no page for the last step; worker only
  * @grumbled: the log knows that this target is out of reach; worker only
  * @rq: the requests
  */
@@ -79,6 +80,7 @@ struct resize {
 	unsigned long reported;
 	unsigned int order;
 	struct list_head untold;
+	bool wanting;
 	bool grumbled;
 	struct hostcomm_request rq[RESIZE_REQUESTS];
 };
