@@ -76,8 +76,10 @@ build() {
 
 	# Its sources there are those here, and so is the name they give it.
 	export BALLONET_EMULATOR
-	BALLONET_EMULATOR=$(qemu_tree "$qemu")/out/$(qemu_device_hash)/$QEMU_BIN
-	export BALLONET_CACHE=$CACHE QEMU_VERSION SOURCE_DATE_EPOCH
+	BALLONET_EMULATOR=$(qemu_tree "$qemu")/out/$(qemu_device_hash)
+	BALLONET_EMULATOR+=$(qemu_flavour_suffix full)/$QEMU_BIN
+	export QEMU_FULL=1 BALLONET_CACHE=$CACHE QEMU_VERSION SOURCE_DATE_EPOCH
+	bash scripts/qemu.sh
 	SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 	{ (cd "$src" && nice dpkg-buildpackage -b -us -uc 2>&1) ||
 		echo "dpkg-buildpackage failed"; } |

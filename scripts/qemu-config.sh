@@ -66,6 +66,8 @@ qemu_devices() {
 }
 
 # Firmware comes from Debian's packages: the source package carries none.
+QEMU_FIRMWARE=/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu
+
 qemu_configure_flags() {
 	[ "$QEMU_TARGET" = x86_64 ] || { qemu_flags_foreign; return; }
 	cat <<-END
@@ -86,9 +88,24 @@ qemu_configure_flags() {
 		--enable-membarrier
 		--enable-pie
 		--enable-trace-backends=log
-		--firmwarepath=/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu
+		--firmwarepath=$QEMU_FIRMWARE
 		--disable-containers
 	END
+}
+
+# The package's emulator: all devices, and what Debian's qemu-system-x86 has
+# without its packages of modules (windows, OpenGL, disks over the network).
+qemu_flags_full() {
+	printf '%s\n' --target-list=x86_64-softmmu --without-default-features \
+		--prefix=/usr --sysconfdir=/etc --localstatedir=/var --libexecdir=/usr/lib/qemu \
+		--firmwarepath=$QEMU_FIRMWARE --disable-containers --enable-trace-backends=log
+	printf -- '--enable-%s\n' system tcg kvm fdt=system pie malloc-trim membarrier \
+		attr virtfs cap-ng gnutls nettle numa bpf seccomp slirp tpm keyring l2tpv3 \
+		vnc vnc-sasl vnc-jpeg png spice spice-protocol smartcard libusb usb-redir \
+		linux-aio linux-io-uring libpmem zstd replication \
+		bochs cloop dmg parallels qcow1 qed vdi vvfat \
+		vhost-kernel vhost-net vhost-user vhost-user-blk-server vhost-vdpa vhost-crypto
+	[ "$QEMU_VERSION" != 7.2 ] || printf -- '--enable-%s\n' avx2 live-block-migration
 }
 
 qemu_flags_foreign() {
@@ -118,8 +135,28 @@ qemu_version_flags() {
 # Sanitizers need line numbers and set off some of gcc's warnings in vain.
 qemu_flavour_flags() {
 	case $1 in
-	plain) printf '%s\n' --enable-werror --disable-debug-info ;;
+	plain | full) printf '%s\n' --enable-werror --disable-debug-info ;;
 	sanitize) printf '%s\n' --disable-werror --enable-sanitizers --enable-debug-info ;;
+	esac
+}
+
+# qemu_flags FLAVOUR: plain; sanitize; or full, which the package has.
+qemu_flags() {
+	case $1 in
+	full) qemu_flags_full ;;
+	*) qemu_configure_flags ;;
+	esac
+	qemu_version_flags
+	qemu_flavour_flags "$1"
+}
+
+# qemu_flavour_suffix FLAVOUR: tells apart what one tree built. The flags of the
+# plain one are in the tree's own key.
+qemu_flavour_suffix() {
+	case $1 in
+	plain) ;;
+	full) echo "-full-$(qemu_flags full | digest | cut -c1-8)" ;;
+	*) echo "-$1" ;;
 	esac
 }
 

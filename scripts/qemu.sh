@@ -8,6 +8,7 @@
 #
 # QEMU_VERSION=7.2   or 10.0, 10.2
 # SANITIZE=1         address and UB sanitizers
+# QEMU_FULL=1        what the package has: all devices, SPICE, TLS, ... (see qemu-config.sh)
 # GUEST=6.1-arm64    for other machines' guests: both emulators of their tree
 # REFRESH=1          look for a newer Debian revision
 # QEMU_OUT=folder    put the emulator there, and leave those in the cache alone
@@ -18,6 +19,7 @@
 . "$ROOT/scripts/qemu-versions.sh"
 
 flavour=plain
+[ "${QEMU_FULL:-0}" = 0 ] || flavour=full
 [ "${SANITIZE:-0}" = 0 ] || flavour=sanitize
 pin=$CACHE/qemu-$QEMU_VERSION.version
 
@@ -59,8 +61,7 @@ configure() {
 	say "configuring QEMU"
 	rm -rf "$build"
 	mkdir -p "$build"
-	mapfile -t flags < <(qemu_configure_flags; qemu_version_flags
-		qemu_flavour_flags "$flavour")
+	mapfile -t flags < <(qemu_flags "$flavour")
 	(cd "$build" && ../src/configure "${flags[@]}") >"$log" 2>&1 </dev/null ||
 		{ grep -iE 'error|not found' "$log" | tail -n 8 >&2
 		  die "QEMU does not configure (log: $log)"; }
@@ -108,12 +109,7 @@ sync_device() {
 	done
 }
 
-output_name() {
-	local name
-	name=$(qemu_device_hash)
-	[ "$flavour" = plain ] || name=$name-$flavour
-	echo "$name"
-}
+output_name() { echo "$(qemu_device_hash)$(qemu_flavour_suffix "$flavour")"; }
 
 # Keeps a dozen, and whatever was asked for in the last hours: a test of another
 # checkout may be running it.
@@ -145,7 +141,7 @@ main() {
 	# The plain build goes first: it makes the stock reference before the tree is
 	# grafted.
 	if [ "$flavour" != plain ]; then
-		SANITIZE=0 bash "$0"
+		SANITIZE=0 QEMU_FULL=0 QEMU_OUT='' bash "$0"
 		version=$(cat "$pin")
 	fi
 
@@ -167,8 +163,7 @@ main() {
 
 	qemu_tools
 	tree=$(qemu_tree "$version")
-	build=$tree/build
-	[ "$flavour" = plain ] || build=$tree/build-$flavour
+	build=$tree/build$(qemu_flavour_suffix "$flavour")
 	mkdir -p "$tree"
 	log=$tree/build-$flavour.log
 	[ -e "$tree/src/VERSION" ] || fetch "$version"

@@ -43,7 +43,15 @@ packages_of() {
 			linux-perf
 		;;
 	fuzz) echo clang libclang-rt-14-dev libglib2.0-dev pkg-config make python3 ;;
-	deb) echo debhelper dh-dkms dpkg-dev git lintian "$(packages_of build-device)" ;;
+	deb)
+		# those of scripts/deb/debian/control
+		echo debhelper dh-dkms dpkg-dev git lintian \
+			libaio-dev libattr1-dev libbpf-dev libcacard-dev libcap-ng-dev \
+			libgnutls28-dev libjpeg-dev libnuma-dev libpmem-dev libpng-dev \
+			libsasl2-dev libspice-protocol-dev libspice-server-dev \
+			libusb-1.0-0-dev libusbredirparser-dev libzstd-dev liburing-dev \
+			nettle-dev "$(packages_of build-device)"
+		;;
 	test-deb) echo debootstrap util-linux mount "$(packages_of test)" ;;
 	style) echo git shellcheck sparse perl ;;
 	*) die "setup.sh: unknown verb $1" ;;

@@ -2,13 +2,25 @@
 """qemu-system-ballonet in a bare Debian: what it needs comes with it, it runs a guest, it goes
 without a trace."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
+from vmlab import procs
+
 import guest
 
 EMULATOR = "/usr/bin/qemu-system-x86_64-ballonet"
+DEBIANS = "/usr/bin/qemu-system-x86_64"
+# As its README.Debian has it.
+LACKING = {
+    "device": {"pvrdma", "virtio-gpu-gl-pci", "virtio-vga-gl", "x-pci-proxy-dev"},
+    "machine": {"x-remote"},
+    "netdev": {"vde"},
+    "object": {"dbus-vmstate", "x-remote-object"},
+}
+NAMES = {"device": r'name "([^"]+)"', "machine": r"^(\S+)  ", "object": r"^  (\S+)$"}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +49,22 @@ def test_resizes_a_guest(installed, paths, tmp_path):
     emulator.chmod(0o755)
     with_roms = ["-device", "VGA", "-device", "virtio-net-pci", "-device", "e1000e"]
     guest.resizes(replace(paths, qemu=emulator), qemu_args=with_roms)
+
+
+def release(said):
+    return re.search(r"version (\d+\.\d+)", said).group(1)
+
+
+@pytest.mark.parametrize("kind", LACKING)
+def test_has_what_debians_has(installed, kind):
+    """A domain that runs on Debian's emulator finds its devices, machine type and backends here."""
+    debians = procs.run([DEBIANS, "--version"], 20, DEBIANS)[1]
+    if release(debians) != release(installed.run(EMULATOR, "--version")):
+        pytest.skip("Debian's emulator on this machine is of another release")
+    names = re.compile(NAMES.get(kind, r"^(\S+)$"), re.MULTILINE)
+    theirs = set(names.findall(procs.run([DEBIANS, f"-{kind}", "help"], 20, DEBIANS)[1]))
+    assert len(theirs) > 8
+    assert theirs - set(names.findall(installed.run(EMULATOR, f"-{kind}", "help"))) == LACKING[kind]
 
 
 def test_stands_beside_debians(installed, qemu_deb):
