@@ -111,6 +111,30 @@ static void test_never_below_the_floor(void **state)
 	rig_check_quiet();
 }
 
+/* What is on its way when the guest has no more is counted in what it gave. */
+static void test_out_of_reach_is_said_once_all_is_given(void **state)
+{
+	unsigned int before = sim_log_lines;
+	char said[sizeof(sim_log_last)];
+
+	host.at_once = false;
+	rig_target(8192);
+	sim_advance(HZ);
+	assert_true(fake_host_unanswered() > 0);
+	assert_int_equal(sim_log_lines, before);
+	while (fake_host_answer_all())
+		sim_advance(HZ / 10);
+	assert_int_equal(sim_log_lines, before + 1);
+	snprintf(said, sizeof(said),
+		 "asked for 32 MiB, gave %lu MiB: the guest needs the rest; still trying\n",
+		 pages_size(&rig->pages) >> (20 - PAGE_SHIFT));
+	assert_string_equal(sim_log_last, said);
+	host.at_once = true;
+	sim_advance(70 * HZ);
+	assert_int_equal(sim_log_lines, before + 1);
+	rig_check_quiet();
+}
+
 static int open_oom(void **state)
 {
 	rig_start(sim_seed(1), 0, 8192, 1ULL << VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
@@ -211,6 +235,7 @@ int main(void)
 		both(test_poison_is_told_once_before_driver_ok),
 		both(test_target_changes_midway),
 		both(test_never_below_the_floor),
+		both(test_out_of_reach_is_said_once_all_is_given),
 		with_oom(test_oom_gives_back_and_holds_off),
 		with_oom(test_oom_again_at_once_gives_more),
 		with_oom(test_oom_with_a_silent_host),

@@ -23,6 +23,7 @@ void (*vm_reclaim)(void);
 void (*sim_trace_hook)(const char *name);
 int sim_allocs_left;
 unsigned int sim_log_lines;
+char sim_log_last[256];
 bool sim_big_endian, sim_init_on_free, sim_page_poisoning;
 
 static unsigned long nr_free;
