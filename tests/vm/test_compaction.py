@@ -61,6 +61,7 @@ def test_size_holds_while_pages_move(lend, pair):
     assert Books.of(vm).total == before.total
 
 
+@pytest.mark.arch
 def test_notifications_are_few(lend):
     """A mass migration notifies the host once for dozens of pages, not twice for each."""
     vm = lend(memory_mib=MEMORY_MIB)

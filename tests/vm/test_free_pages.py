@@ -14,6 +14,7 @@ from vmlab.waits import wait_for
 
 from vmtest import size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
+from vmtest.features import accepted
 from vmtest.fragmented import check_data
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.trace import traced
@@ -22,12 +23,6 @@ F_PAGE_POISON, F_REPORTING = 4, 5
 REPORTING = "virtio-balloon-pci,free-page-reporting=on"
 # A page block: on s390x a huge page is half as large.
 HUGE = MIB if ARCH == "s390x" else 2 * MIB
-
-
-def accepted(vm):
-    """Feature bits that the guest's driver accepted; the lab's guests have no other virtio."""
-    text = vm.guest.run("cat /sys/bus/virtio/devices/*/features").output.strip()
-    return {bit for bit, on in enumerate(text) if on == "1"}
 
 
 def reported(vm):
@@ -39,6 +34,7 @@ def use_all(vm):
     vm.guest.run("memtool touch free-60", scaled(60))
 
 
+@pytest.mark.arch
 @pytest.mark.parametrize("filled", [False, True], ids=["free-pages-left", "free-pages-zeroed"])
 def test_poison_where_free_pages_are_filled(lend, filled):
     """PAGE_POISON is accepted by a kernel that fills free pages, and by no other; reporting by

@@ -8,18 +8,13 @@ from vmlab.waits import wait_for
 
 from vmtest import size
 from vmtest.env import MIB, PAGE, scaled
+from vmtest.features import accepted
 from vmtest.fragmented import check_data
 from vmtest.pairs import EVERY, OURS, every_pair
 
 F_PAGE_POISON, F_REPORTING, F_PAGE_OPS = 4, 5, 57
 REPORTING = "virtio-balloon-pci,free-page-reporting=on"
 not_ours_alone = pytest.mark.parametrize("pair", EVERY[1:])
-
-
-def accepted(vm):
-    """Feature bits that the guest's driver accepted; the lab's guests have no other virtio."""
-    text = vm.guest.run("cat /sys/bus/virtio/devices/*/features").output.strip()
-    return {bit for bit, on in enumerate(text) if on == "1"}
 
 
 @not_ours_alone
@@ -39,6 +34,7 @@ def test_free_memory_is_reported(lend, pair):
     check_data(vm)
 
 
+@pytest.mark.arch
 @every_pair
 def test_page_ops_between_our_halves_only(lend, pair):
     """They are negotiated where both halves know them; elsewhere both do without."""

@@ -12,6 +12,7 @@ import pytest
 OPTION = {"balloon": "virtio-balloon-pci,must-tell-host=on"}
 
 
+@pytest.mark.arch
 @pytest.mark.parametrize("pair", OUR_DEVICES)
 def test_round_trip(lend, pair):
     """Shrink and grow are exact; memory given back is used at once and its data is whole."""

@@ -25,18 +25,35 @@ class Failures:
 
     count = None
 
+    def __init__(self, guest, percent):
+        self._guest = guest
+        self._percent = percent
+        self.possible = not guest.run(f"[ -e {FOLDER} ]", scaled(30), check=False).status
+
+    def set(self, name, value):
+        if self.possible:
+            self._guest.write(f"{FOLDER}/{name}", value, scaled(30))
+
+    @contextmanager
+    def held_off(self):
+        """with failures.held_off(): ...; none fails meanwhile: for steps of the kernel's own that
+        do not look whether they got memory."""
+        self.set("probability", 0)
+        try:
+            yield
+        finally:
+            self.set("probability", self._percent)
+
 
 @contextmanager
 def failing_allocations(vm, percent):
     """with failing_allocations(vm, 5) as failures: ...; so many of a hundred fail meanwhile."""
-    failures, guest = Failures(), vm.guest
-    if guest.run(f"[ -e {FOLDER} ]", scaled(30), check=False).status:
-        yield failures
-        return
+    failures = Failures(vm.guest, percent)
     for name, value in {**HOW, "times": MANY, "probability": percent}.items():
-        guest.write(f"{FOLDER}/{name}", value, scaled(30))
+        failures.set(name, value)
     try:
         yield failures
     finally:
-        guest.write(f"{FOLDER}/probability", 0, scaled(30))
-    failures.count = MANY - int(guest.read(f"{FOLDER}/times"))
+        failures.set("probability", 0)
+    if failures.possible:
+        failures.count = MANY - int(vm.guest.read(f"{FOLDER}/times"))
