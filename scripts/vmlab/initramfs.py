@@ -11,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from . import machine
@@ -21,6 +22,7 @@ from .paths import ROOT
 
 GUEST_SOURCES = ROOT / "tests" / "guest"
 BALLOON = "virtio_balloon"
+KEPT_S = 4 * 3600
 
 
 def build(paths, extra_modules=(), extra_files=None):
@@ -119,9 +121,17 @@ def _store(folder, data):
             file.write(data)
         os.chmod(file.name, 0o644)
         os.replace(file.name, target)
-        old = sorted(folder.glob("*.cpio.gz"), key=lambda p: p.stat().st_mtime)[:-20]
-        for path in old:
-            path.unlink(missing_ok=True)
+        _prune(folder)
     except OSError as error:
         raise LabError(f"cannot write the initramfs to {folder}: {error.strerror}") from error
     return target
+
+
+def _prune(folder):
+    """Keeps what was used in the last hours: another run may be about to boot it, and prune, too."""
+    for path in folder.glob("*.cpio.gz"):
+        try:
+            if path.stat().st_mtime < time.time() - KEPT_S:
+                path.unlink()
+        except FileNotFoundError:
+            pass
