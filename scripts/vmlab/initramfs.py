@@ -128,7 +128,7 @@ def _store(folder, data):
 
 
 def _prune(folder):
-    """Keeps what was used in the last hours: another run may be about to boot it, and prune, too."""
+    """Keeps what was used in the last hours: another run may be about to boot it."""
     for path in folder.glob("*.cpio.gz"):
         try:
             if path.stat().st_mtime < time.time() - KEPT_S:
