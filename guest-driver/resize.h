@@ -53,7 +53,7 @@ struct virtio_balloon;
  * @order: largest block worth asking for; worker only
  * @untold: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
- * @wanting: the guest had no page for the last step; worker only
+ * @wanting: the last step had to wait for the guest to have more; worker only
  * @grumbled: the log knows that this target is out of reach; worker only
  * @rq: the requests
  */

@@ -78,8 +78,9 @@ build() {
 	export BALLONET_EMULATOR
 	BALLONET_EMULATOR=$(qemu_tree "$qemu")/out/$(qemu_device_hash)
 	BALLONET_EMULATOR+=$(qemu_flavour_suffix full)/$QEMU_BIN
-	export QEMU_FULL=1 BALLONET_CACHE=$CACHE QEMU_VERSION SOURCE_DATE_EPOCH
-	bash scripts/qemu.sh
+	export BALLONET_CACHE=$CACHE QEMU_VERSION SOURCE_DATE_EPOCH
+	# Before debian/rules asks for it: here its progress is seen.
+	QEMU_FULL=1 bash "$ROOT/scripts/qemu.sh"
 	SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 	{ (cd "$src" && nice dpkg-buildpackage -b -us -uc 2>&1) ||
 		echo "dpkg-buildpackage failed"; } |

@@ -34,7 +34,7 @@ pin=$CACHE/qemu-$QEMU_VERSION.version
 [ -e "$pin" ] || die "the emulator is not built: run make build-device$version"
 tree=$(qemu_tree "$(cat "$pin")")
 hash=$(qemu_device_hash)
-[ "${SANITIZE:-0}" = 0 ] || hash=$hash-sanitize
+[ "${SANITIZE:-0}" = 0 ] || hash+=$(qemu_flavour_suffix sanitize)
 
 env=$(guest_dir "$GUEST")/env
 [ -e "$env" ] || die "the guest kernel $GUEST is not there: run make build-driver GUEST=$GUEST"

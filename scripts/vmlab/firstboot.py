@@ -3,8 +3,8 @@
 
 QEMU 7.2's TCG now and then runs the breakpoint by which Linux changes its own code after it
 was taken away (Linux 6.12 and later; one boot of 25 on a loaded machine): the kernel dies of
-it. Much more seldom a boot stands still. Both come before any balloon driver is loaded, by
-Debian's device as by ours. Nothing else is tried again, and what was is said as a warning.
+it. Much more seldom a boot stands still. Both come before any balloon driver is loaded. Nothing
+else is tried again, and what was is said as a warning.
 """
 
 import warnings
@@ -25,6 +25,7 @@ class FirstBoot(InSession):
                 return super().__enter__()
             except GuestSilent as error:
                 self._say_again(error)
+                break  # it took its whole time: once only
             except GuestDied as error:
                 if BREAKPOINT not in str(error):
                     raise

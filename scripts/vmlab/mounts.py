@@ -17,13 +17,4 @@ def own_namespace():
     """Mounts made from here on are seen by this process and its children only."""
     if LIBC.unshare(CLONE_NEWNS):
         raise LabError(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
-    call("mount", "--make-rprivate", "/")
-
-
-def call(*command, timeout=60):
-    """stdout of a program of this machine; LabError with its last words if it fails."""
-    status, out, err = procs.run(command, timeout, command[0])
-    if status:
-        words = (err or out).strip().splitlines() or ["it says nothing"]
-        raise LabError(f"{command[0]}: {words[-1]}")
-    return out
+    procs.call("mount", "--make-rprivate", "/")

@@ -82,9 +82,9 @@ def _fetch():
 
 def _mount(session, tree, own):
     def mount(at, *how):
-        mounts.call("mount", *how, at)
+        procs.call("mount", *how, at)
         # by its path no longer, at once; the rest when nobody uses it
-        session.later(mounts.call, "umount", "--lazy", at)
+        session.later(procs.call, "umount", "--lazy", at)
 
     mount("/usr", "-t", "overlay", "-o", f"ro,lowerdir={tree}/usr:/usr", "overlay")
     for folder in PROGRAMS:

@@ -99,3 +99,12 @@ def run(args, timeout, what, env=None, tick=None, usual=4.0):
             except BaseException:
                 process.kill()
                 raise
+
+
+def call(*command, timeout=60):
+    """stdout of a program of this machine; LabError with its last words if it fails."""
+    status, out, err = run(command, timeout, command[0])
+    if status:
+        words = (err or out).strip().splitlines() or ["it says nothing"]
+        raise LabError(f"{command[0]}: {words[-1]}")
+    return out

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from vmlab.errors import LabError
-from vmlab.mounts import call
 from vmlab.paths import ROOT
+from vmlab.procs import call
 from vmlab.session import InSession, Session
 
 ENVIRONMENT = {
