@@ -120,14 +120,18 @@ static struct resize_step resize_next(struct resize *rz)
 		.floor = rz->floor,
 	};
 	struct resize_step step;
-	unsigned long flags, listed = pages_size(&rz->vb->pages);
+	unsigned long flags;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	view.size = listed + rz->inflating;
+	view.coming = rz->inflating;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	/* After it: what arrives in between counts twice, rather than not at all. */
+	view.size = pages_size(&rz->vb->pages);
+	spin_lock_irqsave(&rz->lock, flags);
 	step = resize_policy_next(&rz->policy, &view);
 	spin_unlock_irqrestore(&rz->lock, flags);
-	trace_virtio_balloon_resize(view.target, view.size, step.action,
-				    step.pages, step.wait_ms);
+	trace_virtio_balloon_resize(view.target, view.size + view.coming,
+				    step.action, step.pages, step.wait_ms);
 	return step;
 }
 

@@ -19,14 +19,13 @@ struct resize_step resize_policy_next(struct resize_policy *rp,
 	struct resize_step step = { .action = RESIZE_REST };
 	u64 spare, start;
 
-	if (view->size == view->target)
-		return step;
-
 	if (view->size > view->target) {
 		step.action = RESIZE_DEFLATE;
 		step.pages = view->size - view->target;
 		return step;
 	}
+	if (view->size + view->coming >= view->target)
+		return step;
 
 	step.action = RESIZE_WAIT;
 	start = rp->retry_at_ms > rp->hold_until_ms ? rp->retry_at_ms :
@@ -42,7 +41,7 @@ struct resize_step resize_policy_next(struct resize_policy *rp,
 
 	spare = view->available - view->floor;
 	step.action = RESIZE_INFLATE;
-	step.pages = view->target - view->size;
+	step.pages = view->target - view->size - view->coming;
 	if (step.pages > spare)
 		step.pages = spare;
 	return step;

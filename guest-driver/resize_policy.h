@@ -31,7 +31,8 @@ struct resize_policy {
  * struct resize_view - how things are
  * @now_ms: time, from any origin
  * @target: what the host asks for
- * @size: what the balloon has, what an inflate has in flight included
+ * @size: what the balloon has
+ * @coming: what an inflate has in flight; too much does no harm, too little does
  * @available: what the guest could still use without swapping
  * @floor: what must stay available
  */
@@ -39,12 +40,13 @@ struct resize_view {
 	u64 now_ms;
 	u64 target;
 	u64 size;
+	u64 coming;
 	u64 available;
 	u64 floor;
 };
 
 enum resize_action {
-	RESIZE_REST,	/* at the target */
+	RESIZE_REST,	/* at the target, or on the way: answers bring us back */
 	RESIZE_INFLATE,	/* by up to .pages */
 	RESIZE_DEFLATE,	/* by .pages */
 	RESIZE_WAIT,	/* the guest can give nothing now: look again in .wait_ms */

@@ -102,6 +102,58 @@ static void test_target_changes_midway(void **state)
 	rig_check_quiet();
 }
 
+static bool answering;
+
+static void answerer(void *arg)
+{
+	while (answering) {
+		fake_host_answer(sim_rand(HOSTCOMM_NR_VQS), 1 + sim_rand(3));
+		sim_sleep(sim_rand(2));
+	}
+}
+
+static void resize_exactly(unsigned long from, unsigned long to)
+{
+	unsigned long in = host.pages[HOSTCOMM_INFLATE], out = host.pages[HOSTCOMM_DEFLATE];
+
+	rig_target(to);
+	while (rig_given() != to || !resize_rests(&rig->resize))
+		sim_sleep(1);
+	in = host.pages[HOSTCOMM_INFLATE] - in;
+	out = host.pages[HOSTCOMM_DEFLATE] - out;
+	sim_check(in == (from < to ? to - from : 0) && out == (from > to ? from - to : 0),
+		  "from %lu to %lu by %lu in and %lu out", from, to, in, out);
+}
+
+/* However answers fall among its decisions: each page of a wish goes one way, once. */
+static void resize_at_random(u64 features)
+{
+	static const unsigned long sizes[] = { 0, 3000, 1000, 1001, 3500, 0 };
+	unsigned int runs = sim_runs(60);
+
+	for (unsigned int run = 0; run < runs; run++) {
+		rig_start(sim_seed(run), 0, 8192, features);
+		rig->resize.inflate_batch = 64;
+		host.at_once = false;
+		sim_odds(3 + sim_rand(30));
+		answering = true;
+		sim_spawn("host", answerer, NULL);
+		for (unsigned int i = 1; i < ARRAY_SIZE(sizes); i++)
+			resize_exactly(sizes[i - 1], sizes[i]);
+		answering = false;
+		sim_join();
+		sim_odds(0);
+		host.at_once = true;
+		rig_stop();
+	}
+}
+
+static void test_no_page_more_than_the_wish(void **state)
+{
+	resize_at_random(0);
+	resize_at_random(1ULL << VIRTIO_BALLOON_F_PAGE_OPS);
+}
+
 static void test_never_below_the_floor(void **state)
 {
 	rig_target(8192);
@@ -235,6 +287,7 @@ int main(void)
 		with_rig(test_configuration_is_little_endian),
 		both(test_poison_is_told_once_before_driver_ok),
 		both(test_target_changes_midway),
+		cmocka_unit_test(test_no_page_more_than_the_wish),
 		both(test_never_below_the_floor),
 		both(test_out_of_reach_is_said_once_all_is_given),
 		with_oom(test_oom_gives_back_and_holds_off),
