@@ -35,8 +35,8 @@ def assert_same_size(before, after):
 
 def assert_still(vm):
     """The same frames are in the balloon a while later, and the host has the same blocks back."""
-    before, absent = frames.ballooned(vm), blocks.absent(vm)
     migrated = Books.of(vm).migrated
+    before, absent = frames.ballooned(vm), blocks.absent(vm)
     # that nothing happens can only be seen by waiting
     time.sleep(NOTHING_S)
     moved = sum(map(operator.ne, frames.ballooned(vm), before))
