@@ -38,7 +38,7 @@ SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repea
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
          "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
          "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers",
-         "target-unreached", "whole-block-pages", "block-size")
+         "target-unreached", "whole-block-pages", "block-size", "resident-pages", "dropped-pages")
 
 
 class Balloon:
@@ -48,8 +48,10 @@ class Balloon:
     ring: what these are, ring.Ring or packed.PackedRing.
     """
 
-    def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring):
+    def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring,
+                 driver_ok=True):
         self.m = machine
+        self.driver_ok = driver_ok
         self.make_ring = ring
         self.io = interface(machine, SLOT)
         self.features = features
@@ -75,7 +77,8 @@ class Balloon:
             io.enable_queue(index, ring)
             self.ring[index] = ring
             base = ring.end
-        io.set_status(io.status() | pci.STATUS_DRIVER_OK)
+        if self.driver_ok:
+            io.set_status(io.status() | pci.STATUS_DRIVER_OK)
 
     def queue_sizes(self, *asked):
         """Whether the queues from number 0 on have these sizes. Later QEMUs (10.0.13 is one) make

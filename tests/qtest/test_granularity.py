@@ -119,7 +119,7 @@ def test_huge_pages_of_the_host_stay_whole(boot, options, stay):
 
 def test_inhibited(boot, snapshot):  # noqa: F811
     """Whole blocks go back when that ends, parts of one stay."""
-    b = boot(options=ON)
+    b = boot(options=ON + ",must-tell-host=on")
     b.m.fill(PLAY, 4 * MIB)
     snapshot(b.m)
     b.inflate(PLAY, BLOCK + 100)
