@@ -225,6 +225,24 @@ class Machine:
                 raise QemuGone(f"QEMU ended with {self.process.returncode}: {self.log()}")
             time.sleep(0.002)
 
+    def eventually(self, condition, what, limit=LIMIT):
+        """until(), with the guest's clock going on meanwhile, which it does not by itself."""
+        def look():
+            self.step_clock(10 ** 7)
+            return condition()
+
+        self.until(look, what, limit)
+
+    def stays(self, condition, what, seconds=3, clock=50):
+        """That condition() holds for so long: the device's timers had their time to break it,
+        by the host's clock and by the guest's, which goes so much faster."""
+        pause = 0.02
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert condition(), what
+            self.step_clock(int(clock * pause * 10 ** 9))
+            time.sleep(pause)
+
     # qtest: the bus, as a processor sees it
 
     def command(self, line):

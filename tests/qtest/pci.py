@@ -7,7 +7,10 @@ the same methods.
 MODERN_BAR = 0xE0000000
 LEGACY_BAR = 0xC000
 
-COMMON_STATUS = 0x14  # device_status in the common configuration
+# In the common configuration.
+COMMON_STATUS = 0x14  # device_status
+COMMON_QUEUE = 0x16  # queue_select
+COMMON_QUEUE_RESET = 0x3A
 STATUS_ACKNOWLEDGE = 1
 STATUS_DRIVER = 2
 STATUS_DRIVER_OK = 4
@@ -134,11 +137,11 @@ class Modern:
         return bool(self.status() & STATUS_FEATURES_OK)
 
     def queue_size(self, index):
-        self._set(2, 0x16, index)
+        self._set(2, COMMON_QUEUE, index)
         return self._get(2, 0x18)
 
     def enable_queue(self, index, ring):
-        self._set(2, 0x16, index)
+        self._set(2, COMMON_QUEUE, index)
         self._set(2, 0x18, ring.size)
         for offset, address in ((0x20, ring.desc), (0x28, ring.avail), (0x30, ring.used)):
             self._set(4, offset, address & 0xFFFFFFFF)
@@ -146,13 +149,16 @@ class Modern:
         self._set(2, 0x1C, 1)
 
     def reset_queue(self, index):
-        self._set(2, 0x16, index)
-        self._set(2, 0x3A, 1)
+        self._set(2, COMMON_QUEUE, index)
+        self._set(2, COMMON_QUEUE_RESET, 1)
+
+    def doorbell(self, index):
+        """The register that a kick writes the queue's number to."""
+        self._set(2, COMMON_QUEUE, index)
+        return self.notify + self._get(2, 0x1E) * self.multiplier
 
     def kick(self, index):
-        self._set(2, 0x16, index)
-        offset = self._get(2, 0x1E)
-        self.m.mem_write(2, self.notify + offset * self.multiplier, index)
+        self.m.mem_write(2, self.doorbell(index), index)
 
     def isr(self):
         return self.m.mem_read(1, self.isr_at)
