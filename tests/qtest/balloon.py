@@ -46,13 +46,17 @@ class Balloon:
 
     queues: how many it sets up from number 0 on, or a list of numbers.
     ring: what these are, ring.Ring or packed.PackedRing.
+    sizes: {number: entries} of queues that are not as long as the device says.
+    used: {number: address} of rings whose part for the device is no memory, or elsewhere.
     """
 
     def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring,
-                 driver_ok=True):
+                 sizes=None, used=None, driver_ok=True):
         self.m = machine
         self.driver_ok = driver_ok
         self.make_ring = ring
+        self.sizes = sizes or {}
+        self.used = used or {}
         self.io = interface(machine, SLOT)
         self.features = features
         self.queues = range(queues) if isinstance(queues, int) else queues
@@ -73,7 +77,8 @@ class Balloon:
         self.ring = {}
         base = RINGS
         for index in self.queues:
-            ring = self.make_ring(self.m, base, io.queue_size(index))
+            ring = self.make_ring(self.m, base, self.sizes.get(index) or io.queue_size(index))
+            ring.used = self.used.get(index, ring.used)
             io.enable_queue(index, ring)
             self.ring[index] = ring
             base = ring.end

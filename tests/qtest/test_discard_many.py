@@ -20,12 +20,12 @@ TRIES = 4  # discards that fail in one RAM block before it is left alone for a w
 
 
 @contextlib.contextmanager
-def watched(m, log, *inject):
-    """Yields with the calls of the process written to @log."""
+def watched(m, log, *inject, trace=f"madvise,{CALL}"):
+    """Yields with these calls of the process written to @log."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     tracer = subprocess.Popen(
-        ["strace", "-f", "-e", f"trace=madvise,{CALL}", *inject, "-o", str(log),
+        ["strace", "-f", "-e", f"trace={trace}", *inject, "-o", str(log),
          "-p", str(m.process.pid)],
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
