@@ -163,6 +163,11 @@ class Machine:
     def alive(self):
         return self.process.poll() is None
 
+    def sanitized(self):
+        """Whether it was built with sanitizers, which take their time."""
+        with open(f"/proc/{self.process.pid}/maps") as f:
+            return "libasan" in f.read()
+
     def wait_exit(self):
         return self.process.wait(LIMIT)
 

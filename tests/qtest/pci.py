@@ -5,11 +5,13 @@ the same methods.
 """
 
 MODERN_BAR = 0xE0000000
+MSIX_BAR = MODERN_BAR + 0x80000
 LEGACY_BAR = 0xC000
 
 # In the common configuration.
 COMMON_STATUS = 0x14  # device_status
 COMMON_QUEUE = 0x16  # queue_select
+COMMON_QUEUE_VECTOR = 0x1A
 COMMON_QUEUE_RESET = 0x3A
 STATUS_ACKNOWLEDGE = 1
 STATUS_DRIVER = 2
@@ -21,10 +23,11 @@ F_RING_RESET = 40
 F_VERSION_1 = 32
 
 
-CAP_VENDOR, CAP_EXPRESS = 0x09, 0x10
+CAP_VENDOR, CAP_EXPRESS, CAP_MSIX = 0x09, 0x10, 0x11
 DEVCTL, SLTCTL = 0x08, 0x18  # registers of the PCI Express capability
 FLR = 1 << 15  # of DEVCTL: function-level reset
-POWER_OFF = 0x700  # of SLTCTL: power and its indicator off, which unplugs the device
+# Of SLTCTL: power alone, and with the indicator, which plugs and unplugs.
+POWER_OFF_BIT, POWER_OFF, POWER_ON = 0x400, 0x700, 0x100
 COMMAND_MASTER = 4
 BRIDGE_CONTROL = 0x3E  # of the root port; bit 6 resets the bus below
 
@@ -160,6 +163,20 @@ class Modern:
     def kick(self, index):
         self.m.mem_write(2, self.doorbell(index), index)
 
+    def message(self, index, address, data):
+        """Has buffers of a queue announced by an MSI-X message, this write. False: has no MSI-X."""
+        cap = self.pci.capability(CAP_MSIX)
+        if not cap:
+            return False
+        table = self.pci.config_read(4, cap + 4)
+        self.pci.config_write(4, 0x10 + 4 * (table & 7), MSIX_BAR)
+        for offset, value in ((0, address & 0xFFFFFFFF), (4, address >> 32), (8, data), (12, 0)):
+            self.m.mem_write(4, MSIX_BAR + (table & ~7) + offset, value)
+        self.pci.config_write(2, cap + 2, 0x8000)
+        self._set(2, COMMON_QUEUE, index)
+        self._set(2, COMMON_QUEUE_VECTOR, 0)
+        return True
+
     def isr(self):
         return self.m.mem_read(1, self.isr_at)
 
@@ -168,6 +185,24 @@ class Modern:
 
     def config_write(self, offset, value, size=4):
         self.m.mem_write(size, self.config_at + offset, value)
+
+
+class Port:
+    """The power of the root port's slot."""
+
+    def __init__(self, machine):
+        self.pci = PciDevice(machine, PORT_SLOT)
+        self.sltctl = self.pci.capability(CAP_EXPRESS) + SLTCTL
+
+    def is_off(self):
+        return bool(self.pci.config_read(2, self.sltctl) & POWER_OFF_BIT)
+
+    def switch_on(self):
+        self.pci.config_write(2, self.sltctl, POWER_ON)
+
+    def switch_off(self):
+        """A device there is unplugged."""
+        self.pci.config_write(2, self.sltctl, POWER_OFF)
 
 
 def behind_port(machine, _slot):

@@ -26,6 +26,12 @@ LIMIT = 0.010  # a slice that has begun, the step itself, and the answer
 FEATURES = 1 << F_STATS_VQ | 1 << F_REPORTING | 1 << pci.F_RING_RESET
 
 
+@pytest.fixture(autouse=True)
+def full_speed(boot):
+    if boot.machine().sanitized():
+        pytest.skip("an emulator with sanitizers is slower than what is asked for here")
+
+
 def start(boot, kind):
     return boot(*memory_backend("memory-backend-memfd", "512M"), memory="512M", driver=kind,
                 options="free-page-reporting=on", features=FEATURES, queues=OPS + 1)
