@@ -32,7 +32,9 @@ COMMAND_MASTER = 4
 BRIDGE_CONTROL = 0x3E  # of the root port; bit 6 resets the bus below
 
 PORT_SLOT = 5
-PORT = ("-device", f"pcie-root-port,id=rp,chassis=1,addr={PORT_SLOT:#x}")
+PORT = ("-device", f"pcie-root-port,id=rp,chassis=1,addr={PORT_SLOT:#x}",
+        # or the power of its slot would not plug and unplug
+        "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")
 MMCONFIG = 0xB0000000
 
 
