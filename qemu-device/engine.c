@@ -657,9 +657,11 @@ static void forget_jobs(Ballonet *s, BalloonJobs *jobs, VirtQueue *vq)
     QSIMPLEQ_CONCAT(jobs, &kept);
 }
 
-static void forget(Ballonet *s, VirtQueue *vq)
+/* Return: whether there were any. */
+static bool forget(Ballonet *s, VirtQueue *vq)
 {
     BalloonEngine *e = &s->engine;
+    unsigned before = e->segments;
 
     forget_jobs(s, &e->applied, vq);
     forget_jobs(s, &e->settled, vq);
@@ -672,6 +674,7 @@ static void forget(Ballonet *s, VirtQueue *vq)
             balloon_ring_forget(job->vq, job);
         }
     }
+    return e->segments < before;
 }
 
 static void rewind_job(Ballonet *s, BalloonJob *job)
@@ -746,11 +749,12 @@ void balloon_engine_queue_reset(Ballonet *s, VirtQueue *vq)
     BalloonQueue queue = balloon_virtqueue_by_number(s, virtio_get_queue_index(vq));
 
     balloon_ring_revoke(s);
-    forget(s, vq);
-    e->answered &= ~(UINT32_C(1) << queue);
-    if (waits_for_discards(queue)) {
-        e->resume = 0;
+    if (forget(s, vq) && waits_for_discards(queue)) {
         balloon_reclaim_drop(s);
+    }
+    e->answered &= ~(UINT32_C(1) << queue);
+    if (queue == BALLOON_QUEUE_OPS) {
+        e->resume = 0;
     }
     balloon_engine_wake(s); /* for the buffers of the other queues */
 }

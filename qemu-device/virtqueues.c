@@ -74,11 +74,12 @@ bool balloon_driver_is_up(Ballonet *s)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
 
-    /* Legacy drivers of long ago never say DRIVER_OK. */
-    bool legacy = !virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1);
+    /* Legacy drivers of long ago set up their rings and never say DRIVER_OK. */
+    bool early = !virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1) &&
+                 virtio_queue_get_desc_addr(vdev, 0) && !s->driver_gone;
 
     return vdev->vm_running && !virtio_device_disabled(vdev) &&
-           (virtio_device_started(vdev, vdev->status) || (legacy && !s->driver_gone));
+           (virtio_device_started(vdev, vdev->status) || early);
 }
 
 static void kicked(VirtIODevice *vdev, VirtQueue *vq)

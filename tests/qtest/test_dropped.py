@@ -56,11 +56,10 @@ def test_counted(boot, snapshot):  # noqa: F811
     end_snapshot(b.m)
     assert (b.shown("balloon-pages"), b.shown("dropped-pages")) == (16, 16)
     b.deflate(PLAY, 4)
-    assert (b.shown("balloon-pages"), b.shown("dropped-pages")) == (12, 12)
+    assert (b.shown("balloon-pages"), b.shown("dropped-pages")) == (12, 16)
     b.inflate(PLAY, 4)
-    assert (b.shown("balloon-pages"), b.shown("dropped-pages")) == (16, 12)
+    assert (b.shown("balloon-pages"), b.shown("dropped-pages")) == (16, 16)
     b.send(INFLATE, [FIRST + i for i in range(16)])
-    assert b.shown("dropped-pages") == 0
     assert b.m.backed(PLAY, 16) == 0
 
 

@@ -323,7 +323,8 @@ def test_own_register_by_a_long_buffer(boot, queue, end):
         m.qmp("cont")
     elif end != "by itself":
         b.io.reset_queue(STATS if queue == "deflate" else DEFLATE)
-    m.until(lambda: not b.io.status() or consumed(b, number), "the buffer's end")
+    if (queue, end) != ("ops", "stop"):  # there QEMU itself puts the status back after the reset
+        m.until(lambda: not b.io.status() or consumed(b, number), "the buffer's end")
     serves_the_next_driver(m)
 
 
