@@ -24,34 +24,9 @@
 #include "qemu/queue.h"
 #include "qemu/timer.h"
 
-#include "request.h"
-#include "virtqueues.h"
+#include "job.h"
 
 struct Ballonet;
-
-typedef enum BalloonOpPhase {
-    BALLOON_OP_NEXT,   /* the next operation has not been read */
-    BALLOON_OP_CHECK,  /* its pages are looked up: nothing has changed */
-    BALLOON_OP_CHANGE, /* all of them may change; some have */
-} BalloonOpPhase;
-
-typedef struct BalloonJob {
-    VirtQueueElement elem; /* first: virtqueue_pop() allocates the whole */
-    VirtQueue *vq;
-    BalloonQueue queue;
-    uint64_t units;        /* PFNs, operations, or parts of a report */
-    uint64_t done;         /* of them */
-    uint64_t part_bytes;   /* REPORTING: dealt with of part number @done */
-
-    /* OPS */
-    RequestOpsShape shape;
-    uint32_t status;       /* VIRTIO_BALLOON_OPS_*, so far */
-    BalloonOpPhase phase;  /* of operation number @done */
-    RequestOp op;
-    uint64_t passed;       /* pages of it that this phase is through with */
-
-    QSIMPLEQ_ENTRY(BalloonJob) next;
-} BalloonJob;
 
 typedef QSIMPLEQ_HEAD(BalloonJobs, BalloonJob) BalloonJobs;
 

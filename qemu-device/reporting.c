@@ -22,6 +22,7 @@ void balloon_reporting_begin(Ballonet *s, BalloonJob *job)
     const VirtQueueElement *elem = &job->elem;
 
     job->units = elem->in_num;
+    job->part_bytes = 0;
     trace_ballonet_report(elem->in_num, elem->out_num, may_discard(s));
     s->count.rejected_buffers += !elem->in_num || elem->out_num;
 }

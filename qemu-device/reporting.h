@@ -12,7 +12,7 @@
 #ifndef BALLONET_REPORTING_H
 #define BALLONET_REPORTING_H
 
-#include "engine.h"
+#include "job.h"
 
 /* Validates a job of the reporting queue that was just taken. */
 void balloon_reporting_begin(struct Ballonet *s, BalloonJob *job);
