@@ -3,6 +3,7 @@
 Numbers are those of spec/virtio_balloon.h, read from there.
 """
 
+import copy
 import pathlib
 import re
 import struct
@@ -141,3 +142,19 @@ class Balloon:
 
     def needs_reset(self):
         return bool(self.io.status() & pci.STATUS_NEEDS_RESET)
+
+
+def on(machine, thing):
+    """A copy of a driver's part for another machine."""
+    other = copy.copy(thing)
+    other.m = machine
+    return other
+
+
+def moved(driver, target):
+    """The same driver, on the other side of a migration."""
+    other = on(target, driver)
+    other.io = on(target, driver.io)
+    other.io.pci = on(target, driver.io.pci)
+    other.ring = {index: on(target, ring) for index, ring in driver.ring.items()}
+    return other
