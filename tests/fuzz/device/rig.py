@@ -12,6 +12,7 @@ import machine
 import pci
 from balloon import (F_FREE_PAGE_HINT, F_REPORTING, F_STATS_VQ, SHOWN, SLOT, SPEC, Balloon,
                      moved)
+from ending import REPORT
 from machine import Machine, QmpError
 from packed import F_EVENT_IDX, F_PACKED, PackedRing
 from ring import Ring
@@ -27,7 +28,7 @@ OWN = (0x14, 0x14, 0x10, 0x18, 0x1C, 0x20, 0x3A, 0x1000, 0x2000, 0x2004, 0x3000,
 # In configuration space: command, a BAR, the ROM's BAR, the way to the capabilities.
 CONFIGURATION = (4, 5, 0x10, 0x20, 0x24, 0x30, 0x34)
 QUEUED = (("stats", F_STATS_VQ), ("hint", F_FREE_PAGE_HINT), ("reporting", F_REPORTING))
-BAD_WORDS = machine.REPORT
+BAD_WORDS = REPORT
 
 
 class Finding(Exception):
