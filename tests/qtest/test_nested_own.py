@@ -9,7 +9,7 @@ device is in a kick or a bottom half, and in no timer or stop. (Finding C1.)
 import pytest
 
 import pci
-from balloon import INFLATE, PAGE, PLAY
+from balloon import INFLATE, PAGE, PLAY, Balloon
 from nested import (EACH_QUEUE, ENDS, FIRST, LONG_QUEUES, OPS, SETUP, begin_long, consumed,
                     cut_short, drive, long_machine, machine, parts_for,
                     serves_the_next_driver)
@@ -21,9 +21,10 @@ STATUS = pci.MODERN_BAR + pci.COMMON_STATUS
 
 # The device's own registers: device_status, where a written 0 is a reset.
 
-def lay_over_status(part):
-    """Where the used ring begins so that this offset of it is on device_status."""
-    return STATUS - part
+def drive_over_status(m, kind, number, part):
+    """The used ring of a queue begins so that this offset of it is on device_status. It is short:
+    one longer than the registers are is none."""
+    return drive(m, kind, sizes={number: 128}, used={number: STATUS - part})
 
 
 def head_of(n):
@@ -37,10 +38,11 @@ def test_own_register_by_a_poll(boot, queue):
     m = machine(boot)
     number = SETUP[queue][1]
     done = 1 if queue == "ops" else 0
-    b = drive(m, OpsBalloon, used={number: lay_over_status(head_of(done))})
+    b = drive_over_status(m, OpsBalloon, number, head_of(done))
     b.offer(op("I", FIRST + 64, 1))
     b.kick(OPS)
     m.until(lambda: not b.io.status() or consumed(b, OPS), "the first")
+    assert not b.needs_reset()
     b.ring[number].next_desc = 0
     b.ring[number].add(parts_for(b, queue))
     m.until(lambda: not b.io.status() or consumed(b, number) > done, "the look")
@@ -54,7 +56,7 @@ def test_own_register_by_a_retry(boot, snapshot, queue):  # noqa: F811
     number = SETUP[queue][1]
     done = 1 if queue == "inflate" else 0
     m.fill(PLAY, 64 * PAGE)
-    b = drive(m, used={number: lay_over_status(head_of(done))})
+    b = drive_over_status(m, Balloon, number, head_of(done))
     snapshot(m)
     b.queue(INFLATE, [FIRST + 32])
     b.kick(INFLATE)
@@ -75,7 +77,7 @@ def test_own_register_by_a_kick(boot, queue, part):
     """Refused by QEMU where the kick is a register's write, and not where it is an eventfd."""
     m = machine(boot)
     kind, number = SETUP[queue]
-    b = drive(m, kind, used={number: lay_over_status(part)})
+    b = drive_over_status(m, kind, number, part)
     b.ring[number].add(parts_for(b, queue))
     b.kick(number)
     m.qmp("query-status")
@@ -87,7 +89,7 @@ def test_own_register_by_a_kick(boot, queue, part):
 def test_own_register_by_a_long_buffer(boot, queue, end):
     m = long_machine(boot)
     kind, number = SETUP[queue]
-    b = drive(m, kind, used={number: lay_over_status(head_of(0))})
+    b = drive_over_status(m, kind, number, head_of(0))
     begin_long(b, queue)
     cut_short(b, queue, end)
     m.until(lambda: not b.io.status() or consumed(b, number), "the buffer's end")
