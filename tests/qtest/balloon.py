@@ -39,7 +39,7 @@ SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repea
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
          "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
          "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers",
-         "target-unreached", "whole-block-pages", "block-size")
+         "target-unreached", "whole-block-pages", "block-size", "dropped-pages", "resident-pages")
 
 
 class Balloon:
