@@ -97,6 +97,9 @@ static BalloonJob *take(Ballonet *s, BalloonQueue queue)
         s->engine.found = get_clock();
         job->done = MIN(s->engine.resume, job->units);
         s->engine.resume = 0;
+    } else {
+        job->counted = MIN(s->engine.reread[queue], job->units);
+        s->engine.reread[queue] -= job->counted;
     }
     return job;
 }
@@ -156,7 +159,11 @@ static void settle(Ballonet *s)
     balloon_reclaim_settle(s);
     QSIMPLEQ_CONCAT(&s->engine.settled, &s->engine.applied);
     s->engine.gathered = 0;
-    if (balloon_ram_inflated(&s->ram)) {
+    if (s->reclaim.uninhibited) {
+        /* Whoever inhibited discards may have populated what had gone back before. */
+        s->reclaim.uninhibited = false;
+        balloon_residency_sweep_now(s);
+    } else if (balloon_ram_inflated(&s->ram)) {
         balloon_residency_watch(s);
     }
 }
@@ -371,7 +378,7 @@ static void run(Ballonet *s, bool in_kick)
         return;
     }
     e->running = true;
-    if (!(work(s, in_kick) && rest(s)) && balloon_driver_is_up(s) &&
+    if (!(work(s, in_kick) && rest(s)) && e->bh && balloon_driver_is_up(s) &&
         want_kicks(s, false, false)) {
         balloon_engine_wake(s);
     }
@@ -389,6 +396,13 @@ static void bottom_half(void *opaque)
 static void look(void *opaque)
 {
     run(opaque, false);
+}
+
+static void sweep(void *opaque)
+{
+    if (balloon_residency_step(opaque)) {
+        run(opaque, false);
+    }
 }
 
 void balloon_engine_wake(Ballonet *s)
@@ -465,6 +479,7 @@ static bool forget(Ballonet *s, VirtQueue *vq)
 static void rewind_job(Ballonet *s, BalloonJob *job)
 {
     s->engine.segments -= balloon_ring_segments(job);
+    s->engine.reread[job->queue] += job->done;
     trace_ballonet_buffer_rewound(job->queue, job->done, job->units);
     balloon_ring_rewind(job->vq, job);
 }
@@ -512,7 +527,7 @@ static void rewind_all(Ballonet *s)
     e->gathered = 0;
 }
 
-void balloon_engine_stop(Ballonet *s)
+bool balloon_engine_stop(Ballonet *s)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
     Slice slice = { .deadline = INT64_MAX };
@@ -520,12 +535,13 @@ void balloon_engine_stop(Ballonet *s)
     balloon_engine_halt(s);
     slice.epoch = s->epoch;
     if (!virtio_device_started(vdev, vdev->status) || virtio_device_disabled(vdev)) {
-        return; /* nobody waits for an answer; a reset will forget the buffers */
+        return true; /* nobody waits for an answer; a reset will forget the buffers */
     }
     rewind_all(s);
     if (complete_settled(s, &slice) && interrupt(s) && s->engine.kicks_off) {
         want_kicks(s, true, true);
     }
+    return !is_revoked(s, &slice);
 }
 
 void balloon_engine_queue_reset(Ballonet *s, VirtQueue *vq)
@@ -538,6 +554,7 @@ void balloon_engine_queue_reset(Ballonet *s, VirtQueue *vq)
         balloon_reclaim_drop(s);
     }
     e->answered &= ~(UINT32_C(1) << queue);
+    e->reread[queue] = 0;
     if (queue == BALLOON_QUEUE_OPS) {
         e->resume = 0;
     }
@@ -555,6 +572,7 @@ void balloon_engine_reset(Ballonet *s)
     e->answered = 0;
     e->resume = 0;
     e->kicks_off = false;
+    memset(e->reread, 0, sizeof(e->reread));
     balloon_ram_clear(&s->ram);
     balloon_residency_reset(s);
 }
@@ -564,6 +582,8 @@ void balloon_engine_init(Ballonet *s)
     BalloonEngine *e = &s->engine;
 
     *e = (BalloonEngine){ 0 };
+    balloon_reclaim_init(s, look);
+    balloon_residency_init(s, sweep);
     QSIMPLEQ_INIT(&e->applied);
     QSIMPLEQ_INIT(&e->settled);
     e->bh = virtio_bh_new_guarded(DEVICE(s), bottom_half, s);
@@ -580,4 +600,6 @@ void balloon_engine_fini(Ballonet *s)
     e->bh = NULL;
     timer_free(e->poll);
     e->poll = NULL;
+    balloon_residency_fini(s);
+    balloon_reclaim_fini(s);
 }

@@ -44,6 +44,7 @@ typedef struct BalloonEngine {
     unsigned segments; /* of guest memory that they and the current ones have mapped */
     uint64_t gathered; /* pages that entered the balloon since the lists were last settled */
     uint32_t answered; /* queues whose driver is to be interrupted; bit n is queue n */
+    uint64_t reread[BALLOON_QUEUES]; /* PFNs that were read of buffers which were put back */
     uint32_t resume;   /* operations done of the next buffer, which was put back; migrated */
 } BalloonEngine;
 
@@ -59,8 +60,11 @@ void balloon_engine_wake(struct Ballonet *s);
 /* The driver is no longer up: nothing is done until it is, or was reset. */
 void balloon_engine_halt(struct Ballonet *s);
 
-/* The VM stops: every buffer is answered or put back. */
-void balloon_engine_stop(struct Ballonet *s);
+/*
+ * The VM stops: every buffer is answered or put back.
+ * Return: whether the device's state is still what it was (ring.h).
+ */
+bool balloon_engine_stop(struct Ballonet *s);
 
 /* Device reset: the guest owns all its memory again, the rings are gone. */
 void balloon_engine_reset(struct Ballonet *s);

@@ -48,19 +48,21 @@ static bool step_pfns(Ballonet *s, BalloonJob *job)
     iov_to_buf(job->elem.out_sg, job->elem.out_num, job->done * REQUEST_PFN_BYTES, raw,
                n * REQUEST_PFN_BYTES);
     extents = request_pfns_decode(raw, n, virtio_access_is_big_endian(VIRTIO_DEVICE(s)), extent);
-    if (job->queue == BALLOON_QUEUE_INFLATE) {
-        for (size_t i = 0; i < extents; i++) {
+    for (size_t i = 0; i < extents; i++) {
+        if (job->queue == BALLOON_QUEUE_INFLATE) {
             balloon_ram_inflate(&s->ram, extent[i], &tally);
-        }
-        s->count.repeated_pfns += tally.repeated;
-        job->entered += n;
-    } else {
-        for (size_t i = 0; i < extents; i++) {
+        } else {
             balloon_ram_deflate(&s->ram, extent[i], &tally);
         }
-        s->count.stray_pfns += tally.repeated;
     }
-    s->count.rejected_pfns += tally.rejected;
+    if (job->queue == BALLOON_QUEUE_INFLATE) {
+        job->entered += n;
+    }
+    if (job->done >= job->counted) {
+        *(job->queue == BALLOON_QUEUE_INFLATE ? &s->count.repeated_pfns
+                                              : &s->count.stray_pfns) += tally.repeated;
+        s->count.rejected_pfns += tally.rejected;
+    }
     job->done += n;
     return job->done == job->units;
 }
@@ -209,17 +211,33 @@ static bool step_ops(Ballonet *s, BalloonJob *job)
     return true;
 }
 
+/* Return: whether the job is applied. */
+static bool step_report(Ballonet *s, BalloonJob *job)
+{
+    if (job->done < job->units) {
+        job->part_bytes = balloon_reporting_step(s, &job->elem, job->done, job->part_bytes);
+        if (job->part_bytes == job->elem.in_sg[job->done].iov_len) {
+            job->part_bytes = 0;
+            job->done++;
+        }
+    }
+    return job->done == job->units;
+}
+
 void balloon_job_begin(Ballonet *s, BalloonJob *job, BalloonQueue queue)
 {
     job->queue = queue;
     job->done = 0;
+    job->counted = 0;
     job->entered = 0;
     switch (queue) {
     case BALLOON_QUEUE_OPS:
         begin_ops(s, job);
         break;
     case BALLOON_QUEUE_REPORTING:
-        balloon_reporting_begin(s, job);
+        job->units = job->elem.in_num;
+        job->part_bytes = 0;
+        balloon_reporting_begin(s, &job->elem);
         break;
     default:
         begin_pfns(s, job);
@@ -232,7 +250,7 @@ bool balloon_job_step(Ballonet *s, BalloonJob *job)
     case BALLOON_QUEUE_OPS:
         return step_ops(s, job);
     case BALLOON_QUEUE_REPORTING:
-        return balloon_reporting_step(s, job);
+        return step_report(s, job);
     default:
         return step_pfns(s, job);
     }

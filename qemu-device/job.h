@@ -32,6 +32,7 @@ typedef struct BalloonJob {
     BalloonQueue queue;
     uint64_t units;        /* PFNs, operations, or parts of a report */
     uint64_t done;         /* of them */
+    uint64_t counted;      /* PFNs: so many were counted when the buffer was read before */
     uint64_t entered;      /* pages that entered the balloon by it */
     uint64_t part_bytes;   /* REPORTING: dealt with of part number @done */
 
