@@ -280,7 +280,7 @@ static bool is_replayed(void)
 static bool work(Ballonet *s, bool in_kick)
 {
     BalloonEngine *e = &s->engine;
-    int64_t t0 = get_clock();
+    int64_t t0 = get_clock(), cpu0 = balloon_cpu_ns();
     Slice slice = { .deadline = is_replayed() ? INT64_MAX : t0 + SLICE_NS, .epoch = s->epoch };
     /* Reports have half of it: they discard on their own, and must not hold up the balloon. */
     Slice half = { .deadline = slice.deadline - SLICE_NS / 2, .epoch = s->epoch };
@@ -312,7 +312,8 @@ static bool work(Ballonet *s, bool in_kick)
         }
     } while (!done && !is_over(s, &slice));
     if (!is_revoked(s, &slice)) {
-        trace_ballonet_slice(e->njobs, e->gathered, done, get_clock() - t0);
+        trace_ballonet_slice(e->njobs, e->gathered, done, balloon_cpu_ns() - cpu0,
+                             get_clock() - t0);
         /*
          * Last before the BQL is dropped: a vCPU that reads the interrupt
          * status waits for that lock.

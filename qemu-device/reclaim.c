@@ -153,15 +153,6 @@ static uint64_t step_of(BalloonBlock *b)
     return b->step;
 }
 
-/* Processor time of this thread: what others do meanwhile must not make the step smaller. */
-static int64_t cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * NANOSECONDS_PER_SECOND + t.tv_nsec;
-}
-
 /* Counts what was given back of @b in @ns, and fits the step to it. */
 static void account(Ballonet *s, BalloonBlock *b, uint64_t bytes, unsigned discards, int64_t ns)
 {
@@ -253,7 +244,7 @@ static unsigned next_ranges(Ballonet *s, BalloonBlock *b, int64_t deadline,
 /* Discards ranges of @b, which are no longer pending afterwards. */
 static void give_back(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *range, unsigned n)
 {
-    int64_t t0 = cpu_ns();
+    int64_t t0 = balloon_cpu_ns();
     unsigned done = balloon_discard(&s->reclaim.discard, b->rb, range, n);
     uint64_t bytes = 0;
 
@@ -261,7 +252,7 @@ static void give_back(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *r
         ledger_clear(b->pending, balloon_pages(range[i].offset), balloon_pages(range[i].bytes));
         bytes += range[i].bytes;
     }
-    account(s, b, bytes, done, cpu_ns() - t0);
+    account(s, b, bytes, done, balloon_cpu_ns() - t0);
     if (done == n) {
         b->plan_from = QEMU_ALIGN_DOWN(balloon_pages(range[n - 1].offset + range[n - 1].bytes),
                                        b->unit);
@@ -360,14 +351,14 @@ uint64_t balloon_reclaim_reported(Ballonet *s, BalloonBlock *b, uint64_t start, 
         .offset = start,
         .bytes = MIN(end - start, MAX(QEMU_ALIGN_DOWN(step_of(b), page), page)),
     };
-    int64_t t0 = cpu_ns();
+    int64_t t0 = balloon_cpu_ns();
 
     if (is_paused(b)) {
         return end - start;
     }
     if (balloon_discard(&s->reclaim.discard, b->rb, &range, 1)) {
         s->count.reported_bytes += range.bytes;
-        account(s, b, range.bytes, 1, cpu_ns() - t0);
+        account(s, b, range.bytes, 1, balloon_cpu_ns() - t0);
     } else {
         note_failure(s, b);
     }

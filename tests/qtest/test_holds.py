@@ -161,8 +161,9 @@ def ignore_shared(m):
 
 
 def slices(m):
-    """Seconds of each slice that the trace tells of."""
-    return [int(ns) / 1e9 for ns in re.findall(r"ballonet_slice .*ns: (\d+)", m.log())]
+    """Seconds of processor time of each slice that the trace tells of: a thread that is not
+    running because this machine has others to run is not the device's doing."""
+    return [int(ns) / 1e9 for ns in re.findall(r"ballonet_slice .*cpu-ns: (\d+)", m.log())]
 
 
 def one_page_of_each_block(b):
@@ -199,4 +200,4 @@ def test_slice_after_a_load(boot, tmp_path):
         worst.append(max(slices(target)))
         source.close()
         source = target
-    assert min(worst) < SLICE * 1.5, f"slices of {[f'{w * 1000:.1f}' for w in worst]} ms"
+    assert min(worst) < SLICE, f"slices of {[f'{w * 1000:.1f}' for w in worst]} ms"
