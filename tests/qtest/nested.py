@@ -75,13 +75,26 @@ def serves_the_next_driver(m):
     assert b.shown("balloon-pages") == 0
 
 
-def consumed(b, number):
-    """Buffers that the device took from a split ring, modulo 2^16; None: it is gone."""
+def queue_status(b, number):
+    """What QEMU knows of a queue; None: the device is gone."""
     try:
         return b.m.qmp("x-query-virtio-queue-status", queue=number,
-                       path="/machine/peripheral/balloon/virtio-backend")["last-avail-idx"]
+                       path="/machine/peripheral/balloon/virtio-backend")
     except QmpError:
         return None
+
+
+def consumed(b, number):
+    """Buffers that the device took from a split ring, modulo 2^16."""
+    status = queue_status(b, number)
+    return status and status["last-avail-idx"]
+
+
+def took_or_reset(b, number, more_than=0):
+    """Whether the device took more buffers than that, or a reset took the ring away. (Not by
+    device_status: QEMU sets that anew after a stop, whatever happened in it.)"""
+    status = queue_status(b, number)
+    return not status["vring-desc"] or status["last-avail-idx"] > more_than
 
 
 def flood(b, queue, over):

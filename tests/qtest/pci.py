@@ -49,14 +49,19 @@ class PciDevice:
     def _select(self, offset):
         self.m.io_write(4, 0xCF8, 1 << 31 | self.bus << 16 | self.slot << 11 | offset & 0xFC)
 
-    def capability(self, kind):
-        """Where the first capability of this kind is in configuration space; 0: none."""
-        at = self.config_read(1, 0x34)
-        for _ in range(48):  # all that have room, and no end where there is no device
-            if not at or self.config_read(1, at) == kind:
-                return at
+    def capabilities(self, kind):
+        """Where those of this kind are in configuration space."""
+        at = self.config_read(1, 0x34) if self.config_read(2, 6) & 0x10 else 0
+        for _ in range(48):  # all that have room: without a device there is no end
+            if not at:
+                return
+            if self.config_read(1, at) == kind:
+                yield at
             at = self.config_read(1, at + 1)
-        return 0
+
+    def capability(self, kind):
+        """The first of them; 0: none."""
+        return next(self.capabilities(kind), 0)
 
     def mmconfig(self, offset):
         """The address of a register in q35's MMCONFIG, which this switches on."""
@@ -84,14 +89,11 @@ class PciDevice:
     def virtio_caps(self):
         """{cfg_type: (bar, offset, length, notify multiplier)} of the modern interface."""
         caps = {}
-        at = self.config_read(1, 0x34) if self.config_read(2, 6) & 0x10 else 0
-        while at:
-            if self.config_read(1, at) == CAP_VENDOR:
-                kind = self.config_read(1, at + 3)
-                caps.setdefault(kind, (self.config_read(1, at + 4), self.config_read(4, at + 8),
-                                       self.config_read(4, at + 12),
-                                       self.config_read(4, at + 16) if kind == 2 else 0))
-            at = self.config_read(1, at + 1)
+        for at in self.capabilities(CAP_VENDOR):
+            kind = self.config_read(1, at + 3)
+            caps.setdefault(kind, (self.config_read(1, at + 4), self.config_read(4, at + 8),
+                                   self.config_read(4, at + 12),
+                                   self.config_read(4, at + 16) if kind == 2 else 0))
         return caps
 
 

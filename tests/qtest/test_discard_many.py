@@ -97,6 +97,8 @@ def test_a_call_that_is_interrupted(boot, tmp_path):
 def test_locked_memory(boot):
     """What the host does not let go stays, is shown as withheld, and is tried again later."""
     b = boot("-overcommit", "mem-lock=on", options="must-tell-host=on")
+    if b.m.sanitized():
+        pytest.skip("the sanitizer does not let QEMU lock its memory")
     b.m.fill(PLAY, PAGES * PAGE)
     b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
     assert b.m.present(PLAY, PAGES) == [True] * PAGES
@@ -110,6 +112,8 @@ def test_locked_memory(boot):
 def test_locked_memory_of_a_driver_that_tells_later(boot):
     """What the host does not take at once may be in use later: it is never tried again."""
     b = boot("-overcommit", "mem-lock=on")
+    if b.m.sanitized():
+        pytest.skip("the sanitizer does not let QEMU lock its memory")
     b.m.fill(PLAY, PAGES * PAGE)
     b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
     assert b.shown("withheld-pages") == 0

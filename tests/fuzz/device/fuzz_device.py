@@ -90,7 +90,7 @@ class Episode:
 
     def go_wild(self, host, wild):
         rig = self.rig
-        if self.rng.random() < 0.3:  # other features, and rings that nobody asked for
+        if self.rng.random() < (0.7 if rig.port else 0.3):  # rings that nobody asked for
             rig.interface()
             features = rig.draw_features(0.5)
             rig.note("wild driver", hex(features))

@@ -16,6 +16,7 @@ class Host:
         self.rig = rig
         self.rng = rig.rng
         self.snapshotting = False
+        rig.end_migration = self.end_migration
 
     def any(self):
         step = self.rng.choice((self.target, self.target, self.stats, self.stats, self.config,

@@ -62,6 +62,8 @@ class Rig:
         self.m = self.start()
         self.b = None
         self.registers = [pci.MODERN_BAR]
+        self.devctl = None  # of a device behind a port
+        self.end_migration = None  # by whoever begins them
 
     def draw_args(self):
         rng, args = self.rng, ["-device", f"virtio-rng-pci,addr={pci.FOREIGN_SLOT:#x}"]
@@ -107,11 +109,14 @@ class Rig:
 
     def interface(self):
         """The device's registers, made reachable again if it was reset, cut off or unplugged."""
-        if self.port and pci.Port(self.m).is_off():
+        if self.port and (pci.Port(self.m).is_off() or not self.is_there()):
             pci.Port(self.m).switch_on()
             if not self.is_there():
                 self.note("plugged again")
-                self.m.hmp(f"device_add {self.options}")
+                self.end_migration()  # or QEMU would refuse
+                said = self.m.hmp(f"device_add {self.options}")
+                if not self.is_there():
+                    raise Finding(f"cannot be plugged again: {said}")
         return self.make_interface()(self.m, SLOT)
 
     def make_interface(self):
@@ -135,8 +140,8 @@ class Rig:
         if self.kind == "q35":
             found += [self.b.io.pci.mmconfig(at) for at in CONFIGURATION]
         if self.port:
-            devctl = self.b.io.pci.express(pci.DEVCTL)
-            found += [devctl, devctl + 1, devctl + 1, devctl + 1] * 3
+            self.devctl = self.b.io.pci.express(pci.DEVCTL)
+            found += [self.devctl, self.devctl + 1, self.devctl + 1, self.devctl + 1] * 3
             port = pci.PciDevice(self.m, pci.PORT_SLOT)
             found += [port.mmconfig(at) for at in CONFIGURATION + (0x18, pci.BRIDGE_CONTROL)]
             found += [port.express(pci.SLTCTL)] * 3

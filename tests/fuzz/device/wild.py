@@ -17,6 +17,8 @@ LENGTHS = (0, 1, 3, 4, 7, 8, 10, 16, 23, 24, 25, 48, 256, 1024, 4096, 8192, 6553
 # Flash, interrupt controllers, HPET, VGA, firmware shadows, the hole below 4 GiB.
 ODD_PLACES = (0xFFFFF000, 0xFFFC0000, 0xFEE00000, 0xFEC00000, 0xFED00000, 0xA0000, 0xC0000, 0xE0000,
               0xD0000000, 1 << 40, (1 << 52) - 4096, 1 << 63, (1 << 64) - 4096, (1 << 64) - 1)
+# The head of a chain whose byte in the used ring has the bit of a function-level reset.
+HEAD = 0x80
 
 
 class Wild:
@@ -31,10 +33,14 @@ class Wild:
         for queue in () if self.rig.legacy else queues:
             if rng.random() < 0.4:
                 sizes[queue] = rng.choice((2, 4, 256, 1024))
-            if rng.random() < 0.4:
+            if self.rig.port and rng.random() < 0.4:
+                # a head of HEAD, or any event of a packed ring, is a reset there
+                sizes[queue] = 256
+                used[queue] = self.rig.devctl + rng.choice((0, 1 - 4, 1 - 4, 1 - 4 - 8))
+            elif rng.random() < 0.4:
                 size = sizes.get(queue, 128)
                 used[queue] = max(self.register() - rng.choice((
-                    0, 0, 1, 2, 3, 4, 5, 8, 12, 4 + 8 * size, 4 + 8 * size - 2)), 0) & ~1
+                    0, 0, 1, 2, 3, 4, 5, 8, 12, 4 + 8 * size, 4 + 8 * size - 2)), 0)
         return {"sizes": sizes, "used": used}
 
     def register(self):
@@ -125,8 +131,9 @@ class Wild:
     def good_chain(self, number):
         """A chain in order: readable then writable parts, to a place that may be no memory."""
         rng, b = self.rng, self.rig.b
-        if not isinstance(b.ring[number], PackedRing) and rng.random() < 0.2:
-            b.ring[number].next_desc = rng.choice((0, 7, 0x80)) % b.ring[number].size
+        ring = b.ring[number]
+        if not isinstance(ring, PackedRing) and rng.random() < (0.6 if ring.size > HEAD else 0.2):
+            ring.next_desc = rng.choice((0, 7, HEAD, HEAD, HEAD + 1)) % ring.size
         data = self.payload(rng.choice((4, 16, 24, 96, 240, 1024)))
         parts = [(b.place(data), len(data), 0)] if rng.random() < 0.9 else []
         if rng.random() < 0.8:
