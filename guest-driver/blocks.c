@@ -26,6 +26,14 @@ static void page_set_block(struct page *page, struct page *first)
 	set_page_private(page, (unsigned long)first | BALLOON_PAGE_BLOCK);
 }
 
+static void list_single(struct balloon_pages *bp, struct page *page)
+{
+	lockdep_assert_held(&bp->lock);
+	page_set_state(page, BALLOON_PAGE_LISTED);
+	list_add_tail(&page->lru, &bp->list);
+	bp->listed++;
+}
+
 /**
  * blocks_settle() - mark each page of a block for migration
  * @bp: the balloon
@@ -34,7 +42,7 @@ static void page_set_block(struct page *page, struct page *first)
  * Until the first page is in state BLOCK, at the very end, none can be
  * isolated.
  *
- * Context: process; does not sleep.
+ * Context: may sleep, as long as somebody holds the lock of one of its pages.
  */
 void blocks_settle(struct balloon_pages *bp, struct page *first)
 {
@@ -46,14 +54,20 @@ void blocks_settle(struct balloon_pages *bp, struct page *first)
 	for (i = 0; i < nr; i++) {
 		if (i)
 			page_set_block(first + i, first);
-		page_mark(bp, first + i);
+		compat_lock_page(first + i);
+		page_mark_locked(bp, first + i);
+		unlock_page(first + i);
 	}
 
 	spin_lock(&bp->lock);
-	page_set_block(first, first);
-	list_add_tail(&first->lru, &bp->blocks);
 	bp->settling -= nr;
-	blocks_count(bp, first, true);
+	if (order) {
+		page_set_block(first, first);
+		list_add_tail(&first->lru, &bp->blocks);
+		blocks_count(bp, first, true);
+	} else {
+		list_single(bp, first);
+	}
 	spin_unlock(&bp->lock);
 }
 
@@ -75,11 +89,8 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
 	nr = chunk_pages(first);
 	list_del(&first->lru);
 	blocks_count(bp, first, false);
-	for (i = 0; i < nr; i++) {
-		page_set_state(first + i, BALLOON_PAGE_LISTED);
-		list_add_tail(&first[i].lru, &bp->list);
-	}
-	bp->listed += nr;
+	for (i = 0; i < nr; i++)
+		list_single(bp, first + i);
 	return true;
 }
 
@@ -91,16 +102,15 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
  */
 bool blocks_break_one(struct balloon_pages *bp)
 {
-	struct page *first;
-	bool ok = false;
+	struct page *first = blocks_next_young(bp);
+	bool ok = first;
 
-	first = blocks_next_young(bp);
 	if (first)
 		blocks_settle(bp, first);
 
 	spin_lock(&bp->lock);
 	if (!list_empty(&bp->blocks))
-		ok = blocks_break(bp, list_last_entry(&bp->blocks, struct page, lru));
+		ok |= blocks_break(bp, list_last_entry(&bp->blocks, struct page, lru));
 	spin_unlock(&bp->lock);
 	return ok;
 }

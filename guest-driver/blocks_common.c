@@ -91,14 +91,20 @@ struct page *blocks_next_young(struct balloon_pages *bp)
 	return first;
 }
 
-/**
- * blocks_settle_work() - make all young blocks movable
- * @work: balloon_pages.settle_work
- */
 void blocks_settle_work(struct work_struct *work)
 {
-	struct balloon_pages *bp = container_of(work, struct balloon_pages,
-						settle_work.work);
+	blocks_settle_all(container_of(work, struct balloon_pages,
+				       settle_work.work));
+}
+
+/**
+ * blocks_settle_all() - mark the pages of all young blocks
+ * @bp: the balloon
+ *
+ * Context: may sleep.
+ */
+void blocks_settle_all(struct balloon_pages *bp)
+{
 	struct page *first;
 
 	while ((first = blocks_next_young(bp))) {

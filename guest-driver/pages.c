@@ -32,29 +32,23 @@ void page_mark_locked(struct balloon_pages *bp, struct page *page)
 	mobility_mark(&bp->mobility, page);
 }
 
-/**
- * page_mark() - make a page the balloon's in the kernel's eyes
- * @bp: the balloon
- * @page: of order 0, with one reference, known to nobody else
- *
- * Nobody locks a page that is neither mapped nor movable, bar a memory error
- * handler; one such page cannot be moved, no more.
- *
- * Return: whether the page is movable now.
+/*
+ * Makes a page of order 0, with one reference, the balloon's in the kernel's
+ * eyes.  Its lock may be held by a memory error handler or, where it was movable
+ * before, by compaction, which finds that out under the lock.
+ * Return: false if it is held.
  */
-bool page_mark(struct balloon_pages *bp, struct page *page)
+static bool page_mark(struct balloon_pages *bp, struct page *page)
 {
-	if (unlikely(!trylock_page(page))) {
-		__SetPageOffline(page);
+	if (!trylock_page(page))
 		return false;
-	}
 	page_mark_locked(bp, page);
 	unlock_page(page);
 	return true;
 }
 
 /**
- * page_unmark() - undo page_mark()
+ * page_unmark() - undo page_mark_locked()
  * @page: locked
  */
 void page_unmark(struct page *page)
@@ -95,14 +89,21 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 {
 	struct page *page, *next;
 	unsigned long nr = 0;
+	LIST_HEAD(locked);
 
-	list_for_each_entry(page, chunks, lru) {
+	list_for_each_entry_safe(page, next, chunks, lru) {
 		page_set_state(page, BALLOON_PAGE_ALIEN);
-		if (!chunk_order(page))
-			page_mark(bp, page);
+		if (!chunk_order(page) && !page_mark(bp, page))
+			list_move_tail(&page->lru, &locked);
 	}
 
 	spin_lock(&bp->lock);
+	/* They are marked by who may sleep for the lock. */
+	list_for_each_entry_safe(page, next, &locked, lru) {
+		list_del(&page->lru);
+		nr++;
+		blocks_add_young(bp, page);
+	}
 	list_for_each_entry_safe(page, next, chunks, lru) {
 		list_del(&page->lru);
 		nr += chunk_pages(page);

@@ -62,7 +62,8 @@ enum balloon_page_state {
  * @mobility: the kernel's way to us; probe-time only
  * @lock: protects all below up to @returned, and the state of each page
  * @list: the LISTED pages, youngest last; none where the kernel keeps them
- * @young: first pages of young blocks, youngest last
+ * @young: first pages of young blocks, youngest last; and single pages whose
+ *	lock somebody held when they came
  * @blocks: first pages (there, bags) of settled blocks, youngest last
  * @listed: length of @list
  * @whole: pages in @young and @blocks
@@ -162,7 +163,6 @@ bool pages_reach(struct balloon_pages *bp, struct page *page);
 /* For the files of pages and blocks only; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
 void page_set_state(struct page *page, enum balloon_page_state state);
-bool page_mark(struct balloon_pages *bp, struct page *page);
 void page_mark_locked(struct balloon_pages *bp, struct page *page);
 void page_unmark(struct page *page);
 
@@ -183,6 +183,7 @@ unsigned long blocks_take_young(struct balloon_pages *bp, unsigned long max,
 bool block_join(struct page *first, unsigned long nr);
 void block_link(struct page *first, unsigned int order, struct list_head *chunks);
 void blocks_settle_work(struct work_struct *work);
+void blocks_settle_all(struct balloon_pages *bp);
 void blocks_settle_soon(struct balloon_pages *bp);
 /* blocks.c: the lock held. */
 bool blocks_break(struct balloon_pages *bp, struct page *page);

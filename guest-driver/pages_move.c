@@ -116,12 +116,17 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
 bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage)
 {
-	if (page_count(page) != 1 || !trylock_page(newpage))
+	if (page_count(page) != 1 || !trylock_page(page))
 		return false;
+	if (!trylock_page(newpage)) {
+		unlock_page(page);
+		return false;
+	}
 	page_unmark(newpage);
 	unlock_page(newpage);
+	page_mark_locked(bp, page);
+	unlock_page(page);
 
-	page_mark(bp, page);
 	spin_lock(&bp->lock);
 	page_set_state(page, BALLOON_PAGE_LISTED);
 	list_add(&page->lru, &bp->list);

@@ -26,7 +26,8 @@ CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c rig_core.c 
 CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
-	lifecycle removal sleep schedule orders delays exchange vacate units
+	lifecycle removal sleep schedule orders delays exchange vacate units \
+	page_locks
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ext
 # Of those, what also holds where the core keeps the pages.
