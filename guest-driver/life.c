@@ -149,5 +149,7 @@ void balloon_sleep(struct virtio_balloon *vb)
 	resize_drain(&vb->resize);
 	balloon_reset(vb);
 	resize_keep_untold(&vb->resize);
+	/* A hibernation image leaves out only what is marked offline. */
+	blocks_settle_all(&vb->pages);
 	vb->vdev->config->del_vqs(vb->vdev);
 }

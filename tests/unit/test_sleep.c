@@ -64,6 +64,19 @@ static void test_the_balloon_stays(void **state)
 	}
 }
 
+/* Hibernation leaves out what is marked offline, blocks that came just now included. */
+static void test_no_page_goes_into_an_image(void **state)
+{
+	for (int again = 0; again < 2; again++) {
+		rig_inflate(3000 + again);
+		sleep_with(3000 + again);
+		for (unsigned long i = 0; i < vm_nr_frames; i++)
+			assert_true(vm_frames[i].owner != VM_BALLOON || vm_frames[i].offline);
+		wake();
+		awake_with(3000 + again);
+	}
+}
+
 static void test_nothing_is_isolated_before_it_is_told(void **state)
 {
 	LIST_HEAD(isolated);
@@ -221,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		both(test_the_balloon_stays),
+		both(test_no_page_goes_into_an_image),
 		both(test_nothing_is_isolated_before_it_is_told),
 		both(test_the_target_changed_meanwhile),
 		both(test_asleep_again_at_once),
