@@ -161,7 +161,8 @@ static struct hostcomm_request *ext_reap(struct hostcomm *hc, int *err)
 		      wire->nr_ops;
 	for (i = 0; i < done; i++)
 		units += le32_to_cpu(wire->op[i].count);
-	rq->acked = units / UNITS_PER_PAGE;
+	/* The device may have written over the counts meanwhile. */
+	rq->acked = *err ? min(units / (u32)UNITS_PER_PAGE, rq->pages) : rq->pages;
 	return rq;
 }
 

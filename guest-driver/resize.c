@@ -71,6 +71,7 @@ static void resize_read_target(struct resize *rz)
 	rz->grumbled = false;
 	spin_lock_irqsave(&rz->lock, flags);
 	rz->refused = false;
+	rz->keeps = false;
 	resize_policy_retarget(&rz->policy);
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
@@ -158,6 +159,21 @@ static void resize_grumble(struct resize *rz)
 		 pages_size(&rz->vb->pages) >> (20 - PAGE_SHIFT));
 }
 
+/*
+ * Return: jiffies for which a host that refused to let pages go is not asked
+ * again.  For one that refused to take some there is the policy's back-off.
+ */
+static unsigned long resize_deflate_pause(struct resize *rz)
+{
+	unsigned long flags, delay = 0;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	if (rz->keeps && time_before(jiffies, rz->keeps_at + RESIZE_PAUSE))
+		delay = RESIZE_PAUSE;
+	spin_unlock_irqrestore(&rz->lock, flags);
+	return delay;
+}
+
 /* One decision. Return: whether to go on; else look again after *@delay. */
 static bool resize_one(struct resize *rz, unsigned long *delay)
 {
@@ -179,6 +195,9 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 			step.wait_ms = resize_out_of_pages(rz);
 		break;
 	case RESIZE_DEFLATE:
+		*delay = resize_deflate_pause(rz);
+		if (*delay)
+			break;
 		sent = resize_deflate(rq, step.pages);
 		if (!sent)
 			*delay = RESIZE_RETRY;
@@ -196,18 +215,6 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	return sent;
 }
 
-/* A host that refuses is not asked again at once. */
-static bool resize_is_refused(struct resize *rz)
-{
-	unsigned long flags;
-	bool ret;
-
-	spin_lock_irqsave(&rz->lock, flags);
-	ret = rz->refused && time_before(jiffies, rz->refused_at + RESIZE_PAUSE);
-	spin_unlock_irqrestore(&rz->lock, flags);
-	return ret;
-}
-
 void resize_work(struct work_struct *work)
 {
 	struct resize *rz = container_of(work, struct resize, work.work);
@@ -218,8 +225,6 @@ void resize_work(struct work_struct *work)
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
-	if (resize_is_refused(rz))
-		delay = RESIZE_PAUSE;
 	while (!delay && resize_one(rz, &delay)) {
 		resize_report(rz, false);
 		cond_resched();

@@ -41,7 +41,8 @@ struct virtio_balloon;
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
- * @refused_at: the last time, in jiffies
+ * @keeps: of these, it refused to let pages go
+ * @keeps_at: the last time, in jiffies
  * @aside: chunks that the host does not take, or that the guest is to have left,
  *	kept so that the guest's allocator hands out others, until there is
  *	nothing more to take on this way
@@ -71,7 +72,8 @@ struct resize {
 	struct resize_policy policy;
 	bool stopped;
 	bool refused;
-	unsigned long refused_at;
+	bool keeps;
+	unsigned long keeps_at;
 	struct list_head aside;
 	u64 passed_over;
 	atomic_t retarget;

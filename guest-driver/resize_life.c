@@ -15,8 +15,10 @@
 #include "resize.h"
 #include "supply.h"
 
-/* How long removal waits for a host that says nothing. */
+/* How long removal waits for a host that says nothing, ... */
 #define RESIZE_FAREWELL		(5 * HZ)
+/* ... and how long it goes on with one that answers slowly. */
+#define RESIZE_FAREWELL_MOST	(30 * HZ)
 
 static unsigned int floor_mib;
 module_param(floor_mib, uint, 0444);
@@ -148,10 +150,12 @@ void resize_drain(struct resize *rz)
  * resize_give_back() - deflate all, as far as the host answers
  * @rz: stopped; the pages are closed
  *
- * Context: may sleep, RESIZE_FAREWELL at most without an answer.
+ * Context: may sleep, RESIZE_FAREWELL at most without an answer, and not much
+ * longer than RESIZE_FAREWELL_MOST in all.
  */
 void resize_give_back(struct resize *rz)
 {
+	unsigned long end = jiffies + RESIZE_FAREWELL_MOST;
 	struct virtio_balloon *vb = rz->vb;
 	struct hostcomm_request *rq;
 
@@ -160,7 +164,8 @@ void resize_give_back(struct resize *rz)
 		return;
 	/* What a host refused to give back is not asked for a second time. */
 	rz->refused = false;
-	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused)) {
+	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused) &&
+	       time_before(jiffies, end)) {
 		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
 				   RESIZE_FAREWELL))
 			return;

@@ -110,8 +110,12 @@ static void resize_refused(struct resize *rz, struct hostcomm_request *rq,
 	spin_lock_irqsave(&rz->lock, flags);
 	first = !rz->refused;
 	rz->refused = true;
-	rz->refused_at = jiffies;
-	resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
+	if (rq->op == HOSTCOMM_DEFLATE) {
+		rz->keeps = true;
+		rz->keeps_at = jiffies;
+	} else {
+		resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
+	}
 	spin_unlock_irqrestore(&rz->lock, flags);
 	if (first)
 		dev_warn(&vb->vdev->dev,

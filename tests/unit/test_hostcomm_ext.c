@@ -126,6 +126,25 @@ static void test_what_a_refusal_leaves_done(void **state)
 	assert_int_equal(rq.acked, 4);
 }
 
+/* Whatever the device writes over the operations: never more than was asked for (I10). */
+static void test_counts_written_by_the_device(void **state)
+{
+	struct virtio_balloon_op *op;
+
+	(void)state;
+	hostcomm_begin(&rq, HOSTCOMM_DEFLATE);
+	assert_true(hostcomm_add(&rq, block, 4));
+	assert_true(hostcomm_add(&rq, other, 1));
+	hostcomm_submit(&rq);
+	op = (void *)ops.all[0].sg[0].buf;
+	op->count = 1000 * UNITS;
+	/* The queue compares with what was sent, on behalf of the driver. */
+	memcpy(ops.all[0].data, op, sizeof(*op));
+	answer(VIRTIO_BALLOON_OPS_WRONG_STATE, 1);
+	assert_int_equal(error, -EBADSLT);
+	assert_in_range(rq.acked, 0, 5);
+}
+
 /* As many bytes at once, whatever the page size; the host has no more patience for larger pages. */
 static void test_batches_are_bytes(void **state)
 {
@@ -142,6 +161,7 @@ int main(void)
 		with_queue(test_neighbours_are_one_range),
 		with_queue(test_swaps_of_neighbours_are_one),
 		with_queue(test_what_a_refusal_leaves_done),
+		with_queue(test_counts_written_by_the_device),
 		cmocka_unit_test(test_batches_are_bytes),
 	};
 

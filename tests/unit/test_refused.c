@@ -90,6 +90,25 @@ static void test_removal_while_deflates_are_refused(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+/* A refusal of what was asked for before does not hold up what is asked for now. */
+static void test_deflate_after_a_refused_inflate(void **state)
+{
+	host.at_once = false;
+	rig_target(5000);
+	sim_settle();
+	rig_target(100);
+	sim_settle();
+	fake_host_answer(HOSTCOMM_VQ_OPS, 1);
+	refuse(HOSTCOMM_INFLATE, 1, 0);
+	host.refuse_err = -EAGAIN;
+	fake_host_answer(HOSTCOMM_VQ_OPS, 1);
+	host.at_once = true;
+	sim_advance(HZ / 10);
+	assert_int_equal(host.refuse, 0);
+	assert_int_equal(pages_size(&rig->pages), 100);
+	rig_check_quiet();
+}
+
 static void swap_refused_after(unsigned int k)
 {
 	rig_inflate(500);
@@ -219,6 +238,7 @@ int main(void)
 		with_ops(test_inflate_partly_done),
 		with_ops(test_deflate_refused),
 		with_ops(test_deflate_partly_done),
+		with_ops(test_deflate_after_a_refused_inflate),
 		with_ops(test_removal_while_deflates_are_refused),
 		with_ops(test_swap_refused),
 		with_ops(test_swap_refused_half_way),

@@ -77,6 +77,32 @@ static void test_removal_while_the_host_dies(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+static void answer_slowly(void *arg)
+{
+	while (rig) {
+		sim_sleep(4 * HZ);
+		for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+			fake_host_answer(vq, 1);
+	}
+}
+
+/* Each answer comes in time, all of them together do not. */
+static void test_removal_with_a_slow_host(void **state)
+{
+	unsigned long before;
+
+	rig_stop();
+	rig_start(sim_seed(1), 0, 65536, 0);
+	rig_inflate(56000);
+	host.at_once = false;
+	sim_spawn("host", answer_slowly, NULL);
+	before = jiffies;
+	rig_remove();
+	assert_in_range(jiffies - before, 10 * HZ, 6 * FAREWELL + 2 * FAREWELL + HZ);
+	sim_join();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
 static void test_restart_begins_at_nothing(void **state)
 {
 	LIST_HEAD(isolated);
@@ -136,6 +162,7 @@ int main(void)
 		both(test_removal_with_a_host_that_falls_silent),
 		both(test_removal_with_a_host_silent_at_the_end),
 		both(test_removal_while_the_host_dies),
+		with_rig(test_removal_with_a_slow_host),
 		both(test_restart_begins_at_nothing),
 		both(test_probe_again),
 		both(test_probe_out_of_memory),
