@@ -34,6 +34,12 @@ static unsigned long exchange_pages(struct exchange *ex)
 	return 1UL << ex->order;
 }
 
+/* Pairs with exchange_is_idle(): who sees it may use the requests again. */
+static void exchange_end(struct exchange *ex)
+{
+	smp_store_release(&ex->step, EXCHANGE_IDLE);
+}
+
 /* Nothing comes for @nr of the pages that left: the balloon is that smaller. */
 static void exchange_lose(struct exchange *ex, unsigned long nr)
 {
@@ -77,7 +83,7 @@ static void exchange_left(struct hostcomm_request *rq, int err)
 	if (!given_up)
 		return;
 	exchange_lose(ex, rq->acked);
-	WRITE_ONCE(ex->step, EXCHANGE_IDLE);
+	exchange_end(ex);
 }
 
 static void exchange_entered(struct hostcomm_request *rq, int err)
@@ -93,7 +99,7 @@ static void exchange_entered(struct hostcomm_request *rq, int err)
 		exchange_lose(ex, refused);
 	spin_lock(&ex->lock);
 	ex->err = err;
-	ex->step = EXCHANGE_IDLE;
+	exchange_end(ex);
 	spin_unlock(&ex->lock);
 }
 
@@ -180,7 +186,7 @@ unsigned long exchange_give(struct exchange *ex, struct page *first)
 void exchange_call_off(struct exchange *ex)
 {
 	exchange_keep(ex, &ex->out.page_list);
-	ex->step = EXCHANGE_IDLE;
+	exchange_end(ex);
 }
 
 static void exchange_enter(struct exchange *ex)
@@ -232,7 +238,7 @@ int exchange_run(struct exchange *ex)
 		err = compat_alloc_contig(pfn, pfn + exchange_pages(ex));
 	if (err) {
 		exchange_lose(ex, ex->out.acked);
-		ex->step = EXCHANGE_IDLE;
+		exchange_end(ex);
 		return err;
 	}
 	exchange_enter(ex);
@@ -247,7 +253,8 @@ int exchange_run(struct exchange *ex)
  */
 bool exchange_is_idle(struct exchange *ex)
 {
-	return READ_ONCE(ex->step) == EXCHANGE_IDLE;
+	/* Pairs with exchange_end(). */
+	return smp_load_acquire(&ex->step) == EXCHANGE_IDLE;
 }
 
 /**

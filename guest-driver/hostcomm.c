@@ -132,7 +132,8 @@ static struct hostcomm_request *hostcomm_next_dead(struct hostcomm *hc)
 static void hostcomm_finished(struct hostcomm *hc)
 {
 	spin_lock(&hc->lock);
-	hc->inflight--;
+	/* Pairs with hostcomm_idle(): who sees none out sees what done() did. */
+	smp_store_release(&hc->inflight, hc->inflight - 1);
 	spin_unlock(&hc->lock);
 	wake_up_all(&hc->acked);
 }

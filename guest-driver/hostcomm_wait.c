@@ -51,7 +51,8 @@ static bool hostcomm_idle(void *arg)
 {
 	struct hostcomm *hc = arg;
 
-	return !READ_ONCE(hc->inflight);
+	/* Pairs with hostcomm_finished(). */
+	return !smp_load_acquire(&hc->inflight);
 }
 
 /**

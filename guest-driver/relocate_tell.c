@@ -31,7 +31,8 @@ void relocate_go(struct relocate_batch *b, enum relocate_event event)
 
 	if (WARN_ON_ONCE(next == RELOCATE_BROKEN))
 		return;
-	WRITE_ONCE(b->state, next);
+	/* Pairs with relocate_undo(): who sees the state sees the moves. */
+	smp_store_release(&b->state, next);
 }
 
 /* The batch is done with; it may be filled again. */
@@ -86,7 +87,8 @@ static bool relocate_undo(struct relocate *rl)
 	unsigned int i;
 
 	for (i = 0; i < RELOCATE_BATCHES; i++) {
-		if (READ_ONCE(rl->batch[i].state) == RELOCATE_REFUSED)
+		/* Pairs with relocate_go(). */
+		if (smp_load_acquire(&rl->batch[i].state) == RELOCATE_REFUSED)
 			all &= relocate_undo_batch(&rl->batch[i]);
 	}
 	return all;

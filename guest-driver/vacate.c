@@ -21,7 +21,8 @@
 static void vacate_free(struct vacate *v, struct list_head *chunks)
 {
 	supply_free(chunks);
-	WRITE_ONCE(v->busy, false);
+	/* Pairs with vacate_is_idle(): who sees it may use the requests again. */
+	smp_store_release(&v->busy, false);
 }
 
 static void vacate_left(struct hostcomm_request *rq, int err)

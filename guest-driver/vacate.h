@@ -38,7 +38,8 @@ int vacate_run(struct vacate *v, struct page *first);
 /* Whether another block may be vacated. */
 static inline bool vacate_is_idle(struct vacate *v)
 {
-	return !READ_ONCE(v->busy);
+	/* Pairs with vacate_free(). */
+	return !smp_load_acquire(&v->busy);
 }
 
 #endif
