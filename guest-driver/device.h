@@ -41,7 +41,11 @@ struct virtio_device;
  * struct virtio_balloon - a balloon device
  * @vdev: probe-time only
  * @managed: ballooned pages are taken off the guest's MemTotal; probe-time only
- * @started: from the end of balloon_start() on; probe-time and PM callbacks only
+ * @offered: features that the device offered; probe-time only
+ * @started: from the end of balloon_start() on; in callbacks of the driver core,
+ *	and in @recover with the device locked
+ * @recover: looks after a device that was reset, or has to be
+ * @reset_next: when it may be reset again, in jiffies; @recover only
  * @hostcomm: requests to the host
  * @pages: which pages are ballooned
  * @relocate: moves asked for by compaction
@@ -56,7 +60,10 @@ struct virtio_device;
 struct virtio_balloon {
 	struct virtio_device *vdev;
 	bool managed;
+	u64 offered;
 	bool started;
+	struct delayed_work recover;
+	unsigned long reset_next;
 	struct hostcomm hostcomm;
 	struct balloon_pages pages;
 	struct relocate relocate;
@@ -76,15 +83,20 @@ extern struct virtio_driver virtio_balloon_driver;
 int balloon_probe(struct virtio_device *vdev);
 void balloon_remove(struct virtio_device *vdev);
 void balloon_config_changed(struct virtio_device *vdev);
-int balloon_wake(struct virtio_balloon *vb);
+bool balloon_is_alike(struct virtio_balloon *vb);
 
 /* life.c */
 int balloon_start(struct virtio_balloon *vb);
 void balloon_stop(struct virtio_balloon *vb);
 void balloon_sleep(struct virtio_balloon *vb);
 
-/* pm.c */
+/* recover.c */
 int balloon_freeze(struct virtio_device *vdev);
 int balloon_restore(struct virtio_device *vdev);
+int recover_module_init(void);
+void recover_module_exit(void);
+void recover_init(struct virtio_balloon *vb);
+void recover_look(struct virtio_balloon *vb);
+void recover_stop(struct virtio_balloon *vb);
 
 #endif

@@ -86,12 +86,16 @@ struct virtio_driver virtio_balloon_driver = {
 
 static int __init balloon_init(void)
 {
-	int err;
+	int err = recover_module_init();
 
+	if (err)
+		return err;
 	balloon_debugfs_init();
 	err = register_virtio_driver(&virtio_balloon_driver);
-	if (err)
+	if (err) {
 		balloon_debugfs_exit();
+		recover_module_exit();
+	}
 	return err;
 }
 module_init(balloon_init);
@@ -99,6 +103,7 @@ module_init(balloon_init);
 static void __exit balloon_exit(void)
 {
 	unregister_virtio_driver(&virtio_balloon_driver);
+	recover_module_exit();
 	balloon_debugfs_exit();
 }
 module_exit(balloon_exit);

@@ -55,8 +55,11 @@ static u32 balloon_block_size(struct virtio_balloon *vb)
 	return le32_to_cpu(size);
 }
 
-/* Whether the device, reset since, can be spoken to in the same way. */
-static bool balloon_is_alike(struct virtio_balloon *vb)
+/**
+ * balloon_is_alike() - whether the device can be spoken to in the same way
+ * @vb: its device was reset since the probe
+ */
+bool balloon_is_alike(struct virtio_balloon *vb)
 {
 	u32 ops_max = vb->hostcomm.ops_max;
 
@@ -76,6 +79,7 @@ static int balloon_alloc(struct virtio_device *vdev)
 	vdev->priv = vb;
 	vb->vdev = vdev;
 	vb->managed = balloon_is_managed(vdev);
+	recover_init(vb);
 	pages_init(&vb->pages);
 	stats_init(&vb->stats, vdev);
 	reporting_init(&vb->reporting, vdev);
@@ -125,46 +129,6 @@ int balloon_probe(struct virtio_device *vdev)
 	return 0;
 }
 
-/* Another device answers than before: the balloon begins anew. */
-static int balloon_renew(struct virtio_balloon *old)
-{
-	struct virtio_device *vdev = old->vdev;
-	int err;
-
-	err = balloon_alloc(vdev);
-	if (err) {
-		vdev->priv = old;
-		return err;
-	}
-	balloon_debugfs_remove(old);
-	balloon_free(old);
-	balloon_debugfs_add(vdev->priv);
-	return balloon_start(vdev->priv);
-}
-
-/**
- * balloon_wake() - undo balloon_sleep()
- * @vb: asleep; freed if the device is not the one that it was
- *
- * A balloon that no host knows of is of use to nobody: where the device cannot
- * be used its pages are given back.
- *
- * Context: may sleep.  Return: 0 or a negative errno.
- */
-int balloon_wake(struct virtio_balloon *vb)
-{
-	int err;
-
-	if (balloon_is_alike(vb)) {
-		err = balloon_start(vb);
-		if (err)
-			resize_free_rest(&vb->resize);
-		return err;
-	}
-	resize_free_rest(&vb->resize);
-	return balloon_renew(vb);
-}
-
 /**
  * balloon_remove() - the device or the driver goes
  * @vdev: probed
@@ -172,10 +136,19 @@ int balloon_wake(struct virtio_balloon *vb)
 void balloon_remove(struct virtio_device *vdev)
 {
 	struct virtio_balloon *vb = vdev->priv;
+	u8 status;
 
+	recover_stop(vb);
 	balloon_debugfs_remove(vb);
-	if (vb->started)
+	if (vb->started) {
 		balloon_stop(vb);
+	} else {
+		/* It was reset, and did not come back (recover.c). */
+		resize_free_rest(&vb->resize);
+		status = vdev->config->get_status(vdev);
+		if (status && status != 0xff)
+			compat_reset_device(vdev);
+	}
 	balloon_free(vb);
 }
 
@@ -191,4 +164,5 @@ void balloon_config_changed(struct virtio_device *vdev)
 
 	resize_retarget(&vb->resize);
 	hinting_changed(&vb->hinting);
+	recover_look(vb);
 }

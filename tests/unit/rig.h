@@ -56,7 +56,21 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 void rig_probe(void);
 void rig_remove(void);
 void rig_stop(void);
-void rig_sleeps(bool sleeps);
+
+/* rig_virtio.c: the device offers, the driver would take; it refuses others aloud; */
+extern u64 rig_offered, rig_wanted;
+extern bool rig_strict;
+/* nobody answers any more; how often it was reset */
+extern bool rig_gone;
+extern unsigned int rig_resets;
+void rig_virtio_start(u64 features);
+void rig_virtio_stop(void);
+void rig_sleep(void);
+int rig_wake(bool reached);
+void rig_needs_reset(void);
+void rig_config_changed(void);
+u8 rig_get_status(struct virtio_device *vdev);
+u64 rig_get_features(struct virtio_device *vdev);
 
 void rig_target(unsigned long pages);
 void rig_target_units(unsigned long units);

@@ -166,13 +166,11 @@ static void test_moves_while_asleep(void **state)
 {
 	rig_inflate(2048);
 	rig_settle_blocks();
-	rig_sleeps(true);
-	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	rig_sleep();
 	rig_check();
 	move_some();
 	assert_int_equal(vm_count(VM_BALLOON), 2048);
-	assert_int_equal(balloon_restore(&rig_vdev), 0);
-	rig_sleeps(false);
+	assert_int_equal(rig_wake(true), 0);
 	sim_advance(2 * HZ);
 	assert_int_equal(pages_size(&rig->pages), 2048);
 	rig_check_quiet();

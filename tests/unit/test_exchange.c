@@ -151,9 +151,9 @@ static void test_no_answer_comes(void **state)
 static void test_asleep_on_the_way(void **state)
 {
 	silent(1);
-	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	rig_sleep();
 	host.at_once = true;
-	assert_int_equal(balloon_restore(&rig_vdev), 0);
+	assert_int_equal(rig_wake(true), 0);
 	sim_advance(HZ);
 	rig_check_quiet();
 	assert_int_equal(pages_size(&rig->pages), SIZE);

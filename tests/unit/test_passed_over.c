@@ -138,14 +138,11 @@ static void test_removal_meanwhile(void **state)
 static void test_sleep_meanwhile(void **state)
 {
 	set_aside_and_wait();
-	rig_sleeps(true);
-	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	rig_sleep();
 	assert_int_equal(vm_free_frames(), FRAMES);
 	host.at_once = true;
 	host.not_ram[0] = NULL;
-	assert_int_equal(balloon_restore(&rig_vdev), 0);
-	rig = rig_vdev.priv;
-	rig_sleeps(false);
+	assert_int_equal(rig_wake(true), 0);
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 3100);
 	rig_check_quiet();

@@ -138,8 +138,8 @@ static void reclaim(void)
 static void suspend(void)
 {
 	life.turns++;
-	sim_check(!balloon_freeze(&rig_vdev), "the device does not go to sleep");
-	sim_check(!balloon_restore(&rig_vdev), "the device does not wake up");
+	rig_sleep();
+	sim_check(!rig_wake(true), "the device does not wake up");
 }
 
 static void live(bool with_oom)

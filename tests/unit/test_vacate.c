@@ -150,9 +150,9 @@ static void test_asleep_on_the_way(void **state)
 {
 	for (unsigned int answers = 0; answers < 2; answers++) {
 		silent(answers);
-		assert_int_equal(balloon_freeze(&rig_vdev), 0);
+		rig_sleep();
 		host.at_once = true;
-		assert_int_equal(balloon_restore(&rig_vdev), 0);
+		assert_int_equal(rig_wake(true), 0);
 		sim_advance(HZ);
 		assert_int_equal(free_in(block), RIG_BLOCK);
 		check_books();

@@ -6,7 +6,7 @@
 
 DRV := $(TOP)/guest-driver
 GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE_SHRINKER_NAME \
-	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC \
+	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC -DCONFIG_PM_SLEEP \
 	-DBALLONET_VERSION=\"unit\"
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
@@ -18,7 +18,7 @@ OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
 DRV_FILES := $(filter-out $(DRV_LEFT_OUT) $(OWN) $(CORE),$(notdir $(wildcard $(DRV)/*.c)))
 GUEST_FILES := fiber.c sim.c sim_util.c lock.c work.c vm_model.c vm_page.c vm_compact.c vm_contig.c \
-	fake_host.c fake_wire.c rig.c rig_stubs.c rig_check.c rig_exchange.c two_pages.c two_events.c \
+	fake_host.c fake_wire.c rig.c rig_stubs.c rig_virtio.c rig_check.c rig_exchange.c two_pages.c two_events.c \
 	explore.c $(DRV_FILES)
 # Twice: pages that the driver keeps itself (6.1), and those that the kernel's core keeps (7.2).
 GUEST_OBJS := $(patsubst %.c,$(OUT)/guest/%.o,$(GUEST_FILES) vm_mops.c rig_own.c mobility_mops.c $(OWN))
@@ -27,11 +27,11 @@ CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
 	lifecycle removal sleep schedule orders delays exchange vacate units \
-	page_locks
+	page_locks recover
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ext
 # Of those, what also holds where the core keeps the pages.
-BOTH := relocate_wait refused passed_over sleep removal lifecycle schedule
+BOTH := relocate_wait refused passed_over sleep recover removal lifecycle schedule
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
 LARGE := hostcomm_pfn hostcomm_ext reporting stats hinting units
 UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
