@@ -7,6 +7,7 @@
  * Locks: consolidate.lock, held over a step.
  */
 #include <linux/ktime.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -28,6 +29,8 @@
 /* After a census that gained nothing: from, to. */
 #define CONSOLIDATE_SOON	(5 * HZ)
 #define CONSOLIDATE_LATE	(300 * HZ)
+/* How long a block that failed is left alone. */
+#define CONSOLIDATE_FORGET	(300 * HZ)
 
 static bool consolidate = true;
 module_param(consolidate, bool, 0644);
@@ -80,6 +83,33 @@ static struct page *consolidate_page(struct consolidate *c, u32 block)
 	return pfn_to_online_page(c->base + block * consolidate_pages(c));
 }
 
+/*
+ * A look at a block does not tell that the kernel will not move what is in it;
+ * a try does, at the price of moving the rest.
+ */
+static void consolidate_remember(struct consolidate *c, struct page *first)
+{
+	struct consolidate_failed *failed = &c->failed[c->next_failed];
+
+	failed->pfn = page_to_pfn(first);
+	failed->until = jiffies + CONSOLIDATE_FORGET;
+	c->next_failed = (c->next_failed + 1) % CONSOLIDATE_FAILED;
+	c->stats.failed++;
+}
+
+static bool consolidate_failed_lately(struct consolidate *c, struct page *first)
+{
+	unsigned long pfn = page_to_pfn(first);
+	unsigned int i;
+
+	for (i = 0; i < CONSOLIDATE_FAILED; i++) {
+		if (c->failed[i].pfn == pfn &&
+		    time_before(jiffies, c->failed[i].until))
+			return true;
+	}
+	return false;
+}
+
 /* Fills the open exchange from the blocks that are worth least. */
 static bool consolidate_collect(struct consolidate *c, unsigned long wanting)
 {
@@ -111,7 +141,7 @@ static enum consolidate_then consolidate_one(struct consolidate *c)
 	    !consolidate_pick_target(&c->pick, &block))
 		return THEN_REST;
 	first = consolidate_page(c, block);
-	if (!first)
+	if (!first || consolidate_failed_lately(c, first))
 		return THEN_GO_ON;
 	if (!consolidate_has_room(c, first)) {
 		if (c->looks++ < CONSOLIDATE_LOOKS) {
@@ -131,7 +161,7 @@ static enum consolidate_then consolidate_one(struct consolidate *c)
 				      c->blocks[block].ballooned,
 				      c->blocks[block].busy, err);
 	if (err) {
-		c->stats.failed++;
+		consolidate_remember(c, first);
 	} else {
 		c->stats.blocks++;
 		c->gained++;
@@ -153,7 +183,8 @@ static enum consolidate_then consolidate_vacate_one(struct consolidate *c)
 	    !consolidate_pick_target(&c->pick, &block))
 		return THEN_REST;
 	first = consolidate_page(c, block);
-	if (!first || !c->blocks[block].busy || c->blocks[block].ballooned)
+	if (!first || !c->blocks[block].busy || c->blocks[block].ballooned ||
+	    consolidate_failed_lately(c, first))
 		return THEN_GO_ON;
 	if (!consolidate_has_room(c, first))
 		return THEN_REST;
@@ -163,7 +194,7 @@ static enum consolidate_then consolidate_vacate_one(struct consolidate *c)
 	trace_virtio_balloon_vacate(first, c->exchange.order,
 				    c->blocks[block].busy, err);
 	if (err)
-		c->stats.failed++;
+		consolidate_remember(c, first);
 	else
 		c->stats.vacated++;
 	return THEN_GO_ON;
@@ -199,6 +230,7 @@ static unsigned long consolidate_rest(struct consolidate *c)
 		c->patience = CONSOLIDATE_SOON;
 	else
 		c->patience = min(2 * c->patience, CONSOLIDATE_LATE + 0UL);
+	c->not_before = jiffies + c->patience;
 	return c->patience;
 }
 
@@ -208,6 +240,23 @@ static unsigned long consolidate_pause(u64 worked_us)
 	unsigned int share = clamp(READ_ONCE(consolidate_cpu), 1U, 100U);
 
 	return usecs_to_jiffies(worked_us * (100 - share) / share) + 1;
+}
+
+/*
+ * What a failed exchange cost the balloon, the resize worker makes up for at
+ * once: single pages that come are no reason by themselves to try again.
+ * Return: jiffies until a census may be made.
+ */
+static unsigned long consolidate_wait(struct consolidate *c)
+{
+	unsigned int wishes = resize_wishes(&c->vb->resize);
+
+	if (wishes != c->wishes) {
+		c->wishes = wishes;
+		c->patience = 0;
+		c->not_before = jiffies;
+	}
+	return time_before(jiffies, c->not_before) ? c->not_before - jiffies : 0;
 }
 
 /* Return: jiffies until the next step; 0 if somebody will call for it. */
@@ -227,8 +276,11 @@ static unsigned long consolidate_step(struct consolidate *c)
 		return CONSOLIDATE_LOOK;
 	}
 	if (!c->blocks) {
+		unsigned long wait = consolidate_wait(c);
 		int err = -ENOENT;
 
+		if (wait)
+			return wait;
 		if (c->vacating || consolidate_is_worth_it(c))
 			err = consolidate_census(c);
 		if (err)

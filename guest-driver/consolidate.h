@@ -38,6 +38,19 @@ enum consolidate_state {
 	CONSOLIDATE_PAUSED,
 };
 
+/* Blocks that are remembered to have failed. */
+#define CONSOLIDATE_FAILED	128
+
+/**
+ * struct consolidate_failed - a block that did not become whole, or free
+ * @pfn: its first page; 0 for none
+ * @until: when it may be tried again, in jiffies
+ */
+struct consolidate_failed {
+	unsigned long pfn;
+	unsigned long until;
+};
+
 /**
  * struct consolidate_stats - what came of it; read without a lock
  * @blocks: made whole
@@ -66,7 +79,11 @@ struct consolidate_stats {
  * @room: blocks that its free pages would fill, in the zone at hand
  * @due: blocks that may be vacated yet; no more than were made whole
  * @gained: blocks made whole since the zones were last begun with
- * @patience: jiffies until the next census where the last gained nothing
+ * @patience: jiffies between censuses that gain nothing
+ * @not_before: no census before this time, in jiffies, ...
+ * @wishes: ... unless the host has changed its wish since (resize_wishes())
+ * @failed: the last blocks that failed
+ * @next_failed: the oldest of them
  * @looks: in vain, for room in the zone
  * @exchange: the one at hand
  * @vacate: the block at hand
@@ -92,6 +109,10 @@ struct consolidate {
 	unsigned long due;
 	unsigned long gained;
 	unsigned long patience;
+	unsigned long not_before;
+	unsigned int wishes;
+	struct consolidate_failed failed[CONSOLIDATE_FAILED];
+	unsigned int next_failed;
 	unsigned int looks;
 	unsigned int zone;
 	struct exchange exchange;

@@ -16,6 +16,9 @@
 #include "compat/stays.h"
 #include "device.h"
 
+/* A job in the background is not worth that somebody is killed for it (I4). */
+#define CENSUS_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 enum census_kind { CENSUS_FREE, CENSUS_BALLOONED, CENSUS_BUSY, CENSUS_FIXED };
 
 /*
@@ -123,10 +126,8 @@ int consolidate_census(struct consolidate *c)
 	c->base = ALIGN(zone->zone_start_pfn, nr);
 	end = ALIGN_DOWN(zone_end_pfn(zone), nr);
 	blocks = end > c->base ? (end - c->base) / nr : 0;
-	c->blocks = kvcalloc(blocks + 1, sizeof(*c->blocks),
-			     GFP_KERNEL | __GFP_NOWARN);
-	c->order = kvcalloc(blocks + 1, sizeof(*c->order),
-			    GFP_KERNEL | __GFP_NOWARN);
+	c->blocks = kvcalloc(blocks + 1, sizeof(*c->blocks), CENSUS_GFP);
+	c->order = kvcalloc(blocks + 1, sizeof(*c->order), CENSUS_GFP);
 	if (!c->blocks || !c->order) {
 		consolidate_forget(c);
 		return -ENOMEM;

@@ -58,6 +58,7 @@ int consolidate_init(struct consolidate *c, struct virtio_balloon *vb,
 
 	c->vb = vb;
 	c->stopped = true;
+	c->not_before = jiffies;
 	mutex_init(&c->lock);
 	INIT_DELAYED_WORK(&c->work, consolidate_work);
 	err = exchange_init(&c->exchange, vb, block_size);
@@ -141,7 +142,6 @@ void consolidate_kick(struct consolidate *c)
 {
 	if (READ_ONCE(c->stopped))
 		return;
-	c->patience = 0;
 	WRITE_ONCE(c->kicked, true);
 	mod_delayed_work(c->wq, &c->work, CONSOLIDATE_DELAY);
 }

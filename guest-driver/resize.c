@@ -60,12 +60,15 @@ u32 resize_deflate(struct hostcomm_request *rq, u64 max)
 
 static void resize_read_target(struct resize *rz)
 {
-	unsigned long flags;
+	unsigned long flags, target;
 	u32 units;
 
 	virtio_cread_le(rz->vb->vdev, struct virtio_balloon_config, num_pages,
 			&units);
-	rz->target = DIV_ROUND_UP(units, BALLOON_UNITS_PER_PAGE);
+	target = DIV_ROUND_UP(units, BALLOON_UNITS_PER_PAGE);
+	if (target != rz->target)
+		WRITE_ONCE(rz->wishes, rz->wishes + 1);
+	rz->target = target;
 	rz->order = BALLOON_MAX_ORDER;
 	rz->wanting = false;
 	rz->grumbled = false;

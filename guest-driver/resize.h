@@ -49,6 +49,7 @@ struct virtio_balloon;
  * @passed_over: guest pages that ever were in @aside because of the host
  * @retarget: the host changed its wish; atomic
  * @target: the wish, in guest pages; written by the worker
+ * @wishes: how often that was another than before; likewise
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
  * @order: largest block worth asking for; worker only
@@ -78,6 +79,7 @@ struct resize {
 	u64 passed_over;
 	atomic_t retarget;
 	unsigned long target;
+	unsigned int wishes;
 	u32 actual;
 	unsigned long reported;
 	unsigned int order;
@@ -101,6 +103,12 @@ void resize_ran_dry(struct resize *rz);
 unsigned long resize_let_go(struct resize *rz);
 void resize_kick(struct resize *rz);
 bool resize_rests(struct resize *rz);
+
+/* Changes whenever the host wishes for another size than before. */
+static inline unsigned int resize_wishes(const struct resize *rz)
+{
+	return READ_ONCE(rz->wishes);
+}
 
 /* Between the files of resize only. */
 void resize_work(struct work_struct *work);

@@ -106,6 +106,8 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 	memset(&config, 0, sizeof(config));
 	((struct virtio_balloon_ops_config *)
 	 (config.bytes + VIRTIO_BALLOON_OPS_CONFIG_OFFSET))->ops_max = 4096;
+	((struct virtio_balloon_ops_config *)
+	 (config.bytes + VIRTIO_BALLOON_OPS_CONFIG_OFFSET))->ops_block_size = RIG_BLOCK * PAGE_SIZE;
 	rig_vdev = (struct virtio_device){ .config = &config_ops };
 	rig_virtio_start(features);
 	rig_oom = NULL;

@@ -5,6 +5,8 @@
  */
 #include "rig.h"
 
+bool rig_exchanging;
+
 static struct page *guest[4096];
 static unsigned long nr_guest;
 
@@ -29,7 +31,11 @@ static struct page *stay(struct page *page)
 	return NULL;
 }
 
-static void fragment(void)
+/**
+ * rig_fragment() - much of memory becomes the guest's, page by page, and the
+ * balloon gets RIG_SCATTERED single pages among those
+ */
+void rig_fragment(void)
 {
 	vm_move_guest = move;
 	nr_guest = 0;
@@ -44,13 +50,12 @@ static void fragment(void)
 }
 
 /**
- * rig_open_scattered() - rig_open(); much of memory is the guest's then, and the
- * balloon has RIG_SCATTERED single pages
+ * rig_open_scattered() - rig_open() and rig_fragment()
  */
 int rig_open_scattered(void **state)
 {
 	rig_open(state);
-	fragment();
+	rig_fragment();
 	return 0;
 }
 
@@ -60,7 +65,7 @@ int rig_open_scattered(void **state)
 int rig_open_scattered_ops(void **state)
 {
 	rig_open_ops(state);
-	fragment();
+	rig_fragment();
 	return 0;
 }
 
@@ -80,6 +85,14 @@ int rig_close_scattered(void **state)
 void rig_guest_stays(void)
 {
 	vm_move_guest = stay;
+}
+
+/**
+ * rig_guest_moves() - and now it can again
+ */
+void rig_guest_moves(void)
+{
+	vm_move_guest = move;
 }
 
 /**

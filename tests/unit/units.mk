@@ -18,8 +18,8 @@ OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
 DRV_FILES := $(filter-out $(DRV_LEFT_OUT) $(OWN) $(CORE),$(notdir $(wildcard $(DRV)/*.c)))
 GUEST_FILES := fiber.c sim.c sim_util.c lock.c work.c vm_model.c vm_page.c vm_compact.c vm_contig.c \
-	fake_host.c fake_wire.c rig.c rig_stubs.c rig_virtio.c rig_check.c rig_exchange.c two_pages.c two_events.c \
-	explore.c $(DRV_FILES)
+	fake_host.c fake_wire.c rig.c rig_stubs.c rig_virtio.c rig_check.c rig_exchange.c rig_consolidate.c \
+	two_pages.c two_events.c explore.c $(DRV_FILES)
 # Twice: pages that the driver keeps itself (6.1), and those that the kernel's core keeps (7.2).
 GUEST_OBJS := $(patsubst %.c,$(OUT)/guest/%.o,$(GUEST_FILES) vm_mops.c rig_own.c mobility_mops.c $(OWN))
 CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c rig_core.c mobility_core.c $(CORE))
@@ -34,7 +34,7 @@ QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_e
 BOTH := relocate_wait refused passed_over sleep recover removal lifecycle schedule
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
 LARGE := hostcomm_pfn hostcomm_ext reporting stats hinting units
-UNITS += resize_policy relocate_step consolidate_pick $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
+UNITS += resize_policy relocate_step consolidate_pick consolidate $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
 	$(LARGE:%=large_%)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
@@ -45,6 +45,10 @@ SRC_consolidate_pick := $(DRV)/consolidate_pick.c
 CFLAGS_consolidate_pick := $(CFLAGS_resize_policy)
 $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h))
+
+# The job itself, in place of the stand-in of rig_consolidate.c.
+SRC_consolidate := $(DRV)/consolidate.c $(DRV)/consolidate_life.c $(DRV)/consolidate_census.c $(OUT)/libguest.a
+CFLAGS_consolidate := $(CFLAGS_pages)
 
 SRC_core := $(OUT)/libcore.a
 CFLAGS_core := $(CORE_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h
