@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/vmstat.h>
 
+#include "compat/core.h"
 #include "device.h"
 #include "mobility.h"
 #include "relocate.h"
@@ -116,13 +117,12 @@ bool mobility_bag_is_idle(struct mobility_bag *bag)
  * mobility_let_go() - a page leaves its bag by migration
  * @page: locked, isolated
  *
- * The core will count a deflate, drop the balloon's reference, and forget to
- * take the page off the node's balloon pages.
+ * The core will count a deflate, and drop the balloon's reference.
  */
 void mobility_let_go(struct page *page)
 {
 	get_page(page);
-	dec_node_page_state(page, NR_BALLOON_PAGES);
+	compat_core_moved_page(page);
 	count_vm_events(BALLOON_DEFLATE, -1L);
 }
 
