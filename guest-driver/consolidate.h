@@ -135,7 +135,4 @@ const char *consolidate_state_name(const struct consolidate *c);
 int consolidate_census(struct consolidate *c);
 void consolidate_forget(struct consolidate *c);
 
-/* consolidate_life.c and consolidate.c only */
-void consolidate_work(struct work_struct *work);
-
 #endif

@@ -156,7 +156,7 @@ struct hostcomm {
 };
 
 extern const struct hostcomm_ops hostcomm_pfn_ops;
-extern const struct hostcomm_ops hostcomm_ext_ops;
+extern const struct hostcomm_ops hostcomm_page_ops;
 
 int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
 		  const struct hostcomm_ops *ops);

@@ -38,7 +38,7 @@ static int balloon_find_vqs(struct virtio_balloon *vb,
 		names[VIRTIO_BALLOON_VQ_FREE_PAGE] = "free_page_vq";
 	if (virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_REPORTING))
 		names[VIRTIO_BALLOON_VQ_REPORTING] = "reporting_vq";
-	if (vb->hostcomm.ops == &hostcomm_ext_ops)
+	if (vb->hostcomm.ops == &hostcomm_page_ops)
 		names[BALLOON_VQ_OPS] = "ops";
 
 	err = compat_find_vqs(vb->vdev, BALLOON_NR_VQS, vqs, callbacks, names);

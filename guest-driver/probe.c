@@ -39,7 +39,7 @@ static const struct hostcomm_ops *balloon_hostcomm_ops(struct virtio_balloon *vb
 			   offsetof(struct virtio_balloon_ops_config, ops_max),
 			   &max, sizeof(max));
 	vb->hostcomm.ops_max = le32_to_cpu(max);
-	return &hostcomm_ext_ops;
+	return &hostcomm_page_ops;
 }
 
 /* Bytes that the host likes to have together; 0 where it does not say. */
@@ -47,7 +47,7 @@ static u32 balloon_block_size(struct virtio_balloon *vb)
 {
 	__le32 size;
 
-	if (vb->hostcomm.ops != &hostcomm_ext_ops)
+	if (vb->hostcomm.ops != &hostcomm_page_ops)
 		return 0;
 	virtio_cread_bytes(vb->vdev, VIRTIO_BALLOON_OPS_CONFIG_OFFSET +
 			   offsetof(struct virtio_balloon_ops_config,

@@ -102,13 +102,6 @@ void relocate_hurry(struct relocate *rl);
 void relocate_stop(struct relocate *rl);
 void relocate_settle(struct relocate *rl);
 
-/* Between relocate.c and relocate_tell.c only. */
-void relocate_go(struct relocate_batch *b, enum relocate_event event);
-void relocate_send(struct relocate_batch *b);
-void relocate_inflated(struct hostcomm_request *rq, int err);
-void relocate_deflated(struct hostcomm_request *rq, int err);
-void relocate_undo_work(struct work_struct *work);
-
 /* @from's zone lends to the balloon no more, @to's does; both may be anybody's. */
 void relocate_recharge(struct relocate *rl, struct page *from, struct page *to);
 

@@ -110,19 +110,4 @@ static inline unsigned int resize_wishes(const struct resize *rz)
 	return READ_ONCE(rz->wishes);
 }
 
-/* Between the files of resize only. */
-void resize_work(struct work_struct *work);
-void resize_done(struct hostcomm_request *rq, int err);
-struct hostcomm_request *resize_get_request(struct resize *rz);
-void resize_add_inflating(struct resize *rz, long pages);
-void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
-u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);
-void resize_free_untold(struct resize *rz);
-bool resize_may_pass_over(const struct hostcomm_request *rq, int err);
-void resize_spare(struct resize *rz);
-void resize_pass_over(struct resize *rz, int err, struct list_head *chunks);
-u32 resize_batch(struct resize *rz);
-u32 resize_deflate(struct hostcomm_request *rq, u64 max);
-bool resize_report(struct resize *rz, bool quiet);
-
 #endif

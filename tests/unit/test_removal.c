@@ -6,7 +6,7 @@
  */
 #include "rig.h"
 
-/* What resize_life.c grants a host at the end, twice at most. */
+/* What resize.c grants a host at the end, twice at most. */
 #define FAREWELL	(5 * HZ)
 
 static void test_removal_with_a_host_that_answers(void **state)

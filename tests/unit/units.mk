@@ -12,8 +12,7 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.
 DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
-	hostcomm_pfn.c hostcomm_ext.c mobility_%.c consolidate.c consolidate_life.c \
-	consolidate_census.c
+	hostcomm_pfn.c hostcomm_ops.c mobility_%.c consolidate.c consolidate_census.c
 OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
 DRV_FILES := $(filter-out $(DRV_LEFT_OUT) $(OWN) $(CORE),$(notdir $(wildcard $(DRV)/*.c)))
@@ -29,11 +28,11 @@ MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused p
 	lifecycle removal sleep schedule orders delays exchange vacate units \
 	page_locks recover
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
-QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ext
+QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ops
 # Of those, what also holds where the core keeps the pages.
 BOTH := relocate_wait refused passed_over sleep recover removal lifecycle schedule
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
-LARGE := hostcomm_pfn hostcomm_ext reporting stats hinting units
+LARGE := hostcomm_pfn hostcomm_ops reporting stats hinting units
 UNITS += resize_policy relocate_step consolidate_pick consolidate $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
 	$(LARGE:%=large_%)
 
@@ -47,7 +46,7 @@ $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h))
 
 # The job itself, in place of the stand-in of rig_consolidate.c.
-SRC_consolidate := $(DRV)/consolidate.c $(DRV)/consolidate_life.c $(DRV)/consolidate_census.c $(OUT)/libguest.a
+SRC_consolidate := $(DRV)/consolidate.c $(DRV)/consolidate_census.c $(OUT)/libguest.a
 CFLAGS_consolidate := $(CFLAGS_pages)
 
 SRC_core := $(OUT)/libcore.a
@@ -61,7 +60,7 @@ SRC_hinting := $(DRV)/hinting.c $(DRV)/hinting_held.c hinting_rig.c
 SRC_hinting_held := $(SRC_hinting)
 SRC_reporting := $(DRV)/reporting.c
 SRC_hostcomm_pfn := $(DRV)/hostcomm_pfn.c
-SRC_hostcomm_ext := $(DRV)/hostcomm_ext.c
+SRC_hostcomm_ops := $(DRV)/hostcomm_ops.c
 $(foreach u,$(QUEUED),$(eval SRC_$(u) += fake_queue.c $(OUT)/libguest.a)\
 	$(eval CFLAGS_$(u) := $(GUEST_INC) $(GUEST_WARN) -DCONFIG_HUGETLB_PAGE \
 		-include $(DRV)/compat/compat.h))

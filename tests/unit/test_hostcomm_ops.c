@@ -38,7 +38,7 @@ static int open_queue(void **state)
 	fake_device_start(1ULL << VIRTIO_F_VERSION_1, &vb);
 	fake_queue_start(&ops, "ops", 8, hostcomm_answered);
 	memset(&vb, 0, sizeof(vb));
-	assert_int_equal(hostcomm_init(&vb.hostcomm, &fake_vdev, &hostcomm_ext_ops), 0);
+	assert_int_equal(hostcomm_init(&vb.hostcomm, &fake_vdev, &hostcomm_page_ops), 0);
 	vb.hostcomm.vqs[HOSTCOMM_VQ_OPS] = &ops.vq;
 	hostcomm_start(&vb.hostcomm);
 	assert_int_equal(hostcomm_request_init(&vb.hostcomm, &rq, PAGES, PAGES, note_done), 0);
@@ -149,8 +149,8 @@ static void test_counts_written_by_the_device(void **state)
 static void test_batches_are_bytes(void **state)
 {
 	(void)state;
-	assert_int_equal(hostcomm_ext_ops.batch_pages * PAGE_SIZE, SZ_256M);
-	assert_in_range(hostcomm_ext_ops.zeroed_pages * PAGE_SIZE, SZ_4M, 5 * SZ_4M);
+	assert_int_equal(hostcomm_page_ops.batch_pages * PAGE_SIZE, SZ_256M);
+	assert_in_range(hostcomm_page_ops.zeroed_pages * PAGE_SIZE, SZ_4M, 5 * SZ_4M);
 }
 
 #define with_queue(test) cmocka_unit_test_setup_teardown(test, open_queue, close_queue)
@@ -165,5 +165,5 @@ int main(void)
 		cmocka_unit_test(test_batches_are_bytes),
 	};
 
-	return cmocka_run_group_tests_name("hostcomm_ext", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hostcomm_ops", tests, NULL, NULL);
 }

@@ -180,7 +180,7 @@ static bool ext_broken(struct hostcomm *hc)
 	return !vq || virtqueue_is_broken(vq);
 }
 
-const struct hostcomm_ops hostcomm_ext_ops = {
+const struct hostcomm_ops hostcomm_page_ops = {
 	.name = "page-ops",
 	.pfn_limit = U64_MAX,
 	/* Three of the latter, where they are backed for a moment. */
