@@ -76,27 +76,4 @@ struct virtio_balloon {
 	struct dentry *debugfs;
 };
 
-/* main.c */
-extern struct virtio_driver virtio_balloon_driver;
-
-/* probe.c */
-int balloon_probe(struct virtio_device *vdev);
-void balloon_remove(struct virtio_device *vdev);
-void balloon_config_changed(struct virtio_device *vdev);
-bool balloon_is_alike(struct virtio_balloon *vb);
-
-/* life.c */
-int balloon_start(struct virtio_balloon *vb);
-void balloon_stop(struct virtio_balloon *vb);
-void balloon_sleep(struct virtio_balloon *vb);
-
-/* recover.c */
-int balloon_freeze(struct virtio_device *vdev);
-int balloon_restore(struct virtio_device *vdev);
-int recover_module_init(void);
-void recover_module_exit(void);
-void recover_init(struct virtio_balloon *vb);
-void recover_look(struct virtio_balloon *vb);
-void recover_stop(struct virtio_balloon *vb);
-
 #endif

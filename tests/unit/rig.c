@@ -77,7 +77,7 @@ void sim_config_read(struct virtio_device *vdev, size_t at, void *buf, size_t le
 		memset(buf, 0xff, len);
 }
 
-/* Of all that probe.c and resize.c do, one field is written, and as a whole. */
+/* Of all that main.c and resize.c do, one field is written, and as a whole. */
 void sim_config_write(struct virtio_device *vdev, size_t at, const void *buf, size_t len)
 {
 	(void)vdev;

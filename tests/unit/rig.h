@@ -63,6 +63,9 @@ extern bool rig_strict;
 /* nobody answers any more; how often it was reset */
 extern bool rig_gone;
 extern unsigned int rig_resets;
+extern const struct virtio_driver *rig_driver;
+void rig_driver_wants(struct virtio_device *vdev, u64 features);
+int rig_try_probe(void);
 void rig_virtio_start(u64 features);
 void rig_virtio_stop(void);
 void rig_sleep(void);

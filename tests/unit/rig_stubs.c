@@ -85,6 +85,14 @@ void reporting_answered(struct virtqueue *vq)
 {
 }
 
+void balloon_debugfs_init(void)
+{
+}
+
+void balloon_debugfs_exit(void)
+{
+}
+
 void balloon_debugfs_add(struct virtio_balloon *vb)
 {
 	vb->debugfs = NULL;

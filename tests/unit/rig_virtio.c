@@ -3,11 +3,14 @@
  * The virtio core and the driver core above the device of rig.h: status, features,
  * who hears of changes, binding, and the way through suspend or a reset.
  */
+#include <linux/module.h>
+
 #include "rig.h"
 
 #define DRIVER_SAYS	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
 
 u64 rig_offered, rig_wanted;
+const struct virtio_driver *rig_driver;
 bool rig_strict, rig_gone;
 unsigned int rig_resets;
 
@@ -17,6 +20,14 @@ static unsigned int device_refs;
 /* No change is told of a device that is not probed. */
 static bool config_told;
 static unsigned int config_telling;
+
+/* Page ops are for modern devices alone. */
+static u64 offered(void)
+{
+	bool modern = rig_offered >> VIRTIO_BALLOON_F_PAGE_OPS & 1;
+
+	return rig_offered | (modern ? 1ULL << VIRTIO_F_VERSION_1 : 0);
+}
 
 u8 rig_get_status(struct virtio_device *vdev)
 {
@@ -28,7 +39,19 @@ u8 rig_get_status(struct virtio_device *vdev)
 u64 rig_get_features(struct virtio_device *vdev)
 {
 	(void)vdev;
-	return rig_gone ? ~0ULL : rig_offered;
+	return rig_gone ? ~0ULL : offered();
+}
+
+int register_virtio_driver(struct virtio_driver *drv)
+{
+	rig_driver = drv;
+	return 0;
+}
+
+void unregister_virtio_driver(struct virtio_driver *drv)
+{
+	assert_ptr_equal(rig_driver, drv);
+	rig_driver = NULL;
 }
 
 void virtio_device_ready(struct virtio_device *vdev)
@@ -73,7 +96,7 @@ void rig_config_changed(void)
 		return;
 	sim_current->in_irq = true;
 	config_telling++;
-	balloon_config_changed(&rig_vdev);
+	rig_driver->config_changed(&rig_vdev);
 	config_telling--;
 	sim_current->in_irq = before;
 }
@@ -102,19 +125,33 @@ static void lock_device(struct device *dev)
 static int negotiate(u64 features)
 {
 	status = DRIVER_SAYS;
-	if (rig_strict && features & ~rig_offered)
+	if (rig_strict && features & ~offered())
 		return -ENODEV;
 	status |= VIRTIO_CONFIG_S_FEATURES_OK;
 	return 0;
+}
+
+/**
+ * rig_driver_wants() - what the driver takes of some features
+ * @vdev: its features are set to that
+ */
+void rig_driver_wants(struct virtio_device *vdev, u64 features)
+{
+	u64 known = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_F_ACCESS_PLATFORM;
+
+	for (unsigned int i = 0; i < rig_driver->feature_table_size; i++)
+		known |= 1ULL << rig_driver->feature_table[i];
+	vdev->features = features & known;
+	assert_int_equal(rig_driver->validate(vdev), 0);
 }
 
 static int bind(void)
 {
 	int err;
 
-	rig_vdev.features = rig_offered & rig_wanted;
+	rig_driver_wants(&rig_vdev, offered() & (rig_wanted | 1ULL << VIRTIO_F_VERSION_1));
 	negotiate(rig_vdev.features);
-	err = balloon_probe(&rig_vdev);
+	err = rig_driver->probe(&rig_vdev);
 	rig = err ? NULL : rig_vdev.priv;
 	if (!err)
 		tell_config(true);
@@ -124,19 +161,27 @@ static int bind(void)
 static void unbind(void)
 {
 	tell_config(false);
-	balloon_remove(&rig_vdev);
+	rig_driver->remove(&rig_vdev);
 	rig = NULL;
 	sim_check(!status || rig_gone, "the device has status %#x when its driver is gone", status);
 }
 
-void rig_probe(void)
+/**
+ * rig_try_probe() - probe the device, which may fail
+ */
+int rig_try_probe(void)
 {
 	int err;
 
 	lock_device(&rig_vdev.dev);
 	err = bind();
 	device_unlock(&rig_vdev.dev);
-	assert_int_equal(err, 0);
+	return err;
+}
+
+void rig_probe(void)
+{
+	assert_int_equal(rig_try_probe(), 0);
 }
 
 void rig_remove(void)
@@ -156,19 +201,19 @@ void rig_virtio_start(u64 features)
 	rig_offered = rig_wanted = features;
 	rig_strict = rig_gone = config_told = false;
 	config_telling = rig_resets = device_refs = status = 0;
-	assert_int_equal(recover_module_init(), 0);
+	assert_int_equal(sim_module_init(), 0);
 }
 
 void rig_virtio_stop(void)
 {
-	recover_module_exit();
+	sim_module_exit();
 	sim_check(!device_refs, "%u references of the device are left", device_refs);
 }
 
 int virtio_device_freeze(struct virtio_device *vdev)
 {
 	tell_config(false);
-	return balloon_freeze(vdev);
+	return rig_driver->freeze(vdev);
 }
 
 int virtio_device_restore(struct virtio_device *vdev)
@@ -178,7 +223,7 @@ int virtio_device_restore(struct virtio_device *vdev)
 	virtio_reset_device(vdev);
 	err = negotiate(vdev->features);
 	if (!err)
-		err = balloon_restore(vdev);
+		err = rig_driver->restore(vdev);
 	if (err) {
 		status |= VIRTIO_CONFIG_S_FAILED;
 		return err;

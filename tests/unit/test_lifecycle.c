@@ -77,8 +77,8 @@ static void test_poison_is_told_once_before_driver_ok(void **state)
 	rig_inflate(1000);
 	sim_advance(10 * HZ);
 	assert_int_equal(rig_poison_told, 1);
-	balloon_stop(rig);
-	assert_int_equal(balloon_start(rig), 0);
+	rig_remove();
+	rig_probe();
 	assert_int_equal(rig_poison_told, 2);
 	sim_advance(10 * HZ);
 	assert_int_equal(rig_poison_told, 2);

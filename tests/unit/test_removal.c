@@ -108,9 +108,9 @@ static void test_restart_begins_at_nothing(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(3000);
-	balloon_stop(rig);
+	rig_remove();
 	assert_int_equal(vm_count(VM_BALLOON), 0);
-	assert_int_equal(balloon_start(rig), 0);
+	rig_probe();
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 3000);
 	rig_break_blocks();
@@ -141,7 +141,7 @@ static void test_probe_out_of_memory(void **state)
 		int err;
 
 		sim_allocs_left = i;
-		err = balloon_probe(&rig_vdev);
+		err = rig_try_probe();
 		if (!err)
 			break;
 		assert_int_equal(err, -ENOMEM);
@@ -150,7 +150,6 @@ static void test_probe_out_of_memory(void **state)
 	}
 	sim_allocs_left = -1;
 	assert_true(fails > 10);
-	rig = rig_vdev.priv;
 	rig_inflate(100);
 }
 

@@ -111,7 +111,7 @@ static void test_only_a_reset_ends_the_wait_early(void **state)
 	sim_spawn("reporter", report, NULL);
 	sim_advance(HZ);
 	assert_false(returned);
-	/* probe.c calls this after the reset. */
+	/* main.c calls this after the reset. */
 	reporting_stop(&vb.reporting);
 	assert_true(returned);
 	assert_int_equal(result, -ENODEV);

@@ -11,7 +11,7 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.
-DRV_LEFT_OUT := main.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
+DRV_LEFT_OUT := stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ops.c mobility_%.c consolidate.c consolidate_census.c
 OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
@@ -26,9 +26,9 @@ CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks relocate relocate_wait relocate_reset refused passed_over hostcomm \
 	lifecycle removal sleep schedule orders delays exchange vacate units \
-	page_locks recover
+	page_locks recover negotiate
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
-QUEUED := negotiate stats hinting hinting_held reporting hostcomm_pfn hostcomm_ops
+QUEUED := stats hinting hinting_held reporting hostcomm_pfn hostcomm_ops
 # Of those, what also holds where the core keeps the pages.
 BOTH := relocate_wait refused passed_over sleep recover removal lifecycle schedule
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
@@ -54,7 +54,6 @@ CFLAGS_core := $(CORE_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h
 $(foreach u,$(BOTH),$(eval TEST_core_$(u) := test_$(u).c)$(eval SRC_core_$(u) := $(SRC_core))\
 	$(eval CFLAGS_core_$(u) := $(CFLAGS_core)))
 
-SRC_negotiate := $(DRV)/main.c
 SRC_stats := $(DRV)/stats.c
 SRC_hinting := $(DRV)/hinting.c $(DRV)/hinting_held.c hinting_rig.c
 SRC_hinting_held := $(SRC_hinting)
