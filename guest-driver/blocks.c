@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Settled blocks, where the kernel lets us keep the pages: accounted as one,
+ * Published blocks, where the kernel lets us keep the pages: accounted as one,
  * but each page findable for migration.  When migration wants one of them, the
  * block breaks up and its pages are single ones from then on.
  *
- * A settled block becomes one chunk again when it is taken whole (block_join()).
+ * A published block becomes one chunk again when it is taken whole (block_join()).
  *
  * Locks: page lock -> balloon_pages.lock, which also protects page->private of
  * pages in blocks; page->index of a first page is its block's order.
@@ -35,22 +35,22 @@ static void list_single(struct balloon_pages *bp, struct page *page)
 }
 
 /**
- * blocks_settle() - mark each page of a block for migration
+ * blocks_publish() - mark each page of a block for migration
  * @bp: the balloon
- * @first: from blocks_next_young()
+ * @first: from blocks_next_unpublished()
  *
  * Until the first page is in state BLOCK, at the very end, none can be
  * isolated.
  *
  * Context: may sleep, as long as somebody holds the lock of one of its pages.
  */
-void blocks_settle(struct balloon_pages *bp, struct page *first)
+void blocks_publish(struct balloon_pages *bp, struct page *first)
 {
 	unsigned int order = chunk_order(first);
 	unsigned long i, nr = 1UL << order;
 
 	split_page(first, order);
-	set_page_private(first, BALLOON_PAGE_ALIEN);
+	set_page_private(first, BALLOON_PAGE_NONE);
 	for (i = 0; i < nr; i++) {
 		if (i)
 			page_set_block(first + i, first);
@@ -60,7 +60,7 @@ void blocks_settle(struct balloon_pages *bp, struct page *first)
 	}
 
 	spin_lock(&bp->lock);
-	bp->settling -= nr;
+	bp->publishing -= nr;
 	if (order) {
 		page_set_block(first, first);
 		list_add_tail(&first->lru, &bp->blocks);
@@ -76,7 +76,7 @@ void blocks_settle(struct balloon_pages *bp, struct page *first)
  * @bp: the balloon, locked
  * @page: in state BLOCK
  *
- * Return: false if that block is just being settled or taken.
+ * Return: false if that block is just being published or taken.
  */
 bool blocks_break(struct balloon_pages *bp, struct page *page)
 {
@@ -102,11 +102,11 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
  */
 bool blocks_break_one(struct balloon_pages *bp)
 {
-	struct page *first = blocks_next_young(bp);
+	struct page *first = blocks_next_unpublished(bp);
 	bool ok = first;
 
 	if (first)
-		blocks_settle(bp, first);
+		blocks_publish(bp, first);
 
 	spin_lock(&bp->lock);
 	if (!list_empty(&bp->blocks))
@@ -116,7 +116,7 @@ bool blocks_break_one(struct balloon_pages *bp)
 }
 
 /* A block that left @blocks becomes a chunk, or single pages if it must. */
-static void block_unsettle(struct page *first, struct list_head *chunks)
+static void block_unpublish(struct page *first, struct list_head *chunks)
 {
 	unsigned int order = chunk_order(first);
 	unsigned long i, nr = 1UL << order;
@@ -130,7 +130,7 @@ static void block_unsettle(struct page *first, struct list_head *chunks)
 	block_link(first, order, chunks);
 }
 
-/* The youngest settled block that has at most @max pages, off the list. */
+/* The youngest published block that has at most @max pages, off the list. */
 static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 {
 	struct page *first = NULL;
@@ -144,7 +144,7 @@ static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 		list_del_init(&first->lru);
 		blocks_count(bp, first, false);
 		/* From here on its pages are refused to migration. */
-		page_set_state(first, BALLOON_PAGE_ALIEN);
+		page_set_state(first, BALLOON_PAGE_NONE);
 	}
 	spin_unlock(&bp->lock);
 	return first;
@@ -161,7 +161,7 @@ static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks)
 {
-	unsigned long nr = blocks_take_young(bp, max, chunks);
+	unsigned long nr = blocks_take_unpublished(bp, max, chunks);
 	struct page *first;
 
 	if (nr)
@@ -170,6 +170,6 @@ unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 	if (!first)
 		return 0;
 	nr = chunk_pages(first);
-	block_unsettle(first, chunks);
+	block_unpublish(first, chunks);
 	return nr;
 }

@@ -4,9 +4,9 @@
  * the parts that the other headers describe.
  *
  * Lock order, outermost first:
- *	consolidate.lock	(a mutex)
+ *	gather.lock	(a mutex)
  *	page lock		(the kernel's; only trylock below another lock)
- *	relocate.lock
+ *	migrate.lock
  *	balloon_pages.lock
  *	resize.lock		(taken in interrupts)
  *	hostcomm.lock, exchange.lock
@@ -20,12 +20,12 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
-#include "consolidate.h"
+#include "gather.h"
 #include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
 #include "pages.h"
-#include "relocate.h"
+#include "migrate.h"
 #include "reporting.h"
 #include "resize.h"
 #include "stats.h"
@@ -48,9 +48,9 @@ struct virtio_device;
  * @reset_next: when it may be reset again, in jiffies; @recover only
  * @hostcomm: requests to the host
  * @pages: which pages are ballooned
- * @relocate: moves asked for by compaction
+ * @migrate: moves asked for by compaction
  * @resize: the way to the target size
- * @consolidate: gathers the balloon into the host's huge pages
+ * @gather: gathers the balloon into the host's huge pages
  * @stats: what the host is told of the guest's memory
  * @oom: what happens when the guest runs dry
  * @reporting: free memory that is shown to the host
@@ -66,9 +66,9 @@ struct virtio_balloon {
 	unsigned long reset_next;
 	struct hostcomm hostcomm;
 	struct balloon_pages pages;
-	struct relocate relocate;
+	struct migrate migrate;
 	struct resize resize;
-	struct consolidate consolidate;
+	struct gather gather;
 	struct balloon_stats stats;
 	struct balloon_oom oom;
 	struct balloon_reporting reporting;

@@ -195,13 +195,13 @@ static int balloon_start(struct virtio_balloon *vb)
 		goto err_hinting;
 	reporting_tell_poison(&vb->reporting);
 	virtio_device_ready(vb->vdev);
-	vb->relocate.hurry = false;
+	vb->migrate.stopping = false;
 	pages_open(&vb->pages);
 	hostcomm_start(&vb->hostcomm);
 	stats_start(&vb->stats, vqs[VIRTIO_BALLOON_VQ_STATS]);
 	reporting_start(&vb->reporting, vqs[VIRTIO_BALLOON_VQ_REPORTING]);
 	resize_start(&vb->resize);
-	consolidate_start(&vb->consolidate);
+	gather_start(&vb->gather);
 	/* The configuration may have changed before anybody listened. */
 	hinting_changed(&vb->hinting);
 	vb->started = true;
@@ -211,7 +211,7 @@ err_hinting:
 	hinting_quiesce(&vb->hinting);
 	hinting_stop(&vb->hinting);
 err_vqs:
-	resize_keep_untold(&vb->resize);
+	resize_keep_unacked(&vb->resize);
 	vb->vdev->config->del_vqs(vb->vdev);
 	return err;
 }
@@ -220,14 +220,14 @@ err_vqs:
 static void balloon_quiesce(struct virtio_balloon *vb)
 {
 	vb->started = false;
-	consolidate_stop(&vb->consolidate);
+	gather_stop(&vb->gather);
 	resize_stop(&vb->resize);
 	hinting_quiesce(&vb->hinting);
 	stats_stop(&vb->stats);
 	oom_stop(vb);
-	relocate_hurry(&vb->relocate);
+	migrate_end_waits(&vb->migrate);
 	pages_close(&vb->pages);
-	relocate_stop(&vb->relocate);
+	migrate_stop(&vb->migrate);
 }
 
 /* Resets the device and ends what is still on its way. */
@@ -237,7 +237,7 @@ static void balloon_reset(struct virtio_balloon *vb)
 	reporting_stop(&vb->reporting);
 	hinting_stop(&vb->hinting);
 	hostcomm_stop(&vb->hostcomm);
-	relocate_settle(&vb->relocate);
+	migrate_finish_undo(&vb->migrate);
 }
 
 /**
@@ -269,9 +269,9 @@ static void balloon_sleep(struct virtio_balloon *vb)
 	balloon_quiesce(vb);
 	resize_drain(&vb->resize);
 	balloon_reset(vb);
-	resize_keep_untold(&vb->resize);
+	resize_keep_unacked(&vb->resize);
 	/* A hibernation image leaves out only what is marked offline. */
-	blocks_settle_all(&vb->pages);
+	blocks_publish_all(&vb->pages);
 	vb->vdev->config->del_vqs(vb->vdev);
 }
 
@@ -440,9 +440,9 @@ static void balloon_free(struct virtio_balloon *vb)
 {
 	oom_exit(vb);
 	hinting_exit(&vb->hinting);
-	consolidate_exit(&vb->consolidate);
+	gather_exit(&vb->gather);
 	resize_exit(&vb->resize);
-	relocate_exit(&vb->relocate);
+	migrate_exit(&vb->migrate);
 	hostcomm_exit(&vb->hostcomm);
 	if (vb->vdev->priv == vb)
 		vb->vdev->priv = NULL;
@@ -466,12 +466,12 @@ static int balloon_alloc(struct virtio_device *vdev)
 	reporting_init(&vb->reporting, vdev);
 	err = hostcomm_init(&vb->hostcomm, vdev, balloon_hostcomm_ops(vb));
 	if (!err)
-		err = relocate_init(&vb->relocate, &vb->pages, &vb->hostcomm,
-				    vb->managed);
+		err = migrate_init(&vb->migrate, &vb->pages, &vb->hostcomm,
+				   vb->managed);
 	if (!err)
 		err = resize_init(&vb->resize, vb);
 	if (!err)
-		err = consolidate_init(&vb->consolidate, vb, balloon_block_size(vb));
+		err = gather_init(&vb->gather, vb, balloon_block_size(vb));
 	if (!err)
 		err = oom_init(vb);
 	if (!err)

@@ -18,7 +18,7 @@
 #include "compat/core.h"
 #include "device.h"
 #include "mobility.h"
-#include "relocate.h"
+#include "migrate.h"
 
 static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 			    struct page *page, enum migrate_mode mode)
@@ -29,7 +29,7 @@ static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 
 	if (!pages_begin_move(bp))
 		return -EAGAIN;
-	err = relocate_page(&vb->relocate, newpage, page, mode);
+	err = migrate_callback(&vb->migrate, newpage, page, mode);
 	pages_moved(bp);
 	return err ? err : -ENOENT;
 }

@@ -53,7 +53,7 @@ static bool page_mark(struct balloon_pages *bp, struct page *page)
  */
 void page_unmark(struct page *page)
 {
-	page_set_state(page, BALLOON_PAGE_ALIEN);
+	page_set_state(page, BALLOON_PAGE_NONE);
 	mobility_unmark(page);
 	__ClearPageOffline(page);
 }
@@ -92,7 +92,7 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 	LIST_HEAD(locked);
 
 	list_for_each_entry_safe(page, next, chunks, lru) {
-		page_set_state(page, BALLOON_PAGE_ALIEN);
+		page_set_state(page, BALLOON_PAGE_NONE);
 		if (!chunk_order(page) && !page_mark(bp, page))
 			list_move_tail(&page->lru, &locked);
 	}
@@ -102,13 +102,13 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 	list_for_each_entry_safe(page, next, &locked, lru) {
 		list_del(&page->lru);
 		nr++;
-		blocks_add_young(bp, page);
+		blocks_add_unpublished(bp, page);
 	}
 	list_for_each_entry_safe(page, next, chunks, lru) {
 		list_del(&page->lru);
 		nr += chunk_pages(page);
 		if (chunk_order(page)) {
-			blocks_add_young(bp, page);
+			blocks_add_unpublished(bp, page);
 			continue;
 		}
 		page_set_state(page, BALLOON_PAGE_LISTED);
@@ -119,7 +119,7 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 	if (exchanged)
 		bp->exchanging -= nr;
 	spin_unlock(&bp->lock);
-	blocks_settle_soon(bp);
+	blocks_publish_soon(bp);
 	return nr;
 }
 

@@ -18,7 +18,7 @@
  * may move or leave.
  *
  * Locks: resize.lock; never held over an allocation, over pages_*() or over
- * supply_*().  Beginning, end and sleep run while the worker is stopped.
+ * chunks_*().  Beginning, end and sleep run while the worker is stopped.
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
@@ -31,7 +31,7 @@
 
 #include "device.h"
 #include "resize.h"
-#include "supply.h"
+#include "alloc.h"
 #include "trace.h"
 
 /*
@@ -39,10 +39,10 @@
  * and the smallest pieces it comes in: smaller ones, and huge pages, would go
  * back to one processor's own lists.
  */
-#define RESIZE_SPARE		(SZ_2M >> PAGE_SHIFT)
-#define RESIZE_SPARE_SHARE	256
-#define RESIZE_SPARE_MAX	(ilog2(RESIZE_SPARE) - 1)
-#define RESIZE_SPARE_MIN	(PAGE_ALLOC_COSTLY_ORDER + 1)
+#define RESIZE_RESERVE		(SZ_2M >> PAGE_SHIFT)
+#define RESIZE_RESERVE_SHARE	256
+#define RESIZE_RESERVE_MAX	(ilog2(RESIZE_RESERVE) - 1)
+#define RESIZE_RESERVE_MIN	(PAGE_ALLOC_COSTLY_ORDER + 1)
 /* How often `actual` is told while it changes. */
 #define RESIZE_REPORT		(HZ / 10)
 /* When to look again for pages that migration holds. */
@@ -50,12 +50,12 @@
 /* When to ask a host again that refused. */
 #define RESIZE_PAUSE		HZ
 /* How long removal waits for a host that says nothing, ... */
-#define RESIZE_FAREWELL		(5 * HZ)
+#define RESIZE_STOP_TIMEOUT		(5 * HZ)
 /* ... and how long it goes on with one that answers slowly. */
-#define RESIZE_FAREWELL_MOST	(30 * HZ)
+#define RESIZE_STOP_TOTAL	(30 * HZ)
 
 /**
- * resize_spare() - set blocks aside before the balloon takes them all
+ * resize_reserve() - set blocks aside before the balloon takes them all
  * @rz: initialised
  *
  * A guest left with single pages has to compact memory for each process it
@@ -64,50 +64,50 @@
  *
  * Context: process; does not sleep.
  */
-static void resize_spare(struct resize *rz)
+static void resize_reserve(struct resize *rz)
 {
 	gfp_t gfp = (MOBILITY_GFP & ~(__GFP_HIGHMEM | __GFP_RECLAIM)) |
 		    __GFP_NOMEMALLOC | __GFP_NOWARN;
-	unsigned int order = RESIZE_SPARE_MAX;
-	unsigned long flags, left = totalram_pages() / RESIZE_SPARE_SHARE;
+	unsigned int order = RESIZE_RESERVE_MAX;
+	unsigned long flags, left = totalram_pages() / RESIZE_RESERVE_SHARE;
 	struct page *page;
 	LIST_HEAD(chunks);
 	bool done;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	done = !list_empty(&rz->aside);
+	done = !list_empty(&rz->held_back);
 	spin_unlock_irqrestore(&rz->lock, flags);
 	if (done)
 		return;
-	left = min_t(unsigned long, left, RESIZE_SPARE);
-	while (left >> RESIZE_SPARE_MIN) {
+	left = min_t(unsigned long, left, RESIZE_RESERVE);
+	while (left >> RESIZE_RESERVE_MIN) {
 		order = min_t(unsigned int, order, ilog2(left));
 		page = alloc_pages(gfp, order);
 		if (page) {
 			chunk_set_order(page, order);
 			list_add_tail(&page->lru, &chunks);
 			left -= 1UL << order;
-		} else if (order-- == RESIZE_SPARE_MIN) {
+		} else if (order-- == RESIZE_RESERVE_MIN) {
 			break;
 		}
 	}
 	spin_lock_irqsave(&rz->lock, flags);
-	list_splice_tail_init(&chunks, &rz->aside);
+	list_splice_tail_init(&chunks, &rz->held_back);
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
 /**
- * resize_may_pass_over() - whether other pages may do where these did not
+ * resize_may_skip() - whether other pages may do where these did not
  * @rq: answered
  * @err: how
  */
-static bool resize_may_pass_over(const struct hostcomm_request *rq, int err)
+static bool resize_may_skip(const struct hostcomm_request *rq, int err)
 {
 	return rq->op == HOSTCOMM_INFLATE && (err == -EFAULT || err == -EBADSLT);
 }
 
 /**
- * resize_pass_over() - set refused chunks aside
+ * resize_skip() - set refused chunks aside
  * @rz: initialised
  * @err: why they were refused
  * @chunks: they; with the first few may be some that the host would have taken.
@@ -115,7 +115,7 @@ static bool resize_may_pass_over(const struct hostcomm_request *rq, int err)
  *
  * Context: process; does not sleep.
  */
-static void resize_pass_over(struct resize *rz, int err, struct list_head *chunks)
+static void resize_skip(struct resize *rz, int err, struct list_head *chunks)
 {
 	unsigned long flags, nr = 0;
 	struct page *page;
@@ -124,9 +124,9 @@ static void resize_pass_over(struct resize *rz, int err, struct list_head *chunk
 	list_for_each_entry(page, chunks, lru)
 		nr += chunk_pages(page);
 	spin_lock_irqsave(&rz->lock, flags);
-	first = !rz->passed_over;
-	rz->passed_over += nr;
-	list_splice_tail_init(chunks, &rz->aside);
+	first = !rz->refused_pages;
+	rz->refused_pages += nr;
+	list_splice_tail_init(chunks, &rz->held_back);
 	spin_unlock_irqrestore(&rz->lock, flags);
 	if (first)
 		dev_info(&rz->vb->vdev->dev,
@@ -147,30 +147,30 @@ static u32 resize_batch(struct resize *rz)
 	u32 pages = rz->inflate_batch;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	if (rz->passed_over)
+	if (rz->refused_pages)
 		pages = 1U << BALLOON_MAX_ORDER;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	return pages;
 }
 
 /**
- * resize_let_go() - give what was set aside back to the guest
+ * resize_release() - let the guest have what was held back
  * @rz: initialised
  *
  * Context: process; does not sleep.  Return: how many pages.
  */
-unsigned long resize_let_go(struct resize *rz)
+unsigned long resize_release(struct resize *rz)
 {
 	unsigned long flags, nr = 0;
 	struct page *page;
 	LIST_HEAD(chunks);
 
 	spin_lock_irqsave(&rz->lock, flags);
-	list_splice_init(&rz->aside, &chunks);
+	list_splice_init(&rz->held_back, &chunks);
 	spin_unlock_irqrestore(&rz->lock, flags);
 	list_for_each_entry(page, &chunks, lru)
 		nr += chunk_pages(page);
-	supply_free(&chunks);
+	chunks_free(&chunks);
 	return nr;
 }
 
@@ -272,8 +272,8 @@ static void resize_refused(struct resize *rz, struct hostcomm_request *rq,
 	first = !rz->refused;
 	rz->refused = true;
 	if (rq->op == HOSTCOMM_DEFLATE) {
-		rz->keeps = true;
-		rz->keeps_at = jiffies;
+		rz->deflate_refused = true;
+		rz->deflate_refused_at = jiffies;
 	} else {
 		resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
 	}
@@ -286,7 +286,7 @@ static void resize_refused(struct resize *rz, struct hostcomm_request *rq,
 	if (rq->op == HOSTCOMM_DEFLATE)
 		pages_add(&vb->pages, rest);
 	else
-		supply_free(rest);
+		chunks_free(rest);
 }
 
 static void resize_done(struct hostcomm_request *rq, int err)
@@ -299,25 +299,25 @@ static void resize_done(struct hostcomm_request *rq, int err)
 	/* A reset ends the host's right to all of them, asked or not. */
 	if (err == -ENODEV && rq->op == HOSTCOMM_DEFLATE)
 		rq->acked = rq->pages;
-	supply_split(&rq->page_list, rq->acked, &chunks);
+	chunks_split(&rq->page_list, rq->acked, &chunks);
 
 	if (rq->op == HOSTCOMM_DEFLATE) {
-		supply_release(vb, &chunks);
+		chunks_release(vb, &chunks);
 	} else {
-		supply_charge(vb, &chunks);
+		chunks_account(vb, &chunks);
 		pages_add(&vb->pages, &chunks);
 	}
 	if (err == -ENODEV)
-		supply_free(&rq->page_list);
-	else if (resize_may_pass_over(rq, err))
-		resize_pass_over(rz, err, &rq->page_list);
+		chunks_free(&rq->page_list);
+	else if (resize_may_skip(rq, err))
+		resize_skip(rz, err, &rq->page_list);
 	else if (err)
 		resize_refused(rz, rq, err, &rq->page_list);
 	if (rq->op == HOSTCOMM_INFLATE) {
 		resize_add_inflating(rz, -(long)rq->pages);
 		if (rq->acked) {
 			resize_gave(rz);
-			consolidate_kick(&vb->consolidate);
+			gather_kick(&vb->gather);
 		}
 	}
 	resize_put_request(rz, rq);
@@ -336,63 +336,82 @@ void resize_wake(struct resize *rz)
 
 	do {
 		nr += pages_take(&rz->vb->pages, ULONG_MAX, ULONG_MAX,
-				 &rz->untold);
+				 &rz->unacked);
 	} while (pages_await_lock(&rz->vb->pages));
 	resize_add_inflating(rz, nr);
 }
 
 /**
- * resize_announce() - send some of what the host does not know any more
+ * resize_replay() - send some of what the host does not know any more
  * @rz: the worker's
  * @rq: idle
  *
  * Return: pages sent on their way.
  */
-static u32 resize_announce(struct resize *rz, struct hostcomm_request *rq)
+static u32 resize_replay(struct resize *rz, struct hostcomm_request *rq)
 {
 	struct page *page, *next;
 
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
-	list_for_each_entry_safe(page, next, &rz->untold, lru) {
+	list_for_each_entry_safe(page, next, &rz->unacked, lru) {
 		if (!hostcomm_add(rq, page, chunk_pages(page)))
 			break;
 		list_move_tail(&page->lru, &rq->page_list);
 	}
 	/* From here on as if the guest had only just given them. */
-	supply_discharge(rz->vb, &rq->page_list);
+	chunks_unaccount(rz->vb, &rq->page_list);
 	hostcomm_submit(rq);
 	return rq->pages;
 }
 
-static unsigned long resize_count_untold(struct resize *rz)
+static unsigned long resize_count_unacked(struct resize *rz)
 {
 	struct page *page;
 	unsigned long nr = 0;
 
-	list_for_each_entry(page, &rz->untold, lru)
+	list_for_each_entry(page, &rz->unacked, lru)
 		nr += chunk_pages(page);
 	return nr;
 }
 
 /**
- * resize_keep_untold() - asleep, maybe again before all was announced
+ * resize_keep_unacked() - asleep, maybe again before all was announced
  * @rz: stopped, the device was reset
  */
-void resize_keep_untold(struct resize *rz)
+void resize_keep_unacked(struct resize *rz)
 {
-	resize_add_inflating(rz, -(long)resize_count_untold(rz));
-	pages_add(&rz->vb->pages, &rz->untold);
-	resize_let_go(rz);
+	resize_add_inflating(rz, -(long)resize_count_unacked(rz));
+	pages_add(&rz->vb->pages, &rz->unacked);
+	resize_release(rz);
 }
 
 /**
- * resize_free_untold() - the balloon goes before all was announced
+ * resize_free_unacked() - the balloon goes before all was announced
  * @rz: stopped
  */
-static void resize_free_untold(struct resize *rz)
+static void resize_free_unacked(struct resize *rz)
 {
-	resize_add_inflating(rz, -(long)resize_count_untold(rz));
-	supply_release(rz->vb, &rz->untold);
+	resize_add_inflating(rz, -(long)resize_count_unacked(rz));
+	chunks_release(rz->vb, &rz->unacked);
+}
+
+/* Takes as many pages as the guest has and the request holds, up to @max. */
+static void resize_fill(struct resize *rz, struct hostcomm_request *rq, u64 max)
+{
+	struct page *page;
+
+	while (rq->pages < max) {
+		page = chunk_alloc(max - rq->pages, &rz->order);
+		if (!page)
+			return;
+		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) +
+				       chunk_pages(page) - 1) ||
+		    !hostcomm_add(rq, page, chunk_pages(page))) {
+			__free_pages(page, chunk_order(page));
+			return;
+		}
+		list_add_tail(&page->lru, &rq->page_list);
+	}
 }
 
 /* Return: pages sent on their way; 0 if the guest has none. */
@@ -400,9 +419,9 @@ static u32 resize_inflate(struct resize *rz, struct hostcomm_request *rq, u64 ma
 {
 	u32 pages;
 
-	resize_spare(rz);
+	resize_reserve(rz);
 	hostcomm_begin(rq, HOSTCOMM_INFLATE);
-	supply_alloc(rq, min_t(u64, max, resize_batch(rz)), &rz->order);
+	resize_fill(rz, rq, min_t(u64, max, resize_batch(rz)));
 	pages = rq->pages;
 	if (!pages)
 		return 0;
@@ -439,14 +458,14 @@ static void resize_read_target(struct resize *rz)
 			&units);
 	target = DIV_ROUND_UP(units, BALLOON_UNITS_PER_PAGE);
 	if (target != rz->target)
-		WRITE_ONCE(rz->wishes, rz->wishes + 1);
+		WRITE_ONCE(rz->retargets, rz->retargets + 1);
 	rz->target = target;
 	rz->order = BALLOON_MAX_ORDER;
 	rz->wanting = false;
-	rz->grumbled = false;
+	rz->logged = false;
 	spin_lock_irqsave(&rz->lock, flags);
 	rz->refused = false;
-	rz->keeps = false;
+	rz->deflate_refused = false;
 	resize_policy_retarget(&rz->policy);
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
@@ -523,11 +542,11 @@ static u32 resize_out_of_pages(struct resize *rz)
 	return wait_ms;
 }
 
-static void resize_grumble(struct resize *rz)
+static void resize_log_unreached(struct resize *rz)
 {
-	if (rz->grumbled || !rz->wanting)
+	if (rz->logged || !rz->wanting)
 		return;
-	rz->grumbled = true;
+	rz->logged = true;
 	dev_info(&rz->vb->vdev->dev,
 		 "asked for %lu MiB, gave %lu MiB: the guest needs the rest; still trying\n",
 		 rz->target >> (20 - PAGE_SHIFT),
@@ -543,7 +562,7 @@ static unsigned long resize_deflate_pause(struct resize *rz)
 	unsigned long flags, delay = 0;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	if (rz->keeps && time_before(jiffies, rz->keeps_at + RESIZE_PAUSE))
+	if (rz->deflate_refused && time_before(jiffies, rz->deflate_refused_at + RESIZE_PAUSE))
 		delay = RESIZE_PAUSE;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	return delay;
@@ -559,8 +578,8 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	rq = resize_get_request(rz);
 	if (!rq)
 		return false;
-	if (!list_empty(&rz->untold))
-		return resize_announce(rz, rq);
+	if (!list_empty(&rz->unacked))
+		return resize_replay(rz, rq);
 
 	step = resize_next(rz);
 	switch (step.action) {
@@ -586,7 +605,7 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	if (!sent)
 		resize_put_request(rz, rq);
 	else if (step.action == RESIZE_DEFLATE)
-		resize_let_go(rz);
+		resize_release(rz);
 	return sent;
 }
 
@@ -611,8 +630,8 @@ static void resize_work(struct work_struct *work)
 	 * same pages, and what was given is not all counted.
 	 */
 	if (quiet) {
-		resize_let_go(rz);
-		resize_grumble(rz);
+		resize_release(rz);
+		resize_log_unreached(rz);
 	}
 	if (resize_report(rz, quiet))
 		delay = delay ? min(delay, RESIZE_REPORT + 0UL) : RESIZE_REPORT;
@@ -626,7 +645,7 @@ static void resize_work(struct work_struct *work)
 }
 
 /**
- * resize_retarget() - the host may have changed its wish
+ * resize_retarget() - the host may have changed its target
  * @rz: initialised
  *
  * Context: any, interrupts too.
@@ -690,8 +709,8 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->stopped = true;
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);
-	INIT_LIST_HEAD(&rz->untold);
-	INIT_LIST_HEAD(&rz->aside);
+	INIT_LIST_HEAD(&rz->unacked);
+	INIT_LIST_HEAD(&rz->held_back);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
@@ -772,35 +791,35 @@ static bool resize_has_request(void *arg)
  * resize_drain() - wait for what is on its way
  * @rz: stopped
  *
- * Context: may sleep, RESIZE_FAREWELL at most.
+ * Context: may sleep, RESIZE_STOP_TIMEOUT at most.
  */
 void resize_drain(struct resize *rz)
 {
-	hostcomm_drain(&rz->vb->hostcomm, RESIZE_FAREWELL);
+	hostcomm_drain(&rz->vb->hostcomm, RESIZE_STOP_TIMEOUT);
 }
 
 /**
  * resize_give_back() - deflate all, as far as the host answers
  * @rz: stopped; the pages are closed
  *
- * Context: may sleep, RESIZE_FAREWELL at most without an answer, and not much
- * longer than RESIZE_FAREWELL_MOST in all.
+ * Context: may sleep, RESIZE_STOP_TIMEOUT at most without an answer, and not much
+ * longer than RESIZE_STOP_TOTAL in all.
  */
 void resize_give_back(struct resize *rz)
 {
-	unsigned long end = jiffies + RESIZE_FAREWELL_MOST;
+	unsigned long end = jiffies + RESIZE_STOP_TOTAL;
 	struct virtio_balloon *vb = rz->vb;
 	struct hostcomm_request *rq;
 
-	resize_free_untold(rz);
-	if (!hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
+	resize_free_unacked(rz);
+	if (!hostcomm_drain(&vb->hostcomm, RESIZE_STOP_TIMEOUT))
 		return;
 	/* What a host refused to give back is not asked for a second time. */
 	rz->refused = false;
 	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused) &&
 	       time_before(jiffies, end)) {
 		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
-				   RESIZE_FAREWELL))
+				   RESIZE_STOP_TIMEOUT))
 			return;
 		rq = resize_get_request(rz);
 		if (!resize_deflate(rq, ULONG_MAX)) {
@@ -810,7 +829,7 @@ void resize_give_back(struct resize *rz)
 				schedule_timeout_uninterruptible(1);
 		}
 	}
-	if (hostcomm_drain(&vb->hostcomm, RESIZE_FAREWELL))
+	if (hostcomm_drain(&vb->hostcomm, RESIZE_STOP_TIMEOUT))
 		resize_report(rz, true);
 }
 
@@ -827,7 +846,7 @@ void resize_free_rest(struct resize *rz)
 
 	do {
 		pages_take(&vb->pages, ULONG_MAX, ULONG_MAX, &pages);
-		supply_release(vb, &pages);
+		chunks_release(vb, &pages);
 	} while (pages_await_lock(&vb->pages));
-	resize_let_go(rz);
+	resize_release(rz);
 }

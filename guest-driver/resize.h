@@ -34,29 +34,29 @@ struct virtio_balloon;
  * @floor: guest pages that must stay available; probe-time only
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
- * @lock: protects the members from @idle to @passed_over
+ * @lock: protects the members from @idle to @refused_pages
  * @idle: requests of @rq that are not on their way
  * @nr_idle: length of @idle
  * @inflating: guest pages on their way in
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
- * @keeps: of these, it refused to let pages go
- * @keeps_at: the last time, in jiffies
- * @aside: chunks that the host does not take, or that the guest is to have left,
+ * @deflate_refused: of these, it refused to let pages go
+ * @deflate_refused_at: the last time, in jiffies
+ * @held_back: chunks that the host does not take, or that the guest is to have left,
  *	kept so that the guest's allocator hands out others, until there is
  *	nothing more to take on this way
- * @passed_over: guest pages that ever were in @aside because of the host
- * @retarget: the host changed its wish; atomic
- * @target: the wish, in guest pages; written by the worker
- * @wishes: how often that was another than before; likewise
+ * @refused_pages: guest pages that ever were in @held_back because of the host
+ * @retarget: the host changed its target; atomic
+ * @target: the target, in guest pages; written by the worker
+ * @retargets: how often that was another than before; likewise
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
  * @order: largest block worth asking for; worker only
- * @untold: chunks of the balloon that a reset made the host forget, counted in
+ * @unacked: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
  * @wanting: the last step had to wait for the guest to have more; worker only
- * @grumbled: the log knows that this target is out of reach; worker only
+ * @logged: the log knows that this target is out of reach; worker only
  * @rq: the requests
  */
 struct resize {
@@ -73,19 +73,19 @@ struct resize {
 	struct resize_policy policy;
 	bool stopped;
 	bool refused;
-	bool keeps;
-	unsigned long keeps_at;
-	struct list_head aside;
-	u64 passed_over;
+	bool deflate_refused;
+	unsigned long deflate_refused_at;
+	struct list_head held_back;
+	u64 refused_pages;
 	atomic_t retarget;
 	unsigned long target;
-	unsigned int wishes;
+	unsigned int retargets;
 	u32 actual;
 	unsigned long reported;
 	unsigned int order;
-	struct list_head untold;
+	struct list_head unacked;
 	bool wanting;
-	bool grumbled;
+	bool logged;
 	struct hostcomm_request rq[RESIZE_REQUESTS];
 };
 
@@ -97,17 +97,17 @@ void resize_drain(struct resize *rz);
 void resize_give_back(struct resize *rz);
 void resize_free_rest(struct resize *rz);
 void resize_wake(struct resize *rz);
-void resize_keep_untold(struct resize *rz);
+void resize_keep_unacked(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
-unsigned long resize_let_go(struct resize *rz);
+unsigned long resize_release(struct resize *rz);
 void resize_kick(struct resize *rz);
 bool resize_rests(struct resize *rz);
 
-/* Changes whenever the host wishes for another size than before. */
-static inline unsigned int resize_wishes(const struct resize *rz)
+/* Changes whenever the host asks for another size than before. */
+static inline unsigned int resize_retargets(const struct resize *rz)
 {
-	return READ_ONCE(rz->wishes);
+	return READ_ONCE(rz->retargets);
 }
 
 #endif

@@ -180,11 +180,11 @@ void rig_inflate(unsigned long pages)
 	rig_check_quiet();
 }
 
-/* Young blocks become movable once nothing came for a while. */
-void rig_settle_blocks(void)
+/* Unpublished blocks become movable once nothing came for a while. */
+void rig_publish_blocks(void)
 {
 	sim_advance(2 * HZ);
-	sim_check(list_empty(&rig->pages.young), "blocks are still young after 2 s");
+	sim_check(list_empty(&rig->pages.unpublished), "blocks are still unpublished after 2 s");
 }
 
 /* How the host is told of moves first. */
@@ -198,8 +198,8 @@ unsigned long rig_moves_held(void)
 {
 	unsigned long n = 0;
 
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		n += rig->relocate.batch[i].nr;
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		n += rig->migrate.batch[i].nr;
 	return n;
 }
 

@@ -29,7 +29,7 @@ extern struct notifier_block *rig_oom;
 extern unsigned int rig_tellings;
 /* How often it told what free pages hold. */
 extern unsigned int rig_poison_told;
-/* Somebody is at an exchange or vacates a block, which device down must wait for. */
+/* Somebody is at an exchange or evacuates a block, which device down must wait for. */
 extern bool rig_exchanging;
 
 /* Pages of the blocks that the rig's host likes. */
@@ -79,7 +79,7 @@ void rig_target(unsigned long pages);
 void rig_target_units(unsigned long units);
 unsigned long rig_given(void);
 void rig_inflate(unsigned long pages);
-void rig_settle_blocks(void);
+void rig_publish_blocks(void);
 void rig_break_blocks(void);
 struct page *rig_block(void);
 enum hostcomm_op rig_move_op(void);
@@ -91,7 +91,7 @@ void rig_guest_stays(void);
 void rig_guest_moves(void);
 struct page *rig_mixed_block(void);
 int rig_exchange(struct page *first);
-int rig_vacate(struct page *first);
+int rig_evacuate(struct page *first);
 struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode);
 
 void rig_check(void);

@@ -114,10 +114,10 @@ struct page *rig_mixed_block(void)
 	sim_fail("no block that the balloon and the guest share");
 }
 
-static bool may_run(struct consolidate *c)
+static bool may_run(struct gather *c)
 {
 	return !c->stopped && c->exchange.order && exchange_is_idle(&c->exchange) &&
-	       vacate_is_idle(&c->vacate);
+	       evacuate_is_idle(&c->evacuate);
 }
 
 /* Pages for the block at @first from all others, beginning at a random one. */
@@ -145,7 +145,7 @@ static unsigned long collect(struct exchange *ex, struct page *first)
  */
 int rig_exchange(struct page *first)
 {
-	struct consolidate *c = &rig->consolidate;
+	struct gather *c = &rig->gather;
 	int err = -ENODATA;
 
 	if (!may_run(c))
@@ -160,20 +160,20 @@ int rig_exchange(struct page *first)
 }
 
 /**
- * rig_vacate() - make one block free for the guest
+ * rig_evacuate() - make one block free for the guest
  * @first: aligned to RIG_BLOCK
  *
- * Return: as vacate_run(), or -ENODEV as rig_exchange().
+ * Return: as evacuate_run(), or -ENODEV as rig_exchange().
  */
-int rig_vacate(struct page *first)
+int rig_evacuate(struct page *first)
 {
-	struct consolidate *c = &rig->consolidate;
+	struct gather *c = &rig->gather;
 	int err;
 
 	if (!may_run(c))
 		return -ENODEV;
 	rig_exchanging = true;
-	err = vacate_run(&c->vacate, first);
+	err = evacuate_run(&c->evacuate, first);
 	rig_exchanging = false;
 	return err;
 }

@@ -26,7 +26,7 @@ static void lose_it(void *arg)
 		return;
 	vm_migrate(&isolated, MIGRATE_ASYNC);
 	vm_putback(&isolated);
-	relocate_flush(&rig->relocate);
+	migrate_flush(&rig->migrate);
 	hostcomm_reap(&rig->hostcomm);
 	if (page->owner != VM_FREE)
 		return;

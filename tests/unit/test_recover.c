@@ -43,7 +43,7 @@ static void test_another_device(void **state)
 		assert_int_equal(rig_wake(true), other ? -ENODEV : 0);
 		works_with(3000);
 		if (i == ARRAY_SIZE(features))
-			rig_settle_blocks();
+			rig_publish_blocks();
 	}
 }
 
@@ -117,7 +117,7 @@ static void test_the_device_asks_for_a_reset(void **state)
 
 		rig_inflate(3000);
 		if (blocks)
-			rig_settle_blocks();
+			rig_publish_blocks();
 		sim_advance(11 * HZ);
 		told = host.pages[HOSTCOMM_INFLATE];
 		rig_needs_reset();

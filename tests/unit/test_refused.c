@@ -70,7 +70,7 @@ static void test_deflate_refused(void **state)
 static void test_deflate_partly_done(void **state)
 {
 	rig_inflate(2000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	refuse(HOSTCOMM_DEFLATE, 1, 1);
 	rig_target(0);
 	sim_settle();
@@ -121,7 +121,7 @@ static void swap_refused_after(unsigned int k)
 	/* Whatever a refusal has to wait for. */
 	sim_advance(HZ);
 	assert_int_equal(host.refuse, 0);
-	assert_int_equal(rig->relocate.stats.refused, 40 - k);
+	assert_int_equal(rig->migrate.stats.refused, 40 - k);
 	assert_int_equal(pages_size(&rig->pages), 500);
 	rig_check_quiet();
 	/* And all of them can still move. */
@@ -190,7 +190,7 @@ static void test_swap_refused_while_a_sync_caller_waits(void **state)
 static void flush_on_return(enum vm_point at, struct page *page)
 {
 	if (at == VM_MIGRATE_RETURNED && host.refuse) {
-		relocate_flush(&rig->relocate);
+		migrate_flush(&rig->migrate);
 		sim_settle();
 	}
 	/* Long enough for whatever waits a little before it undoes the move. */
@@ -223,7 +223,7 @@ static void test_oom_deflate_partly_done(void **state)
 	unsigned long freed = 0;
 
 	rig_inflate(4000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	refuse(HOSTCOMM_DEFLATE, 1, 1);
 	rig_oom->notifier_call(rig_oom, 0, &freed);
 	sim_settle();

@@ -14,7 +14,7 @@ static void test_removal_with_a_host_that_answers(void **state)
 	unsigned long before = jiffies;
 
 	rig_inflate(5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	before = jiffies;
 	rig_remove();
 	assert_in_range(jiffies - before, 0, 2);

@@ -50,7 +50,7 @@ static void test_the_balloon_stays(void **state)
 	for (int i = 0; i < 3; i++) {
 		rig_inflate(3000);
 		if (i)
-			rig_settle_blocks();
+			rig_publish_blocks();
 		if (i == 2)
 			rig_break_blocks();
 		deflates = host.posts[HOSTCOMM_DEFLATE];
@@ -81,7 +81,7 @@ static void test_nothing_is_isolated_before_it_is_told(void **state)
 	struct page *page;
 
 	rig_inflate(3000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_break_blocks();
 	page = rig_listed(0);
 	sleep_with(3000);
@@ -115,7 +115,7 @@ static void test_asleep_again_at_once(void **state)
 {
 	for (unsigned int answers = 0; answers < 4; answers++) {
 		rig_inflate(5000);
-		rig_settle_blocks();
+		rig_publish_blocks();
 		sleep_with(5000);
 		host.at_once = false;
 		wake();

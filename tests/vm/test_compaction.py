@@ -43,7 +43,7 @@ def test_one_compaction_moves_ten_thousand_pages(lend, pair):
 
 
 def test_the_kernels_count_holds(lend):
-    """Where the kernel counts the balloon's pages (`Balloon` in meminfo), moves do not change it."""
+    """Where the kernel counts the balloon's pages (`Balloon` in meminfo), moves change nothing."""
     vm = lend(memory_mib=MEMORY_MIB)
     if "Balloon" not in vm.guest.meminfo():
         pytest.skip("this kernel does not count the balloon's pages")

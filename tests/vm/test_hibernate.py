@@ -61,7 +61,7 @@ def hibernate(disk, pair):
 
 
 def wake_up(disk, pair, boot, full, **options):
-    """The same kernel in another QEMU, whose user has asked for nothing, and whose balloon works."""
+    """The same kernel in another QEMU, whose user asked for nothing; the balloon works there."""
     with frames.small_host_pages(), machine(disk, pair, **options) as vm:
         vm.guest.start("echo $(cat /sys/class/block/vda/dev) >/sys/power/resume")
         wait_for(lambda: is_kernel(vm, boot), scaled(120), "the kernel that was put to sleep")

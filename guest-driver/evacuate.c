@@ -12,39 +12,39 @@
 
 #include "compat/contig.h"
 #include "device.h"
-#include "supply.h"
-#include "vacate.h"
+#include "alloc.h"
+#include "evacuate.h"
 
 /* How long a silent host is waited for. */
-#define VACATE_PATIENCE	(5 * HZ)
+#define EVACUATE_TIMEOUT	(5 * HZ)
 
-static void vacate_free(struct vacate *v, struct list_head *chunks)
+static void evacuate_free(struct evacuate *v, struct list_head *chunks)
 {
-	supply_free(chunks);
-	/* Pairs with vacate_is_idle(): who sees it may use the requests again. */
+	chunks_free(chunks);
+	/* Pairs with evacuate_is_idle(): who sees it may use the requests again. */
 	smp_store_release(&v->busy, false);
 }
 
-static void vacate_left(struct hostcomm_request *rq, int err)
+static void evacuate_left(struct hostcomm_request *rq, int err)
 {
-	struct vacate *v = container_of(rq, struct vacate, out);
+	struct evacuate *v = container_of(rq, struct evacuate, out);
 
 	/* A host that keeps it, keeps it in the balloon, until the next target. */
 	if (err && err != -ENODEV) {
-		supply_charge(v->vb, &rq->page_list);
+		chunks_account(v->vb, &rq->page_list);
 		pages_add(&v->vb->pages, &rq->page_list);
 		resize_kick(&v->vb->resize);
 	}
-	vacate_free(v, &rq->page_list);
+	evacuate_free(v, &rq->page_list);
 }
 
-static void vacate_entered(struct hostcomm_request *rq, int err)
+static void evacuate_entered(struct hostcomm_request *rq, int err)
 {
-	struct vacate *v = container_of(rq, struct vacate, in);
+	struct evacuate *v = container_of(rq, struct evacuate, in);
 	struct page *first;
 
 	if (err) {
-		vacate_free(v, &rq->page_list);
+		evacuate_free(v, &rq->page_list);
 		return;
 	}
 	first = list_first_entry(&rq->page_list, struct page, lru);
@@ -54,24 +54,24 @@ static void vacate_entered(struct hostcomm_request *rq, int err)
 	hostcomm_submit(&v->out);
 }
 
-static bool vacate_is_over(void *arg)
+static bool evacuate_is_over(void *arg)
 {
-	struct vacate *v = arg;
+	struct evacuate *v = arg;
 
-	return vacate_is_idle(v) || READ_ONCE(v->stopped);
+	return evacuate_is_idle(v) || READ_ONCE(v->stopped);
 }
 
 /**
- * vacate_run() - make a block free
+ * evacuate_run() - make a block free
  * @v: idle
  * @first: its first page; memory that is online and stays so
  *
- * Context: may sleep; for the host VACATE_PATIENCE at most, for the kernel as
+ * Context: may sleep; for the host EVACUATE_TIMEOUT at most, for the kernel as
  * long as its migration takes.
  * Return: 0; -EBUSY where something cannot be moved, -ENOMEM, -EINTR;
  * -ETIMEDOUT when the host does not answer: its answer will free the block.
  */
-int vacate_run(struct vacate *v, struct page *first)
+int evacuate_run(struct evacuate *v, struct page *first)
 {
 	unsigned long nr = 1UL << v->order, pfn = page_to_pfn(first);
 	LIST_HEAD(chunks);
@@ -81,7 +81,7 @@ int vacate_run(struct vacate *v, struct page *first)
 		return err;
 	block_link(first, v->order, &chunks);
 	if (chunk_order(first) != v->order || !want_init_on_alloc(MOBILITY_GFP)) {
-		supply_free(&chunks);
+		chunks_free(&chunks);
 		return 0;
 	}
 	WRITE_ONCE(v->busy, true);
@@ -89,30 +89,30 @@ int vacate_run(struct vacate *v, struct page *first)
 	list_splice_init(&chunks, &v->in.page_list);
 	WARN_ON_ONCE(!hostcomm_add(&v->in, first, nr));
 	hostcomm_submit(&v->in);
-	hostcomm_wait(&v->vb->hostcomm, vacate_is_over, v, VACATE_PATIENCE);
-	return vacate_is_idle(v) ? 0 : -ETIMEDOUT;
+	hostcomm_wait(&v->vb->hostcomm, evacuate_is_over, v, EVACUATE_TIMEOUT);
+	return evacuate_is_idle(v) ? 0 : -ETIMEDOUT;
 }
 
 /**
- * vacate_stop() - end waits for the host, now and later, or allow them
+ * evacuate_stop() - end waits for the host, now and later, or allow them
  * @v: initialised
  * @stopped: which
  */
-void vacate_stop(struct vacate *v, bool stopped)
+void evacuate_stop(struct evacuate *v, bool stopped)
 {
 	WRITE_ONCE(v->stopped, stopped);
 	wake_up_all(&v->vb->hostcomm.acked);
 }
 
 /**
- * vacate_init() - allocate all that will be needed
+ * evacuate_init() - allocate all that will be needed
  * @v: zeroed
  * @vb: the device; hostcomm is initialised
  * @order: of the blocks
  *
- * Context: may sleep.  Return: 0 or -ENOMEM (then call vacate_exit()).
+ * Context: may sleep.  Return: 0 or -ENOMEM (then call evacuate_exit()).
  */
-int vacate_init(struct vacate *v, struct virtio_balloon *vb, unsigned int order)
+int evacuate_init(struct evacuate *v, struct virtio_balloon *vb, unsigned int order)
 {
 	u32 pages = 1U << order;
 	int err;
@@ -120,18 +120,18 @@ int vacate_init(struct vacate *v, struct virtio_balloon *vb, unsigned int order)
 	v->vb = vb;
 	v->order = order;
 	v->stopped = true;
-	err = hostcomm_request_init(&vb->hostcomm, &v->in, pages, 1, vacate_entered);
+	err = hostcomm_request_init(&vb->hostcomm, &v->in, pages, 1, evacuate_entered);
 	if (!err)
 		err = hostcomm_request_init(&vb->hostcomm, &v->out, pages, 1,
-					    vacate_left);
+					    evacuate_left);
 	return err;
 }
 
 /**
- * vacate_exit() - free what vacate_init() allocated
+ * evacuate_exit() - free what evacuate_init() allocated
  * @v: nothing with the host; may be one whose init failed, or that had none
  */
-void vacate_exit(struct vacate *v)
+void evacuate_exit(struct evacuate *v)
 {
 	hostcomm_request_exit(&v->in);
 	hostcomm_request_exit(&v->out);

@@ -6,14 +6,14 @@
  */
 #include "rig.h"
 
-/* The patience that relocate.c has with a silent host. */
+/* The patience that migrate.c has with a silent host. */
 #define PATIENCE	(HZ / 2)
 
 /* As many moves as can wait for the host. */
 static void fill_batches(void)
 {
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 }
 
 /* Answers each request some ticks after it came, for so many ticks. */
@@ -38,7 +38,7 @@ static void test_sync_callers_find_the_frames_free(void **state)
 	sim_spawn("host", slow_host, NULL);
 	assert_int_equal(vm_contig(first, 64, &r), 0);
 	assert_int_equal(r.moved, 64);
-	assert_int_equal(rig->relocate.stats.waits, 1);
+	assert_int_equal(rig->migrate.stats.waits, 1);
 	sim_join();
 	rig_check_quiet();
 }
@@ -49,7 +49,7 @@ static void test_sync_flushes_at_the_last_isolated_page(void **state)
 	sim_spawn("host", slow_host, NULL);
 	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
 	/* Not in two, nor page by page. */
-	assert_int_equal(rig->relocate.stats.batches, 1);
+	assert_int_equal(rig->migrate.stats.batches, 1);
 	assert_int_equal(rig_moves_held(), 0);
 	assert_int_equal(vm_count(VM_BALLOON), 100);
 	sim_join();
@@ -117,12 +117,12 @@ static void test_others_never_wait(void **state)
 
 	rig_settled(2000);
 	before = jiffies;
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		rig_move_oldest(RELOCATE_BATCH, i % 2 ? MIGRATE_ASYNC : MIGRATE_SYNC_LIGHT);
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		rig_move_oldest(MIGRATE_BATCH, i % 2 ? MIGRATE_ASYNC : MIGRATE_SYNC_LIGHT);
 	rig_move_oldest(20, MIGRATE_ASYNC);
 	rig_move_oldest(20, MIGRATE_SYNC_LIGHT);
 	assert_int_equal(jiffies, before);
-	assert_int_equal(rig->relocate.stats.waits, 0);
+	assert_int_equal(rig->migrate.stats.waits, 0);
 	fake_host_answer_all();
 	rig_check_quiet();
 }
@@ -174,7 +174,7 @@ static unsigned int traced;
 /* The last move of a full batch: its CPU is taken away before it is sent. */
 static void hold_up_at_full(const char *name)
 {
-	if (strcmp(name, "virtio_balloon_migrate") || ++traced != RELOCATE_BATCH)
+	if (strcmp(name, "virtio_balloon_migrate") || ++traced != MIGRATE_BATCH)
 		return;
 	sim_sleep(20 * HZ);
 }
@@ -183,7 +183,7 @@ static void batch_mover(void *arg)
 {
 	struct vm_result *r = arg;
 
-	*r = rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	*r = rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 }
 
 static void removal_while_held_up(bool dead)
@@ -195,11 +195,11 @@ static void removal_while_held_up(bool dead)
 	sim_trace_hook = hold_up_at_full;
 	sim_spawn("compactor", batch_mover, &r);
 	sim_settle();
-	assert_int_equal(traced, RELOCATE_BATCH);
+	assert_int_equal(traced, MIGRATE_BATCH);
 	host.broken = dead;
 	rig_remove();
 	sim_join();
-	assert_int_equal(r.moved, RELOCATE_BATCH);
+	assert_int_equal(r.moved, MIGRATE_BATCH);
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
@@ -252,8 +252,8 @@ static void test_answers_before_the_core_is_done(void **state)
 {
 	rig_settled(600);
 	vm_hook = answer_on_return;
-	assert_int_equal(rig_move_oldest(RELOCATE_BATCH + 3, MIGRATE_ASYNC).moved,
-			 RELOCATE_BATCH + 3);
+	assert_int_equal(rig_move_oldest(MIGRATE_BATCH + 3, MIGRATE_ASYNC).moved,
+			 MIGRATE_BATCH + 3);
 	vm_hook = NULL;
 	sim_advance(2);
 	fake_host_answer_all();
@@ -278,5 +278,5 @@ int main(void)
 		both(test_answers_before_the_core_is_done),
 	};
 
-	return cmocka_run_group_tests_name("relocate_wait", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("migrate_wait", tests, NULL, NULL);
 }

@@ -14,45 +14,45 @@
  *
  * Locks: none.
  */
-#include "consolidate_pick.h"
+#include "gather_pick.h"
 
 /* Nothing to gain from a whole one, nothing to take from one without. */
-static bool pick_matters(const struct consolidate_block *b, u32 pages)
+static bool pick_matters(const struct gather_block *b, u32 pages)
 {
 	return b->ballooned < pages &&
-	       (b->ballooned || b->busy != CONSOLIDATE_FIXED);
+	       (b->ballooned || b->in_use != GATHER_UNMOVABLE);
 }
 
 /* Pages to move, and more the further down; up to half a block more. */
-static u32 pick_rank(const struct consolidate_block *blocks, u32 i, u32 nr,
+static u32 pick_rank(const struct gather_block *blocks, u32 i, u32 nr,
 		     u32 pages)
 {
-	if (blocks[i].busy == CONSOLIDATE_FIXED)
-		return CONSOLIDATE_RANKS - 1;
-	return blocks[i].busy + (nr - 1 - i) / (2 * nr / pages + 1);
+	if (blocks[i].in_use == GATHER_UNMOVABLE)
+		return GATHER_RANKS - 1;
+	return blocks[i].in_use + (nr - 1 - i) / (2 * nr / pages + 1);
 }
 
 /**
- * consolidate_pick_init() - sort blocks by what it costs to make them whole
+ * gather_pick_init() - sort blocks by what it costs to make them whole
  * @pick: filled in
  * @blocks: by rising address; must stay
  * @nr: how many
- * @pages: pages in a block, CONSOLIDATE_MAX_PAGES at most
+ * @pages: pages in a block, GATHER_MAX_PAGES at most
  * @order: room for @nr; must stay
  */
-void consolidate_pick_init(struct consolidate_pick *pick,
-			   const struct consolidate_block *blocks, u32 nr,
-			   u32 pages, u32 *order)
+void gather_pick_init(struct gather_pick *pick,
+		      const struct gather_block *blocks, u32 nr,
+		      u32 pages, u32 *order)
 {
 	u32 i, sum = 0, *at = pick->at;
 
-	for (i = 0; i < CONSOLIDATE_RANKS; i++)
+	for (i = 0; i < GATHER_RANKS; i++)
 		at[i] = 0;
 	for (i = 0; i < nr; i++) {
 		if (pick_matters(&blocks[i], pages))
 			at[pick_rank(blocks, i, nr, pages)]++;
 	}
-	for (i = 0; i < CONSOLIDATE_RANKS; i++) {
+	for (i = 0; i < GATHER_RANKS; i++) {
 		u32 here = at[i];
 
 		at[i] = sum;
@@ -69,20 +69,20 @@ void consolidate_pick_init(struct consolidate_pick *pick,
 }
 
 /**
- * consolidate_pick_target() - the next block to make whole
+ * gather_pick_target() - the next block to make whole
  * @pick: initialised
  * @block: set to its number
  *
  * Return: whether there is one, and another that may give.
  */
-bool consolidate_pick_target(struct consolidate_pick *pick, u32 *block)
+bool gather_pick_target(struct gather_pick *pick, u32 *block)
 {
 	u32 first;
 
 	if (pick->front >= pick->back)
 		return false;
 	first = pick->order[pick->front];
-	if (pick->blocks[first].busy == CONSOLIDATE_FIXED)
+	if (pick->blocks[first].in_use == GATHER_UNMOVABLE)
 		return false;
 	pick->front++;
 	*block = first;
@@ -90,22 +90,22 @@ bool consolidate_pick_target(struct consolidate_pick *pick, u32 *block)
 }
 
 /**
- * consolidate_pick_again() - the last target is to be the next, too
- * @pick: consolidate_pick_target() was true
+ * gather_pick_again() - the last target is to be the next, too
+ * @pick: gather_pick_target() was true
  */
-void consolidate_pick_again(struct consolidate_pick *pick)
+void gather_pick_again(struct gather_pick *pick)
 {
 	pick->front--;
 }
 
 /**
- * consolidate_pick_donor() - the block to take ballooned pages from
+ * gather_pick_donor() - the block to take ballooned pages from
  * @pick: initialised
  * @block: set to its number
  *
- * The same one until consolidate_pick_empty().  Return: whether there is one.
+ * The same one until gather_pick_empty().  Return: whether there is one.
  */
-bool consolidate_pick_donor(struct consolidate_pick *pick, u32 *block)
+bool gather_pick_donor(struct gather_pick *pick, u32 *block)
 {
 	while (pick->back > pick->front &&
 	       !pick->blocks[pick->order[pick->back - 1]].ballooned)
@@ -117,10 +117,10 @@ bool consolidate_pick_donor(struct consolidate_pick *pick, u32 *block)
 }
 
 /**
- * consolidate_pick_empty() - the last donor has no more to give
- * @pick: consolidate_pick_donor() was true
+ * gather_pick_empty() - the last donor has no more to give
+ * @pick: gather_pick_donor() was true
  */
-void consolidate_pick_empty(struct consolidate_pick *pick)
+void gather_pick_empty(struct gather_pick *pick)
 {
 	pick->back--;
 }

@@ -5,26 +5,26 @@
  */
 #include "rig.h"
 
-int consolidate_init(struct consolidate *c, struct virtio_balloon *vb, u32 block_size)
+int gather_init(struct gather *c, struct virtio_balloon *vb, u32 block_size)
 {
 	int err = exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
 
 	if (!err && c->exchange.order)
-		err = vacate_init(&c->vacate, vb, c->exchange.order);
+		err = evacuate_init(&c->evacuate, vb, c->exchange.order);
 	return err;
 }
 
-void consolidate_exit(struct consolidate *c)
+void gather_exit(struct gather *c)
 {
-	vacate_exit(&c->vacate);
+	evacuate_exit(&c->evacuate);
 	exchange_exit(&c->exchange);
 }
 
-void consolidate_start(struct consolidate *c)
+void gather_start(struct gather *c)
 {
 	exchange_stop(&c->exchange, false);
 	if (c->exchange.order)
-		vacate_stop(&c->vacate, false);
+		evacuate_stop(&c->evacuate, false);
 	c->stopped = false;
 }
 
@@ -33,15 +33,15 @@ static bool nobody_exchanges(void *arg)
 	return !rig_exchanging;
 }
 
-void consolidate_stop(struct consolidate *c)
+void gather_stop(struct gather *c)
 {
 	c->stopped = true;
 	exchange_stop(&c->exchange, true);
 	if (c->exchange.order)
-		vacate_stop(&c->vacate, true);
+		evacuate_stop(&c->evacuate, true);
 	sim_block(nobody_exchanges, NULL, SIM_FOREVER, "an exchange to end");
 }
 
-void consolidate_kick(struct consolidate *c)
+void gather_kick(struct gather *c)
 {
 }

@@ -16,7 +16,7 @@
  * alloc_contig_range()) look for the freed frames right afterwards.  A host that
  * does not answer ends that wait, not the move.
  *
- * Locks: page lock -> relocate.lock -> balloon_pages.lock; a batch past FILLING
+ * Locks: page lock -> migrate.lock -> balloon_pages.lock; a batch past FILLING
  * has one owner at a time.
  */
 #include <linux/migrate.h>
@@ -26,16 +26,16 @@
 
 #include "device.h"
 #include "pages.h"
-#include "relocate.h"
+#include "migrate.h"
 #include "trace.h"
 
-/* How long moves may stay untold for want of company. */
-#define RELOCATE_LINGER		1 /* jiffies */
+/* How long moves may stay unacked for want of company. */
+#define MIGRATE_LINGER		1 /* jiffies */
 /* How long a synchronous caller is kept waiting by a silent host. */
-#define RELOCATE_PATIENCE	(HZ / 2)
+#define MIGRATE_TIMEOUT	(HZ / 2)
 
 /* The balloon lives at the cost of another zone if @from and @to are in two. */
-void relocate_recharge(struct relocate *rl, struct page *from,
+void migrate_account(struct migrate *rl, struct page *from,
 			      struct page *to)
 {
 	if (rl->managed && page_zone(from) != page_zone(to)) {
@@ -45,97 +45,97 @@ void relocate_recharge(struct relocate *rl, struct page *from,
 }
 
 /* The one place where a batch changes its state. */
-static void relocate_go(struct relocate_batch *b, enum relocate_event event)
+static void migrate_go(struct migrate_batch *b, enum batch_event event)
 {
-	enum relocate_state next = relocate_step(b->state, event,
-						 b->rl->hc->ops->swap);
+	enum batch_state next = batch_step(b->state, event,
+					   b->rl->hc->ops->swap);
 
-	if (WARN_ON_ONCE(next == RELOCATE_BROKEN))
+	if (WARN_ON_ONCE(next == BATCH_BROKEN))
 		return;
-	/* Pairs with relocate_undo(): who sees the state sees the moves. */
+	/* Pairs with migrate_undo(): who sees the state sees the moves. */
 	smp_store_release(&b->state, next);
 }
 
 /* The batch is done with; it may be filled again. */
-static void relocate_finish(struct relocate_batch *b, enum relocate_event event)
+static void migrate_finish(struct migrate_batch *b, enum batch_event event)
 {
-	struct relocate *rl = b->rl;
+	struct migrate *rl = b->rl;
 
 	spin_lock(&rl->lock);
 	b->nr = 0;
 	b->serial++;
-	relocate_go(b, event);
+	migrate_go(b, event);
 	spin_unlock(&rl->lock);
 }
 
-static void relocate_deflated(struct hostcomm_request *rq, int err)
+static void migrate_deflated(struct hostcomm_request *rq, int err)
 {
-	struct relocate_batch *b = container_of(rq, struct relocate_batch,
-						deflate);
+	struct migrate_batch *b = container_of(rq, struct migrate_batch,
+					       deflate);
 	unsigned int i;
 
 	for (i = 0; i < b->nr; i++)
 		put_page(b->old[i]);
-	relocate_finish(b, RELOCATE_ANSWER);
+	migrate_finish(b, BATCH_ANSWER);
 }
 
 /* Undoes what can be undone of a refused batch. Return: whether that is all. */
-static bool relocate_undo_batch(struct relocate_batch *b)
+static bool migrate_undo_batch(struct migrate_batch *b)
 {
-	struct relocate *rl = b->rl;
+	struct migrate *rl = b->rl;
 	unsigned int i, left = 0;
 
 	for (i = 0; i < b->nr; i++) {
 		struct page *old = b->old[i], *new = b->new[i];
 
 		/* Before: afterwards the new page is not ours to look at. */
-		relocate_recharge(rl, new, old);
+		migrate_account(rl, new, old);
 		if (pages_refused(rl->bp, old, new))
 			continue;
-		relocate_recharge(rl, old, new);
+		migrate_account(rl, old, new);
 		b->old[left] = old;
 		b->new[left++] = new;
 	}
 	b->nr = left;
 	if (!left)
-		relocate_finish(b, RELOCATE_UNDONE);
+		migrate_finish(b, BATCH_UNDONE);
 	return !left;
 }
 
-static bool relocate_undo(struct relocate *rl)
+static bool migrate_undo(struct migrate *rl)
 {
 	bool all = true;
 	unsigned int i;
 
-	for (i = 0; i < RELOCATE_BATCHES; i++) {
-		/* Pairs with relocate_go(). */
-		if (smp_load_acquire(&rl->batch[i].state) == RELOCATE_REFUSED)
-			all &= relocate_undo_batch(&rl->batch[i]);
+	for (i = 0; i < MIGRATE_BATCHES; i++) {
+		/* Pairs with migrate_go(). */
+		if (smp_load_acquire(&rl->batch[i].state) == BATCH_REFUSED)
+			all &= migrate_undo_batch(&rl->batch[i]);
 	}
 	return all;
 }
 
-static void relocate_undo_work(struct work_struct *work)
+static void migrate_undo_work(struct work_struct *work)
 {
-	struct relocate *rl = container_of(work, struct relocate,
-					   undo_work.work);
+	struct migrate *rl = container_of(work, struct migrate,
+					  undo_work.work);
 
-	if (!relocate_undo(rl))
+	if (!migrate_undo(rl))
 		queue_delayed_work(rl->hc->wq, &rl->undo_work, 1);
 }
 
-static void relocate_swapped(struct relocate_batch *b, int err)
+static void migrate_swapped(struct migrate_batch *b, int err)
 {
 	/* A dead device can discard nothing any more: all is as if told. */
 	unsigned int i, told = err == -ENODEV ? b->nr : b->inflate.acked;
-	struct relocate *rl = b->rl;
+	struct migrate *rl = b->rl;
 
 	for (i = 0; i < told; i++) {
-		pages_arrived(rl->bp, b->new[i]);
+		pages_acked(rl->bp, b->new[i]);
 		put_page(b->old[i]);
 	}
 	if (told == b->nr) {
-		relocate_finish(b, RELOCATE_ANSWER);
+		migrate_finish(b, BATCH_ANSWER);
 		return;
 	}
 
@@ -146,27 +146,27 @@ static void relocate_swapped(struct relocate_batch *b, int err)
 	b->nr -= told;
 	/* Who waits for the answer has it: that callback must end for the undo. */
 	b->serial++;
-	relocate_go(b, RELOCATE_REFUSAL);
+	migrate_go(b, BATCH_REFUSAL);
 	spin_unlock(&rl->lock);
 	queue_delayed_work(rl->hc->wq, &rl->undo_work, 1);
 }
 
-static void relocate_inflated(struct hostcomm_request *rq, int err)
+static void migrate_inflated(struct hostcomm_request *rq, int err)
 {
-	struct relocate_batch *b = container_of(rq, struct relocate_batch,
-						inflate);
+	struct migrate_batch *b = container_of(rq, struct migrate_batch,
+					       inflate);
 	unsigned int i;
 
-	if (b->state == RELOCATE_SWAPPING) {
-		relocate_swapped(b, err);
+	if (b->state == BATCH_SWAPPING) {
+		migrate_swapped(b, err);
 		return;
 	}
 
 	/* Also when the device died: the pages are the balloon's either way. */
 	for (i = 0; i < b->nr; i++)
-		pages_arrived(b->rl->bp, b->new[i]);
+		pages_acked(b->rl->bp, b->new[i]);
 
-	relocate_go(b, RELOCATE_ANSWER);
+	migrate_go(b, BATCH_ANSWER);
 	hostcomm_begin(&b->deflate, HOSTCOMM_DEFLATE);
 	for (i = 0; i < b->nr; i++)
 		hostcomm_add(&b->deflate, b->old[i], 1);
@@ -174,9 +174,9 @@ static void relocate_inflated(struct hostcomm_request *rq, int err)
 }
 
 /* Sends a batch that left FILLING; no lock held. */
-static void relocate_send(struct relocate_batch *b)
+static void migrate_send(struct migrate_batch *b)
 {
-	bool swap = b->state == RELOCATE_SWAPPING;
+	bool swap = b->state == BATCH_SWAPPING;
 	unsigned int i;
 
 	hostcomm_begin(&b->inflate, swap ? HOSTCOMM_SWAP : HOSTCOMM_INFLATE);
@@ -190,113 +190,113 @@ static void relocate_send(struct relocate_batch *b)
 }
 
 /**
- * relocate_settle() - undo what is left of refused moves
+ * migrate_finish_undo() - undo what is left of refused moves
  * @rl: stopped, nothing with the host
  *
  * Context: may sleep, as long as the migration core holds one of the pages
  * of a callback that has returned.
  */
-void relocate_settle(struct relocate *rl)
+void migrate_finish_undo(struct migrate *rl)
 {
 	cancel_delayed_work_sync(&rl->undo_work);
-	while (!relocate_undo(rl))
+	while (!migrate_undo(rl))
 		schedule_timeout_uninterruptible(1);
 }
 
-/* Takes the batch off @filling for its trip; relocate.lock held. */
-static struct relocate_batch *relocate_seal(struct relocate *rl)
+/* Takes the batch off @filling for its trip; migrate.lock held. */
+static struct migrate_batch *migrate_seal(struct migrate *rl)
 {
-	struct relocate_batch *b = rl->filling;
+	struct migrate_batch *b = rl->filling;
 
 	lockdep_assert_held(&rl->lock);
 	if (!b || !b->nr)
 		return NULL;
-	relocate_go(b, RELOCATE_SEND);
+	migrate_go(b, BATCH_SEND);
 	rl->filling = NULL;
 	rl->stats.batches++;
 	return b;
 }
 
 /**
- * relocate_flush() - tell the host of all moves made so far
+ * migrate_flush() - tell the host of all moves made so far
  * @rl: initialised
  *
  * Context: process; does not sleep.
  */
-void relocate_flush(struct relocate *rl)
+void migrate_flush(struct migrate *rl)
 {
-	struct relocate_batch *b;
+	struct migrate_batch *b;
 
 	spin_lock(&rl->lock);
-	b = relocate_seal(rl);
+	b = migrate_seal(rl);
 	spin_unlock(&rl->lock);
 	if (b)
-		relocate_send(b);
+		migrate_send(b);
 }
 
-static void relocate_flush_work(struct work_struct *work)
+static void migrate_flush_work(struct work_struct *work)
 {
-	relocate_flush(container_of(work, struct relocate, flush_work.work));
+	migrate_flush(container_of(work, struct migrate, flush_work.work));
 }
 
 /* A batch with room, or NULL while the host has them all; lock held. */
-static struct relocate_batch *relocate_open(struct relocate *rl)
+static struct migrate_batch *migrate_open(struct migrate *rl)
 {
 	unsigned int i;
 
 	lockdep_assert_held(&rl->lock);
-	for (i = 0; !rl->filling && i < RELOCATE_BATCHES; i++) {
-		if (rl->batch[i].state != RELOCATE_IDLE)
+	for (i = 0; !rl->filling && i < MIGRATE_BATCHES; i++) {
+		if (rl->batch[i].state != BATCH_IDLE)
 			continue;
 		rl->filling = &rl->batch[i];
-		relocate_go(rl->filling, RELOCATE_OPEN);
+		migrate_go(rl->filling, BATCH_OPEN);
 	}
 	return rl->filling;
 }
 
-static bool relocate_has_room(void *arg)
+static bool migrate_has_room(void *arg)
 {
-	struct relocate *rl = arg;
+	struct migrate *rl = arg;
 	bool ok;
 
 	spin_lock(&rl->lock);
-	ok = relocate_open(rl) || rl->hurry;
+	ok = migrate_open(rl) || rl->stopping;
 	spin_unlock(&rl->lock);
 	return ok;
 }
 
-struct relocate_ticket {
-	struct relocate_batch *batch;
+struct migrate_ticket {
+	struct migrate_batch *batch;
 	unsigned int serial;
 };
 
-static bool relocate_is_told(void *arg)
+static bool migrate_is_told(void *arg)
 {
-	struct relocate_ticket *t = arg;
+	struct migrate_ticket *t = arg;
 
 	return READ_ONCE(t->batch->serial) != t->serial ||
-	       READ_ONCE(t->batch->rl->hurry);
+	       READ_ONCE(t->batch->rl->stopping);
 }
 
 /*
  * Waits for the host, but once only for one that is silent: a compactor has
  * thousands of pages to move, and patience for each would add up to hours.
  */
-static void relocate_wait(struct relocate *rl, bool (*cond)(void *arg), void *arg)
+static void migrate_wait(struct migrate *rl, bool (*cond)(void *arg), void *arg)
 {
 	int answers = atomic_read(&rl->hc->answers);
 
-	if (READ_ONCE(rl->tired) && READ_ONCE(rl->tired_at) == answers)
+	if (READ_ONCE(rl->timed_out) && READ_ONCE(rl->timed_out_at) == answers)
 		return;
 	spin_lock(&rl->lock);
 	rl->stats.waits++;
 	spin_unlock(&rl->lock);
-	if (hostcomm_wait(rl->hc, cond, arg, RELOCATE_PATIENCE)) {
-		WRITE_ONCE(rl->tired, false);
+	if (hostcomm_wait(rl->hc, cond, arg, MIGRATE_TIMEOUT)) {
+		WRITE_ONCE(rl->timed_out, false);
 		return;
 	}
-	WRITE_ONCE(rl->tired_at, atomic_read(&rl->hc->answers));
-	WRITE_ONCE(rl->tired, true);
+	WRITE_ONCE(rl->timed_out_at, atomic_read(&rl->hc->answers));
+	WRITE_ONCE(rl->timed_out, true);
 }
 
 /*
@@ -304,10 +304,10 @@ static void relocate_wait(struct relocate *rl, bool (*cond)(void *arg), void *ar
  * not sent without it.  Return: 0, -EBUSY when every batch is with the host,
  * -EAGAIN when the balloon is closing.
  */
-static int relocate_enter(struct relocate *rl, struct page *newpage,
-			  struct page *page, struct relocate_ticket *ticket)
+static int migrate_enter(struct migrate *rl, struct page *newpage,
+			 struct page *page, struct migrate_ticket *ticket)
 {
-	struct relocate_batch *b = relocate_open(rl);
+	struct migrate_batch *b = migrate_open(rl);
 
 	lockdep_assert_held(&rl->lock);
 	if (!b)
@@ -324,22 +324,22 @@ static int relocate_enter(struct relocate *rl, struct page *newpage,
 }
 
 /**
- * relocate_page() - migrate callback: move a ballooned page to another frame
+ * migrate_callback() - migrate callback: move a ballooned page to another frame
  * @rl: of the device the page belongs to
  * @newpage: locked, to be ballooned in its stead
  * @page: locked, isolated
  * @mode: what the caller can bear
  *
  * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
- * at most RELOCATE_PATIENCE, and not again while the host stays silent.
+ * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
  * Return: 0; -EBUSY when trying again within microseconds will not help;
  * -EAGAIN when the balloon is closing, for the page to be put back.
  */
-int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
-		  enum migrate_mode mode)
+int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
+		     enum migrate_mode mode)
 {
-	struct relocate_ticket ticket;
-	struct relocate_batch *full = NULL;
+	struct migrate_ticket ticket;
+	struct migrate_batch *full = NULL;
 	bool wait, first;
 	int err;
 
@@ -350,14 +350,14 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 	/* The batches may have come back unread. */
 	if (!READ_ONCE(rl->filling))
 		hostcomm_reap(rl->hc);
-	if (relocate_waits_for_room(mode) && !relocate_has_room(rl))
-		relocate_wait(rl, relocate_has_room, rl);
+	if (batch_waits_for_room(mode) && !migrate_has_room(rl))
+		migrate_wait(rl, migrate_has_room, rl);
 
 	/* Asked before the move: it takes this page off the isolated ones. */
-	wait = relocate_waits_for_answer(mode, pages_last_isolated(rl->bp, page));
+	wait = batch_waits_for_answer(mode, pages_last_isolated(rl->bp, page));
 
 	spin_lock(&rl->lock);
-	err = relocate_enter(rl, newpage, page, &ticket);
+	err = migrate_enter(rl, newpage, page, &ticket);
 	if (err) {
 		rl->stats.busy++;
 		spin_unlock(&rl->lock);
@@ -366,32 +366,32 @@ int relocate_page(struct relocate *rl, struct page *newpage, struct page *page,
 	}
 	first = ticket.batch->nr == 1;
 	if (ticket.batch->nr == rl->capacity || wait)
-		full = relocate_seal(rl);
+		full = migrate_seal(rl);
 	spin_unlock(&rl->lock);
 
 	trace_virtio_balloon_migrate(page, newpage, mode, 0);
-	relocate_recharge(rl, page, newpage);
+	migrate_account(rl, page, newpage);
 	if (full)
-		relocate_send(full);
+		migrate_send(full);
 	else if (first)
-		queue_delayed_work(rl->hc->wq, &rl->flush_work, RELOCATE_LINGER);
+		queue_delayed_work(rl->hc->wq, &rl->flush_work, MIGRATE_LINGER);
 	if (wait)
-		relocate_wait(rl, relocate_is_told, &ticket);
+		migrate_wait(rl, migrate_is_told, &ticket);
 	pages_moved(rl->bp);
 	return 0;
 }
 
 /**
- * relocate_init() - prepare to move pages
+ * migrate_init() - prepare to move pages
  * @rl: zeroed
  * @bp: whose pages
  * @hc: how the host is told; initialised
  * @managed: ballooned pages are off the zone's managed pages
  *
- * Context: may sleep.  Return: 0 or -ENOMEM (then call relocate_exit()).
+ * Context: may sleep.  Return: 0 or -ENOMEM (then call migrate_exit()).
  */
-int relocate_init(struct relocate *rl, struct balloon_pages *bp,
-		  struct hostcomm *hc, bool managed)
+int migrate_init(struct migrate *rl, struct balloon_pages *bp,
+		 struct hostcomm *hc, bool managed)
 {
 	unsigned int i;
 	int err;
@@ -400,22 +400,22 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 	rl->hc = hc;
 	rl->managed = managed;
 	spin_lock_init(&rl->lock);
-	INIT_DELAYED_WORK(&rl->flush_work, relocate_flush_work);
-	INIT_DELAYED_WORK(&rl->undo_work, relocate_undo_work);
-	rl->batch = kcalloc(RELOCATE_BATCHES, sizeof(*rl->batch), GFP_KERNEL);
+	INIT_DELAYED_WORK(&rl->flush_work, migrate_flush_work);
+	INIT_DELAYED_WORK(&rl->undo_work, migrate_undo_work);
+	rl->batch = kcalloc(MIGRATE_BATCHES, sizeof(*rl->batch), GFP_KERNEL);
 	if (!rl->batch)
 		return -ENOMEM;
-	for (i = 0; i < RELOCATE_BATCHES; i++) {
-		struct relocate_batch *b = &rl->batch[i];
+	for (i = 0; i < MIGRATE_BATCHES; i++) {
+		struct migrate_batch *b = &rl->batch[i];
 
 		b->rl = rl;
-		err = hostcomm_request_init(hc, &b->inflate, RELOCATE_BATCH,
-					    RELOCATE_BATCH, relocate_inflated);
+		err = hostcomm_request_init(hc, &b->inflate, MIGRATE_BATCH,
+					    MIGRATE_BATCH, migrate_inflated);
 		if (!err)
 			err = hostcomm_request_init(hc, &b->deflate,
-						    RELOCATE_BATCH,
-						    RELOCATE_BATCH,
-						    relocate_deflated);
+						    MIGRATE_BATCH,
+						    MIGRATE_BATCH,
+						    migrate_deflated);
 		if (err)
 			return err;
 		rl->capacity = b->inflate.max_chunks;
@@ -424,38 +424,38 @@ int relocate_init(struct relocate *rl, struct balloon_pages *bp,
 }
 
 /**
- * relocate_hurry() - end the waits of callbacks: the balloon goes
+ * migrate_end_waits() - end the waits of callbacks: the balloon goes
  * @rl: initialised
  *
  * Context: may sleep.
  */
-void relocate_hurry(struct relocate *rl)
+void migrate_end_waits(struct migrate *rl)
 {
-	WRITE_ONCE(rl->hurry, true);
+	WRITE_ONCE(rl->stopping, true);
 	wake_up_all(&rl->hc->acked);
 }
 
 /**
- * relocate_stop() - tell the host of the last moves; no more will come
+ * migrate_stop() - tell the host of the last moves; no more will come
  * @rl: initialised; pages_close() was called
  *
  * Context: may sleep.
  */
-void relocate_stop(struct relocate *rl)
+void migrate_stop(struct migrate *rl)
 {
 	cancel_delayed_work_sync(&rl->flush_work);
-	relocate_flush(rl);
+	migrate_flush(rl);
 }
 
 /**
- * relocate_exit() - free what relocate_init() allocated
+ * migrate_exit() - free what migrate_init() allocated
  * @rl: stopped, nothing with the host; may be one whose init failed
  */
-void relocate_exit(struct relocate *rl)
+void migrate_exit(struct migrate *rl)
 {
 	unsigned int i;
 
-	for (i = 0; rl->batch && i < RELOCATE_BATCHES; i++) {
+	for (i = 0; rl->batch && i < MIGRATE_BATCHES; i++) {
 		hostcomm_request_exit(&rl->batch[i].inflate);
 		hostcomm_request_exit(&rl->batch[i].deflate);
 	}

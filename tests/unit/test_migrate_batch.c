@@ -11,37 +11,37 @@
 
 #include <linux/kernel.h>
 
-#include "relocate_step.h"
+#include "migrate_batch.h"
 
-#define STATES	(RELOCATE_BROKEN + 1)
-#define EVENTS	(RELOCATE_UNDONE + 1)
+#define STATES	(BATCH_BROKEN + 1)
+#define EVENTS	(BATCH_UNDONE + 1)
 
 struct leads {
-	enum relocate_state from;
-	enum relocate_event event;
+	enum batch_state from;
+	enum batch_event event;
 	int swap; /* -1: either way */
-	enum relocate_state to;
+	enum batch_state to;
 };
 
 static const struct leads legal[] = {
-	{ RELOCATE_IDLE, RELOCATE_OPEN, -1, RELOCATE_FILLING },
-	{ RELOCATE_FILLING, RELOCATE_SEND, 1, RELOCATE_SWAPPING },
-	{ RELOCATE_FILLING, RELOCATE_SEND, 0, RELOCATE_INFLATING },
-	{ RELOCATE_SWAPPING, RELOCATE_ANSWER, -1, RELOCATE_IDLE },
-	{ RELOCATE_SWAPPING, RELOCATE_REFUSAL, -1, RELOCATE_REFUSED },
-	{ RELOCATE_INFLATING, RELOCATE_ANSWER, -1, RELOCATE_DEFLATING },
-	{ RELOCATE_DEFLATING, RELOCATE_ANSWER, -1, RELOCATE_IDLE },
-	{ RELOCATE_REFUSED, RELOCATE_UNDONE, -1, RELOCATE_IDLE },
+	{ BATCH_IDLE, BATCH_OPEN, -1, BATCH_FILLING },
+	{ BATCH_FILLING, BATCH_SEND, 1, BATCH_SWAPPING },
+	{ BATCH_FILLING, BATCH_SEND, 0, BATCH_INFLATING },
+	{ BATCH_SWAPPING, BATCH_ANSWER, -1, BATCH_IDLE },
+	{ BATCH_SWAPPING, BATCH_REFUSAL, -1, BATCH_REFUSED },
+	{ BATCH_INFLATING, BATCH_ANSWER, -1, BATCH_DEFLATING },
+	{ BATCH_DEFLATING, BATCH_ANSWER, -1, BATCH_IDLE },
+	{ BATCH_REFUSED, BATCH_UNDONE, -1, BATCH_IDLE },
 };
 
-static enum relocate_state wanted(enum relocate_state from, enum relocate_event event, bool swap)
+static enum batch_state wanted(enum batch_state from, enum batch_event event, bool swap)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(legal); i++) {
 		if (legal[i].from == from && legal[i].event == event &&
 		    (legal[i].swap == -1 || legal[i].swap == swap))
 			return legal[i].to;
 	}
-	return RELOCATE_BROKEN;
+	return BATCH_BROKEN;
 }
 
 static void test_every_state_with_every_event(void **state)
@@ -49,35 +49,35 @@ static void test_every_state_with_every_event(void **state)
 	for (int from = 0; from < STATES; from++)
 		for (int event = 0; event < EVENTS; event++)
 			for (int swap = 0; swap < 2; swap++)
-				assert_int_equal(relocate_step(from, event, swap),
+				assert_int_equal(batch_step(from, event, swap),
 						 wanted(from, event, swap));
 }
 
 static int longest;
 
 /* The host is told of both before a batch is idle; and it always gets there. */
-static void walk(enum relocate_state at, bool swap, int steps, bool inflated, bool deflated)
+static void walk(enum batch_state at, bool swap, int steps, bool inflated, bool deflated)
 {
 	bool stuck = true;
 
 	assert_in_range(steps, 0, 8);
 	for (int event = 0; event < EVENTS; event++) {
-		enum relocate_state next = relocate_step(at, event, swap);
+		enum batch_state next = batch_step(at, event, swap);
 		bool in = inflated, out = deflated;
 
-		if (next == RELOCATE_BROKEN)
+		if (next == BATCH_BROKEN)
 			continue;
 		stuck = false;
-		if (at == RELOCATE_SWAPPING)
+		if (at == BATCH_SWAPPING)
 			in = out = true;
-		if (at == RELOCATE_INFLATING)
+		if (at == BATCH_INFLATING)
 			in = true;
-		if (at == RELOCATE_DEFLATING) {
+		if (at == BATCH_DEFLATING) {
 			/* Never the old ones first (I1). */
 			assert_true(inflated);
 			out = true;
 		}
-		if (next == RELOCATE_IDLE) {
+		if (next == BATCH_IDLE) {
 			assert_true(in && out);
 			longest = max(longest, steps + 1);
 		} else {
@@ -89,10 +89,10 @@ static void walk(enum relocate_state at, bool swap, int steps, bool inflated, bo
 
 static void test_every_walk_from_rest(void **state)
 {
-	walk(RELOCATE_IDLE, true, 0, false, false);
+	walk(BATCH_IDLE, true, 0, false, false);
 	assert_int_equal(longest, 4);
 	longest = 0;
-	walk(RELOCATE_IDLE, false, 0, false, false);
+	walk(BATCH_IDLE, false, 0, false, false);
 	assert_int_equal(longest, 4);
 }
 
@@ -105,9 +105,9 @@ static void test_who_waits(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		bool sync = modes[i] == MIGRATE_SYNC;
 
-		assert_int_equal(relocate_waits_for_room(modes[i]), sync);
-		assert_int_equal(relocate_waits_for_answer(modes[i], true), sync);
-		assert_false(relocate_waits_for_answer(modes[i], false));
+		assert_int_equal(batch_waits_for_room(modes[i]), sync);
+		assert_int_equal(batch_waits_for_answer(modes[i], true), sync);
+		assert_false(batch_waits_for_answer(modes[i], false));
 	}
 }
 
@@ -119,5 +119,5 @@ int main(void)
 		cmocka_unit_test(test_who_waits),
 	};
 
-	return cmocka_run_group_tests_name("relocate_step", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("batch_step", tests, NULL, NULL);
 }

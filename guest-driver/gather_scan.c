@@ -5,7 +5,7 @@
  * locks: what it says may be untrue a moment later, and whoever acts on it
  * finds out then.
  *
- * Locks: none.  Memory must not be taken away meanwhile (see consolidate.h).
+ * Locks: none.  Memory must not be taken away meanwhile (see gather.h).
  */
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
@@ -17,31 +17,31 @@
 #include "device.h"
 
 /* A job in the background is not worth that somebody is killed for it (I4). */
-#define CENSUS_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define SCAN_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-enum census_kind { CENSUS_FREE, CENSUS_BALLOONED, CENSUS_BUSY, CENSUS_FIXED };
+enum scan_kind { SCAN_FREE, SCAN_BALLOONED, SCAN_IN_USE, SCAN_UNMOVABLE };
 
 /*
  * Huge pages of the guest are left whole, locked and pinned ones where they
  * are.  What is neither listed for reclaim nor anonymous is the kernel's.
  */
-static enum census_kind census_page(struct balloon_pages *bp, struct page *page)
+static enum scan_kind scan_page(struct balloon_pages *bp, struct page *page)
 {
 	if (mobility_owns(&bp->mobility, page))
-		return CENSUS_BALLOONED;
+		return SCAN_BALLOONED;
 	if (!page_count(page))
-		return PageReserved(page) ? CENSUS_FIXED : CENSUS_FREE;
+		return PageReserved(page) ? SCAN_UNMOVABLE : SCAN_FREE;
 	if (PageReserved(page) || PageCompound(page) || PageSlab(page) ||
 	    PageHWPoison(page))
-		return CENSUS_FIXED;
+		return SCAN_UNMOVABLE;
 	if (compat_page_stays(page))
-		return CENSUS_FIXED;
-	return PageLRU(page) || PageAnon(page) ? CENSUS_BUSY : CENSUS_FIXED;
+		return SCAN_UNMOVABLE;
+	return PageLRU(page) || PageAnon(page) ? SCAN_IN_USE : SCAN_UNMOVABLE;
 }
 
 /* The first page of a block that is online and the zone's; else NULL. */
-static struct page *census_first(struct zone *zone, unsigned long pfn,
-				 unsigned long nr)
+static struct page *scan_first(struct zone *zone, unsigned long pfn,
+			       unsigned long nr)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
@@ -51,24 +51,24 @@ static struct page *census_first(struct zone *zone, unsigned long pfn,
 	return page;
 }
 
-static void census_block(struct balloon_pages *bp, struct page *page,
-			 unsigned long nr, struct consolidate_block *block)
+static void scan_block(struct balloon_pages *bp, struct page *page,
+		       unsigned long nr, struct gather_block *block)
 {
 	unsigned long i;
 
 	block->ballooned = 0;
-	block->busy = page ? 0 : CONSOLIDATE_FIXED;
+	block->in_use = page ? 0 : GATHER_UNMOVABLE;
 	for (i = 0; page && i < nr; i++) {
-		switch (census_page(bp, page + i)) {
-		case CENSUS_BALLOONED:
+		switch (scan_page(bp, page + i)) {
+		case SCAN_BALLOONED:
 			block->ballooned++;
 			break;
-		case CENSUS_BUSY:
-			if (block->busy != CONSOLIDATE_FIXED)
-				block->busy++;
+		case SCAN_IN_USE:
+			if (block->in_use != GATHER_UNMOVABLE)
+				block->in_use++;
 			break;
-		case CENSUS_FIXED:
-			block->busy = CONSOLIDATE_FIXED;
+		case SCAN_UNMOVABLE:
+			block->in_use = GATHER_UNMOVABLE;
 			break;
 		default:
 			break;
@@ -77,17 +77,17 @@ static void census_block(struct balloon_pages *bp, struct page *page,
 }
 
 /* Free pages in a block that is neither free as a whole nor ever will be. */
-static unsigned long census_room(const struct consolidate_block *block,
-				 unsigned long nr)
+static unsigned long scan_room(const struct gather_block *block,
+			       unsigned long nr)
 {
-	if (block->busy == CONSOLIDATE_FIXED)
+	if (block->in_use == GATHER_UNMOVABLE)
 		return 0;
-	return block->busy || block->ballooned ?
-	       nr - block->busy - block->ballooned : 0;
+	return block->in_use || block->ballooned ?
+	       nr - block->in_use - block->ballooned : 0;
 }
 
 /* The zones of all nodes in a row.  Return: NULL behind the last. */
-static struct zone *census_zone(unsigned int nr)
+static struct zone *scan_zone(unsigned int nr)
 {
 	int nid, i;
 
@@ -103,20 +103,20 @@ static struct zone *census_zone(unsigned int nr)
 }
 
 /**
- * consolidate_census() - count, and sort by what it costs to make each whole
+ * gather_scan() - count, and sort by what it costs to make each whole
  * @c: filled in: base, blocks, order, pick, room; @c->zone is the one to look at
  *
  * One zone at a time, so that no exchange takes memory from one for another:
  * a small zone, or a node, would end up all ballooned.
  *
  * Context: may sleep; some 20 ns a page of the guest.
- * Return: 0, -ENOENT behind the last zone, or -ENOMEM; consolidate_forget()
+ * Return: 0, -ENOENT behind the last zone, or -ENOMEM; gather_forget()
  * frees what was allocated.
  */
-int consolidate_census(struct consolidate *c)
+int gather_scan(struct gather *c)
 {
 	unsigned long end, nr = 1UL << c->exchange.order;
-	struct zone *zone = census_zone(c->zone);
+	struct zone *zone = scan_zone(c->zone);
 	unsigned long room = 0;
 	u32 i, blocks;
 
@@ -126,29 +126,29 @@ int consolidate_census(struct consolidate *c)
 	c->base = ALIGN(zone->zone_start_pfn, nr);
 	end = ALIGN_DOWN(zone_end_pfn(zone), nr);
 	blocks = end > c->base ? (end - c->base) / nr : 0;
-	c->blocks = kvcalloc(blocks + 1, sizeof(*c->blocks), CENSUS_GFP);
-	c->order = kvcalloc(blocks + 1, sizeof(*c->order), CENSUS_GFP);
+	c->blocks = kvcalloc(blocks + 1, sizeof(*c->blocks), SCAN_GFP);
+	c->order = kvcalloc(blocks + 1, sizeof(*c->order), SCAN_GFP);
 	if (!c->blocks || !c->order) {
-		consolidate_forget(c);
+		gather_forget(c);
 		return -ENOMEM;
 	}
 	for (i = 0; i < blocks; i++) {
-		census_block(&c->vb->pages,
-			     census_first(zone, c->base + i * nr, nr), nr,
-			     &c->blocks[i]);
-		room += census_room(&c->blocks[i], nr);
+		scan_block(&c->vb->pages,
+			   scan_first(zone, c->base + i * nr, nr), nr,
+			   &c->blocks[i]);
+		room += scan_room(&c->blocks[i], nr);
 		cond_resched();
 	}
 	c->room = room / nr;
-	consolidate_pick_init(&c->pick, c->blocks, blocks, nr, c->order);
+	gather_pick_init(&c->pick, c->blocks, blocks, nr, c->order);
 	return 0;
 }
 
 /**
- * consolidate_forget() - free what a census holds
+ * gather_forget() - free what a scan holds
  * @c: initialised
  */
-void consolidate_forget(struct consolidate *c)
+void gather_forget(struct gather *c)
 {
 	kvfree(c->blocks);
 	kvfree(c->order);

@@ -3,11 +3,11 @@
  * Moving ballooned pages: what the host is told and in which order, what is
  * free when, what happens when batches run out and when the balloon closes.
  * Each case on the PFN queues and with page ops.  Compaction here is
- * MIGRATE_ASYNC; the modes that wait are in test_relocate_wait.c.
+ * MIGRATE_ASYNC; the modes that wait are in test_migrate_wait.c.
  */
 #include "rig.h"
 
-#define ALL_HELD (RELOCATE_BATCH * RELOCATE_BATCHES)
+#define ALL_HELD (MIGRATE_BATCH * MIGRATE_BATCHES)
 
 static void test_a_move_is_told_and_then_the_old_frame_is_free(void **state)
 {
@@ -19,7 +19,7 @@ static void test_a_move_is_told_and_then_the_old_frame_is_free(void **state)
 	assert_true(vm_isolate(old, MIGRATE_ASYNC, &isolated));
 	assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 1);
 	assert_int_equal(old->owner, VM_BALLOON);
-	assert_int_equal(rig->pages.arriving, 1);
+	assert_int_equal(rig->pages.pending, 1);
 	assert_int_equal(fake_host_unanswered(), 0);
 	/* For company, but not for long. */
 	sim_advance(2);
@@ -46,7 +46,7 @@ static void test_inflate_is_acknowledged_before_deflate(void **state)
 	sim_settle();
 	assert_int_equal(vm_count_host(VM_HOST_ENTERING), 0);
 	assert_int_equal(vm_count_host(VM_HOST_LEAVING), 10);
-	assert_int_equal(rig->pages.arriving, 0);
+	assert_int_equal(rig->pages.pending, 0);
 	assert_int_equal(vm_count(VM_BALLOON), 110);
 	fake_host_answer(HOSTCOMM_VQ_DEFLATE, 1);
 	sim_settle();
@@ -61,7 +61,7 @@ static void test_a_batch_is_one_request(void **state)
 
 	rig_settled(600);
 	before = host.posts[HOSTCOMM_SWAP];
-	assert_int_equal(rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved, RELOCATE_BATCH);
+	assert_int_equal(rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC).moved, MIGRATE_BATCH);
 	sim_settle();
 	assert_int_equal(host.posts[HOSTCOMM_SWAP] - before, 1);
 	assert_int_equal(fake_host_unanswered(), 1);
@@ -81,7 +81,7 @@ static void test_an_arriving_page_is_neither_isolated_nor_deflated(void **state)
 	rig_target(0);
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 50);
-	assert_int_equal(rig->pages.arriving, 50);
+	assert_int_equal(rig->pages.pending, 50);
 	fake_host_answer_all();
 	sim_advance(HZ);
 	fake_host_answer_all();
@@ -107,8 +107,8 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 	unsigned int moved = 0;
 
 	rig_settled(2000);
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		moved += rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC).moved;
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		moved += rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC).moved;
 	assert_int_equal(moved, ALL_HELD);
 	assert_int_equal(rig_moves_held(), ALL_HELD);
 	r = rig_move_oldest(5, MIGRATE_ASYNC);
@@ -116,7 +116,7 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 	/* Once a page, not ten times: trying again at once would not help. */
 	assert_int_equal(r.calls, 5);
 	assert_int_equal(r.failed, 5);
-	assert_int_equal(rig->relocate.stats.busy, 5);
+	assert_int_equal(rig->migrate.stats.busy, 5);
 	rig_check();
 	fake_host_answer_all();
 	assert_int_equal(rig_moves_held(), 0);
@@ -130,8 +130,8 @@ static void test_busy_while_the_host_has_every_batch(void **state)
 static void test_unread_answers_make_room(void **state)
 {
 	rig_settled(2000);
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
 		fake_host_answer(vq, FAKE_HOST_RING);
 	host.at_once = true;
@@ -233,5 +233,5 @@ int main(void)
 		both(test_moves_across_zones_keep_managed_counts),
 	};
 
-	return cmocka_run_group_tests_name("relocate", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("migrate", tests, NULL, NULL);
 }

@@ -110,7 +110,7 @@ static void test_in_the_balloon_already(void **state)
 	host.refuse_err = -EBADSLT;
 	rig_inflate(1000);
 	assert_int_equal(host.refuse, 0);
-	assert_int_equal(rig->resize.passed_over, 1000);
+	assert_int_equal(rig->resize.refused_pages, 1000);
 	assert_int_equal(vm_free_frames(), FRAMES - 1000);
 }
 
@@ -125,7 +125,7 @@ static void set_aside_and_wait(void)
 	assert_true(fake_host_unanswered() > 1);
 	assert_int_equal(fake_host_answer(HOSTCOMM_VQ_OPS, 1), 1);
 	sim_settle();
-	assert_false(list_empty(&rig->resize.aside));
+	assert_false(list_empty(&rig->resize.held_back));
 }
 
 static void test_removal_meanwhile(void **state)
@@ -185,5 +185,5 @@ int main(void)
 						rig_close),
 	};
 
-	return cmocka_run_group_tests_name("passed_over", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("refused_pages", tests, NULL, NULL);
 }

@@ -9,14 +9,14 @@
 #include <linux/log2.h>
 
 #include "device.h"
-#include "supply.h"
+#include "alloc.h"
 
 /*
  * Ballooned pages do not count as the guest's memory, unless the guest may
  * take them back by itself (DEFLATE_ON_OOM), as users of the stock driver
  * know it.  @sign: which way.
  */
-static void supply_adjust_managed(struct virtio_balloon *vb,
+static void chunks_adjust_managed(struct virtio_balloon *vb,
 				  struct list_head *chunks, long sign)
 {
 	struct page *page, *first = NULL;
@@ -38,12 +38,12 @@ static void supply_adjust_managed(struct virtio_balloon *vb,
 }
 
 /**
- * supply_free() - give back chunks that were never the balloon's
+ * chunks_free() - give back chunks that were never the balloon's
  * @chunks: empty on return
  *
  * Context: process; does not sleep.
  */
-void supply_free(struct list_head *chunks)
+void chunks_free(struct list_head *chunks)
 {
 	struct page *page, *next;
 
@@ -54,39 +54,39 @@ void supply_free(struct list_head *chunks)
 }
 
 /**
- * supply_discharge() - undo supply_charge()
+ * chunks_unaccount() - undo chunks_account()
  * @vb: the device
  * @chunks: they
  *
  * Context: process; does not sleep.
  */
-void supply_discharge(struct virtio_balloon *vb, struct list_head *chunks)
+void chunks_unaccount(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_adjust_managed(vb, chunks, 1);
+	chunks_adjust_managed(vb, chunks, 1);
 }
 
 /**
- * supply_release() - give chunks that left the balloon back to the guest
+ * chunks_release() - give chunks that left the balloon back to the guest
  * @vb: the device
  * @chunks: from pages_take(), acknowledged by the host; empty on return
  *
  * Context: process; does not sleep.
  */
-void supply_release(struct virtio_balloon *vb, struct list_head *chunks)
+void chunks_release(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_discharge(vb, chunks);
-	supply_free(chunks);
+	chunks_unaccount(vb, chunks);
+	chunks_free(chunks);
 }
 
 /**
- * supply_split() - part a list of chunks
+ * chunks_split() - part a list of chunks
  * @chunks: loses its first chunks
  * @pages: as many as these hold, or fewer where one would hold more
  * @head: they are added here
  *
  * Context: any.
  */
-void supply_split(struct list_head *chunks, unsigned long pages,
+void chunks_split(struct list_head *chunks, unsigned long pages,
 		  struct list_head *head)
 {
 	struct page *page, *next;
@@ -101,51 +101,40 @@ void supply_split(struct list_head *chunks, unsigned long pages,
 }
 
 /**
- * supply_charge() - chunks became the balloon's
+ * chunks_account() - chunks became the balloon's
  * @vb: the device
  * @chunks: they
  *
  * Context: process; does not sleep.
  */
-void supply_charge(struct virtio_balloon *vb, struct list_head *chunks)
+void chunks_account(struct virtio_balloon *vb, struct list_head *chunks)
 {
-	supply_adjust_managed(vb, chunks, -1);
+	chunks_adjust_managed(vb, chunks, -1);
 }
 
 /**
- * supply_alloc() - take pages from the guest, largest blocks first
- * @rq: begun; the chunks are named in it and linked to its page_list
- * @max: guest pages it may name when done
+ * chunk_alloc() - take some pages from the guest, a block if there is one
+ * @max: pages at most; at least one
  * @largest: largest order worth trying; lowered to what there is
  *
  * A block costs one allocation, and its pages reach the host side by side.
  * Never reclaims for a block, and never so hard for a page that somebody
  * would be killed for it (I4).
  *
- * Context: may sleep.
+ * Context: may sleep.  Return: the chunk, linked nowhere, or NULL.
  */
-void supply_alloc(struct hostcomm_request *rq, u64 max, unsigned int *largest)
+struct page *chunk_alloc(u64 max, unsigned int *largest)
 {
 	gfp_t gfp = MOBILITY_GFP | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN;
+	unsigned int order = min_t(unsigned int, *largest, ilog2(max));
+	struct page *page;
 
-	while (rq->pages < max) {
-		unsigned int order = min_t(unsigned int, *largest,
-					   ilog2(max - rq->pages));
-		struct page *page;
-
+	for (;;) {
 		page = alloc_pages(order ? gfp & ~__GFP_RECLAIM : gfp, order);
-		if (!page && !order)
-			return;
-		if (!page) {
-			*largest = order - 1;
-			continue;
-		}
-		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) + (1UL << order) - 1) ||
-		    !hostcomm_add(rq, page, 1U << order)) {
-			__free_pages(page, order);
-			return;
-		}
-		chunk_set_order(page, order);
-		list_add_tail(&page->lru, &rq->page_list);
+		if (page)
+			chunk_set_order(page, order);
+		if (page || !order)
+			return page;
+		*largest = --order;
 	}
 }

@@ -5,15 +5,15 @@
  *
  * Locks: none of its own.
  */
-#ifndef BALLONET_VACATE_H
-#define BALLONET_VACATE_H
+#ifndef BALLONET_EVACUATE_H
+#define BALLONET_EVACUATE_H
 
 #include "hostcomm.h"
 
 struct virtio_balloon;
 
 /**
- * struct vacate - one block at a time
+ * struct evacuate - one block at a time
  * @vb: probe-time only
  * @order: of the blocks; probe-time only
  * @busy: a block is with the host; set by the one user, cleared by the answer
@@ -21,7 +21,7 @@ struct virtio_balloon;
  * @in: tells the host that it may drop what is behind the block
  * @out: that the block is the guest's again
  */
-struct vacate {
+struct evacuate {
 	struct virtio_balloon *vb;
 	unsigned int order;
 	bool busy;
@@ -30,15 +30,15 @@ struct vacate {
 	struct hostcomm_request out;
 };
 
-int vacate_init(struct vacate *v, struct virtio_balloon *vb, unsigned int order);
-void vacate_exit(struct vacate *v);
-void vacate_stop(struct vacate *v, bool stopped);
-int vacate_run(struct vacate *v, struct page *first);
+int evacuate_init(struct evacuate *v, struct virtio_balloon *vb, unsigned int order);
+void evacuate_exit(struct evacuate *v);
+void evacuate_stop(struct evacuate *v, bool stopped);
+int evacuate_run(struct evacuate *v, struct page *first);
 
-/* Whether another block may be vacated. */
-static inline bool vacate_is_idle(struct vacate *v)
+/* Whether another block may be evacuated. */
+static inline bool evacuate_is_idle(struct evacuate *v)
 {
-	/* Pairs with vacate_free(). */
+	/* Pairs with evacuate_free(). */
 	return !smp_load_acquire(&v->busy);
 }
 

@@ -24,9 +24,9 @@ void unregister_memory_notifier(struct notifier_block *nb)
 	memory = NULL;
 }
 
-static const struct consolidate_stats *stats(void)
+static const struct gather_stats *stats(void)
 {
-	return &rig->consolidate.stats;
+	return &rig->gather.stats;
 }
 
 /* All but what is too little for a block in each zone. */
@@ -175,5 +175,5 @@ int main(void)
 		fragmented(test_asleep_and_removed),
 	};
 
-	return cmocka_run_group_tests_name("consolidate", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("gather", tests, NULL, NULL);
 }

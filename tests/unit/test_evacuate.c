@@ -56,7 +56,7 @@ static void becomes_free(struct page *first)
 	unsigned long free = vm_free_frames();
 
 	vm_hook = same_books;
-	assert_int_equal(rig_vacate(first), 0);
+	assert_int_equal(rig_evacuate(first), 0);
 	vm_hook = NULL;
 	assert_int_equal(free_in(first), RIG_BLOCK);
 	for (unsigned int i = 0; i < RIG_BLOCK; i++)
@@ -84,7 +84,7 @@ static void test_a_shared_block_becomes_free(void **state)
 static void test_a_page_stays(void **state)
 {
 	rig_guest_stays();
-	assert_int_equal(rig_vacate(rig_mixed_block()), -EBUSY);
+	assert_int_equal(rig_evacuate(rig_mixed_block()), -EBUSY);
 	sim_advance(HZ);
 	check_books();
 }
@@ -92,9 +92,9 @@ static void test_a_page_stays(void **state)
 static struct page *block;
 static int result;
 
-static void vacate_task(void *arg)
+static void evacuate_task(void *arg)
 {
-	result = rig_vacate(block);
+	result = rig_evacuate(block);
 }
 
 /* The host stays silent at the first, or at the second question. */
@@ -105,7 +105,7 @@ static void silent(unsigned int answers)
 	block = foreign_block();
 	host.at_once = false;
 	result = 1;
-	sim_spawn("vacate", vacate_task, NULL);
+	sim_spawn("evacuate", evacuate_task, NULL);
 	sim_settle();
 	if (answers) {
 		assert_int_equal(fake_host_answer(vq, 1), 1);
@@ -115,8 +115,8 @@ static void silent(unsigned int answers)
 	assert_int_equal(free_in(block), 0);
 	sim_advance(6 * HZ);
 	assert_int_equal(result, -ETIMEDOUT);
-	assert_false(vacate_is_idle(&rig->consolidate.vacate));
-	assert_int_equal(rig_vacate(block), -ENODEV);
+	assert_false(evacuate_is_idle(&rig->gather.evacuate));
+	assert_int_equal(rig_evacuate(block), -ENODEV);
 	sim_join();
 }
 
@@ -127,7 +127,7 @@ static void test_an_answer_comes_late(void **state)
 		host.at_once = true;
 		fake_host_answer_all();
 		sim_advance(HZ);
-		assert_true(vacate_is_idle(&rig->consolidate.vacate));
+		assert_true(evacuate_is_idle(&rig->gather.evacuate));
 		assert_int_equal(free_in(block), RIG_BLOCK);
 		check_books();
 	}
@@ -171,7 +171,7 @@ static void test_the_host_refuses(void **state)
 		host.refuse_op = ops[i];
 		host.refuse_after = 0;
 		host.refuse_err = -EBADSLT;
-		assert_int_equal(rig_vacate(first), 0);
+		assert_int_equal(rig_evacuate(first), 0);
 		assert_int_equal(host.refuse, 0);
 		/* What the host kept is the balloon's, and goes with the next target. */
 		sim_advance(5 * HZ);
@@ -195,5 +195,5 @@ int main(void)
 		scattered_ops(test_the_host_refuses),
 	};
 
-	return cmocka_run_group_tests_name("vacate", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("evacuate", tests, NULL, NULL);
 }

@@ -10,13 +10,13 @@ static void reset_with(unsigned int filling, int inflating, int deflating)
 {
 	rig_settled(2000);
 	for (int i = 0; i < deflating; i++)
-		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+		rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 	/* Swaps know no such state: there they are done then. */
 	fake_host_answer(rig->hostcomm.ops->swap ? HOSTCOMM_VQ_OPS : HOSTCOMM_VQ_INFLATE,
 			 deflating);
 	sim_settle();
 	for (int i = 0; i < inflating; i++)
-		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+		rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 	if (filling)
 		rig_move_oldest(filling, MIGRATE_ASYNC);
 	rig_check();
@@ -47,7 +47,7 @@ static void test_reset_with_batches_in_all_states(void **state)
 static void test_reset_of_a_broken_device(void **state)
 {
 	rig_settled(2000);
-	rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 	rig_move_oldest(5, MIGRATE_ASYNC);
 	host.broken = true;
 	assert_int_equal(rig_move_oldest(5, MIGRATE_ASYNC).moved, 0);
@@ -65,5 +65,5 @@ int main(void)
 		both(test_reset_of_a_broken_device),
 	};
 
-	return cmocka_run_group_tests_name("relocate_reset", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("migrate_reset", tests, NULL, NULL);
 }
