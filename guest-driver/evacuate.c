@@ -33,7 +33,7 @@ static void evacuate_left(struct hostcomm_request *rq, int err)
 	if (err && err != -ENODEV) {
 		chunks_account(v->vb, &rq->page_list);
 		pages_add(&v->vb->pages, &rq->page_list);
-		resize_kick(&v->vb->resize);
+		pages_changed(&v->vb->pages);
 	}
 	evacuate_free(v, &rq->page_list);
 }
@@ -101,7 +101,7 @@ int evacuate_run(struct evacuate *v, struct page *first)
 void evacuate_stop(struct evacuate *v, bool stopped)
 {
 	WRITE_ONCE(v->stopped, stopped);
-	wake_up_all(&v->vb->hostcomm.acked);
+	hostcomm_wake(&v->vb->hostcomm);
 }
 
 /**

@@ -48,7 +48,7 @@ static void exchange_lose(struct exchange *ex, unsigned long nr)
 	pages_lose_exchanged(&vb->pages, nr);
 	if (vb->managed)
 		adjust_managed_page_count(ex->home, nr);
-	resize_kick(&vb->resize);
+	pages_changed(&vb->pages);
 }
 
 /* Pages that were to leave, or that the host did not let go, stay. */
@@ -265,7 +265,7 @@ bool exchange_is_idle(struct exchange *ex)
 void exchange_stop(struct exchange *ex, bool stopped)
 {
 	WRITE_ONCE(ex->stopped, stopped);
-	wake_up_all(&ex->vb->hostcomm.acked);
+	hostcomm_wake(&ex->vb->hostcomm);
 }
 
 /**

@@ -351,6 +351,20 @@ static int gather_memory(struct notifier_block *nb, unsigned long action,
 	return notifier_from_errno(err);
 }
 
+static void gather_kick(struct gather *c)
+{
+	if (READ_ONCE(c->stopped))
+		return;
+	WRITE_ONCE(c->kicked, true);
+	mod_delayed_work(c->wq, &c->work, GATHER_DELAY);
+}
+
+/* Single pages came, maybe. */
+static void gather_grown(struct virtio_balloon *vb)
+{
+	gather_kick(&vb->gather);
+}
+
 /**
  * gather_init() - allocate all that the job will always need
  * @c: zeroed
@@ -369,6 +383,7 @@ int gather_init(struct gather *c, struct virtio_balloon *vb,
 	c->not_before = jiffies;
 	mutex_init(&c->lock);
 	INIT_DELAYED_WORK(&c->work, gather_work);
+	vb->resize.grown = gather_grown;
 	err = exchange_init(&c->exchange, vb, block_size);
 	if (err || !c->exchange.order)
 		return err;
@@ -438,20 +453,6 @@ void gather_stop(struct gather *c)
 	mutex_lock(&c->lock);
 	gather_forget(c);
 	mutex_unlock(&c->lock);
-}
-
-/**
- * gather_kick() - single pages came into the balloon
- * @c: initialised
- *
- * Context: any but a hard interrupt.
- */
-void gather_kick(struct gather *c)
-{
-	if (READ_ONCE(c->stopped))
-		return;
-	WRITE_ONCE(c->kicked, true);
-	mod_delayed_work(c->wq, &c->work, GATHER_DELAY);
 }
 
 /**

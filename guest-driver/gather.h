@@ -128,7 +128,6 @@ int gather_init(struct gather *c, struct virtio_balloon *vb,
 void gather_exit(struct gather *c);
 void gather_start(struct gather *c);
 void gather_stop(struct gather *c);
-void gather_kick(struct gather *c);
 const char *gather_state_name(const struct gather *c);
 
 /* gather_scan.c */

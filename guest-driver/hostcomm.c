@@ -295,6 +295,17 @@ bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 	}
 }
 
+/**
+ * hostcomm_wake() - have all who wait look at their conditions
+ * @hc: initialised
+ *
+ * Context: any.
+ */
+void hostcomm_wake(struct hostcomm *hc)
+{
+	wake_up_all(&hc->acked);
+}
+
 static bool hostcomm_idle(void *arg)
 {
 	struct hostcomm *hc = arg;

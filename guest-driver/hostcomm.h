@@ -178,6 +178,7 @@ void hostcomm_submit(struct hostcomm_request *rq);
 void hostcomm_reap(struct hostcomm *hc);
 bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 		   unsigned long timeout);
+void hostcomm_wake(struct hostcomm *hc);
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
 bool hostcomm_broken(struct hostcomm *hc);
 

@@ -432,7 +432,7 @@ int migrate_init(struct migrate *rl, struct balloon_pages *bp,
 void migrate_end_waits(struct migrate *rl)
 {
 	WRITE_ONCE(rl->stopping, true);
-	wake_up_all(&rl->hc->acked);
+	hostcomm_wake(rl->hc);
 }
 
 /**

@@ -60,6 +60,8 @@ enum balloon_page_state {
 /**
  * struct balloon_pages - the pages of one balloon
  * @mobility: the kernel's way to us; probe-time only
+ * @changed: called by pages_changed(), any process context, must not sleep; set
+ *	once by who drives the size
  * @lock: protects all below up to @returned, and the state of each page
  * @list: the LISTED pages, youngest last; none where the kernel keeps them
  * @unpublished: first pages of unpublished blocks, youngest last; and single pages whose
@@ -82,6 +84,7 @@ enum balloon_page_state {
  */
 struct balloon_pages {
 	struct mobility mobility;
+	void (*changed)(struct balloon_pages *bp);
 	spinlock_t lock;
 	struct list_head list;
 	struct list_head unpublished;
@@ -146,6 +149,12 @@ unsigned long pages_take_at(struct balloon_pages *bp, struct page *first,
 unsigned long pages_fragmented(struct balloon_pages *bp);
 void pages_add_exchanged(struct balloon_pages *bp, struct list_head *chunks);
 void pages_lose_exchanged(struct balloon_pages *bp, unsigned long nr);
+
+/* Tells who drives the size that somebody else has changed it. */
+static inline void pages_changed(struct balloon_pages *bp)
+{
+	bp->changed(bp);
+}
 
 /* Pages handled in one hold of the lock: keeps callbacks from spinning. */
 #define PAGES_PER_HOLD	256

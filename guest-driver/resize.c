@@ -174,13 +174,8 @@ unsigned long resize_release(struct resize *rz)
 	return nr;
 }
 
-/**
- * resize_kick() - start the worker, unless it must not run any more
- * @rz: initialised
- *
- * Context: any, interrupts too.
- */
-void resize_kick(struct resize *rz)
+/* Starts the worker, unless it must not run any more; also in interrupts. */
+static void resize_kick(struct resize *rz)
 {
 	unsigned long flags;
 
@@ -188,6 +183,14 @@ void resize_kick(struct resize *rz)
 	if (!rz->stopped)
 		mod_delayed_work(rz->wq, &rz->work, 0);
 	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/* Somebody else made the balloon smaller, or larger. */
+static void resize_changed(struct balloon_pages *bp)
+{
+	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
+
+	resize_kick(&vb->resize);
 }
 
 /**
@@ -317,7 +320,8 @@ static void resize_done(struct hostcomm_request *rq, int err)
 		resize_add_inflating(rz, -(long)rq->pages);
 		if (rq->acked) {
 			resize_gave(rz);
-			gather_kick(&vb->gather);
+			if (rz->grown)
+				rz->grown(vb);
 		}
 	}
 	resize_put_request(rz, rq);
@@ -707,6 +711,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :
 				     vb->hostcomm.ops->batch_pages;
 	rz->stopped = true;
+	vb->pages.changed = resize_changed;
 	spin_lock_init(&rz->lock);
 	INIT_LIST_HEAD(&rz->idle);
 	INIT_LIST_HEAD(&rz->unacked);

@@ -31,6 +31,8 @@ struct virtio_balloon;
  * @vb: probe-time only
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
+ * @grown: called after the balloon grew, in process context, must not sleep; set
+ *	once, before resize_start(), by who wants to know, or NULL
  * @floor: guest pages that must stay available; probe-time only
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
@@ -63,6 +65,7 @@ struct resize {
 	struct virtio_balloon *vb;
 	struct workqueue_struct *wq;
 	struct delayed_work work;
+	void (*grown)(struct virtio_balloon *vb);
 	unsigned long floor;
 	unsigned int nr_requests;
 	u32 inflate_batch;
@@ -101,7 +104,6 @@ void resize_keep_unacked(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
 unsigned long resize_release(struct resize *rz);
-void resize_kick(struct resize *rz);
 bool resize_rests(struct resize *rz);
 
 /* Changes whenever the host asks for another size than before. */

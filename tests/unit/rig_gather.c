@@ -41,7 +41,3 @@ void gather_stop(struct gather *c)
 		evacuate_stop(&c->evacuate, true);
 	sim_block(nobody_exchanges, NULL, SIM_FOREVER, "an exchange to end");
 }
-
-void gather_kick(struct gather *c)
-{
-}
