@@ -100,7 +100,7 @@ static unsigned long bag_empty(struct balloon_pages *bp, struct mobility_bag *ba
 	lockdep_assert_held(&bp->lock);
 	bag->left -= nr;
 	bp->whole -= nr;
-	/* What is left of it is isolated: others before it next time. */
+	/* Pages that are left are isolated: to the front, taken from last. */
 	list_move(&bag->node, bag->left ? &bp->blocks : &bp->mobility.spent);
 	return nr;
 }

@@ -29,7 +29,10 @@ static void evacuate_left(struct hostcomm_request *rq, int err)
 {
 	struct evacuate *v = container_of(rq, struct evacuate, out);
 
-	/* A host that keeps it, keeps it in the balloon, until the next target. */
+	/*
+	 * A host that refuses to let the block go still counts it as ballooned:
+	 * then it is, and resize deflates it later.
+	 */
 	if (err && err != -ENODEV) {
 		chunks_account(v->vb, &rq->page_list);
 		pages_add(&v->vb->pages, &rq->page_list);

@@ -183,7 +183,10 @@ static bool ext_broken(struct hostcomm *hc)
 const struct hostcomm_ops hostcomm_page_ops = {
 	.name = "page-ops",
 	.pfn_limit = U64_MAX,
-	/* Three of the latter, where they are backed for a moment. */
+	/*
+	 * Where the guest writes to each page it takes, the host backs what is in
+	 * requests until it has answered: up to three of the smaller ones.
+	 */
 	.batch_pages = SZ_256M >> PAGE_SHIFT,
 	.zeroed_pages = 20 * SZ_1M >> PAGE_SHIFT,
 	.batch_chunks = 1024,

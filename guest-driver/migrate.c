@@ -280,7 +280,7 @@ static bool migrate_is_told(void *arg)
 
 /*
  * Waits for the host, but once only for one that is silent: a compactor has
- * thousands of pages to move, and patience for each would add up to hours.
+ * thousands of pages to move, and one timeout for each would add up to hours.
  */
 static void migrate_wait(struct migrate *rl, bool (*cond)(void *arg), void *arg)
 {

@@ -102,7 +102,11 @@ void migrate_end_waits(struct migrate *rl);
 void migrate_stop(struct migrate *rl);
 void migrate_finish_undo(struct migrate *rl);
 
-/* @from's zone lends to the balloon no more, @to's does; both may be anybody's. */
+/*
+ * A ballooned page counts against the managed pages of its zone: it does so for
+ * the zone of @to from now on, no longer for that of @from.  Neither page is
+ * touched.
+ */
 void migrate_account(struct migrate *rl, struct page *from, struct page *to);
 
 int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,

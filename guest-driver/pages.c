@@ -115,7 +115,7 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 		list_add_tail(&page->lru, &bp->list);
 		bp->listed++;
 	}
-	/* In the same breath: nobody sees the balloon larger than it is. */
+	/* Under the same lock: nobody sees the balloon larger than it is. */
 	if (exchanged)
 		bp->exchanging -= nr;
 	spin_unlock(&bp->lock);
@@ -141,7 +141,7 @@ unsigned long pages_take_singles(struct balloon_pages *bp, unsigned long max,
 	list_for_each_entry_safe_reverse(page, next, &bp->list, lru) {
 		if (nr == max || ++tries > PAGES_PER_HOLD)
 			break;
-		/* Locked: about to be isolated.  Leave it be. */
+		/* Locked by migration, which is about to isolate it. */
 		if (!trylock_page(page))
 			continue;
 		list_move_tail(&page->lru, chunks);

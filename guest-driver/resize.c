@@ -50,7 +50,7 @@
 /* When to ask a host again that refused. */
 #define RESIZE_PAUSE		HZ
 /* How long removal waits for a host that says nothing, ... */
-#define RESIZE_STOP_TIMEOUT		(5 * HZ)
+#define RESIZE_STOP_TIMEOUT	(5 * HZ)
 /* ... and how long it goes on with one that answers slowly. */
 #define RESIZE_STOP_TOTAL	(30 * HZ)
 
@@ -630,8 +630,9 @@ static void resize_work(struct work_struct *work)
 
 	quiet = resize_is_quiet(rz);
 	/*
-	 * Not before: the place of what is yet refused would be taken by the
-	 * same pages, and what was given is not all counted.
+	 * Only when no request is out.  Pages that were held back because the
+	 * host refused them would be allocated again for the next request, and
+	 * the size that is logged would leave out what is on its way.
 	 */
 	if (quiet) {
 		resize_release(rz);

@@ -80,7 +80,7 @@ u32 resize_policy_dry(struct resize_policy *rp, u64 now_ms)
  * @rp: the past
  * @now_ms: the time
  *
- * Taking them again at once would be a tug of war.
+ * Taking them again at once would make it run dry again.
  */
 void resize_policy_oom(struct resize_policy *rp, u64 now_ms)
 {
