@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Settled blocks, where the kernel lets us keep the pages: accounted as one,
+ * Published blocks, where the kernel lets us keep the pages: accounted as one,
  * but each page findable for migration.  When migration wants one of them, the
  * block breaks up and its pages are single ones from then on.
  *
- * A settled block becomes one chunk again when it is taken whole (block_join()).
+ * A published block becomes one chunk again when it is taken whole (block_join()).
  *
  * Locks: page lock -> balloon_pages.lock, which also protects page->private of
  * pages in blocks; page->index of a first page is its block's order.
@@ -26,34 +26,48 @@ static void page_set_block(struct page *page, struct page *first)
 	set_page_private(page, (unsigned long)first | BALLOON_PAGE_BLOCK);
 }
 
+static void list_single(struct balloon_pages *bp, struct page *page)
+{
+	lockdep_assert_held(&bp->lock);
+	page_set_state(page, BALLOON_PAGE_LISTED);
+	list_add_tail(&page->lru, &bp->list);
+	bp->listed++;
+}
+
 /**
- * blocks_settle() - mark each page of a block for migration
+ * blocks_publish() - mark each page of a block for migration
  * @bp: the balloon
- * @first: from blocks_next_young()
+ * @first: from blocks_next_unpublished()
  *
  * Until the first page is in state BLOCK, at the very end, none can be
  * isolated.
  *
- * Context: process; does not sleep.
+ * Context: may sleep, as long as somebody holds the lock of one of its pages.
  */
-void blocks_settle(struct balloon_pages *bp, struct page *first)
+void blocks_publish(struct balloon_pages *bp, struct page *first)
 {
 	unsigned int order = chunk_order(first);
 	unsigned long i, nr = 1UL << order;
 
 	split_page(first, order);
-	set_page_private(first, BALLOON_PAGE_ALIEN);
+	set_page_private(first, BALLOON_PAGE_NONE);
 	for (i = 0; i < nr; i++) {
 		if (i)
 			page_set_block(first + i, first);
-		page_mark(bp, first + i);
+		compat_lock_page(first + i);
+		page_mark_locked(bp, first + i);
+		unlock_page(first + i);
 	}
 
 	spin_lock(&bp->lock);
-	page_set_block(first, first);
-	list_add_tail(&first->lru, &bp->blocks);
-	bp->settling -= nr;
-	blocks_count(bp, first, true);
+	bp->publishing -= nr;
+	if (order) {
+		page_set_block(first, first);
+		list_add_tail(&first->lru, &bp->blocks);
+		blocks_count(bp, first, true);
+	} else {
+		list_single(bp, first);
+	}
 	spin_unlock(&bp->lock);
 }
 
@@ -62,7 +76,7 @@ void blocks_settle(struct balloon_pages *bp, struct page *first)
  * @bp: the balloon, locked
  * @page: in state BLOCK
  *
- * Return: false if that block is just being settled or taken.
+ * Return: false if that block is just being published or taken.
  */
 bool blocks_break(struct balloon_pages *bp, struct page *page)
 {
@@ -75,11 +89,8 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
 	nr = chunk_pages(first);
 	list_del(&first->lru);
 	blocks_count(bp, first, false);
-	for (i = 0; i < nr; i++) {
-		page_set_state(first + i, BALLOON_PAGE_LISTED);
-		list_add_tail(&first[i].lru, &bp->list);
-	}
-	bp->listed += nr;
+	for (i = 0; i < nr; i++)
+		list_single(bp, first + i);
 	return true;
 }
 
@@ -91,22 +102,21 @@ bool blocks_break(struct balloon_pages *bp, struct page *page)
  */
 bool blocks_break_one(struct balloon_pages *bp)
 {
-	struct page *first;
-	bool ok = false;
+	struct page *first = blocks_next_unpublished(bp);
+	bool ok = first;
 
-	first = blocks_next_young(bp);
 	if (first)
-		blocks_settle(bp, first);
+		blocks_publish(bp, first);
 
 	spin_lock(&bp->lock);
 	if (!list_empty(&bp->blocks))
-		ok = blocks_break(bp, list_last_entry(&bp->blocks, struct page, lru));
+		ok |= blocks_break(bp, list_last_entry(&bp->blocks, struct page, lru));
 	spin_unlock(&bp->lock);
 	return ok;
 }
 
 /* A block that left @blocks becomes a chunk, or single pages if it must. */
-static void block_unsettle(struct page *first, struct list_head *chunks)
+static void block_unpublish(struct page *first, struct list_head *chunks)
 {
 	unsigned int order = chunk_order(first);
 	unsigned long i, nr = 1UL << order;
@@ -120,7 +130,7 @@ static void block_unsettle(struct page *first, struct list_head *chunks)
 	block_link(first, order, chunks);
 }
 
-/* The youngest settled block that has at most @max pages, off the list. */
+/* The youngest published block that has at most @max pages, off the list. */
 static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 {
 	struct page *first = NULL;
@@ -134,7 +144,7 @@ static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 		list_del_init(&first->lru);
 		blocks_count(bp, first, false);
 		/* From here on its pages are refused to migration. */
-		page_set_state(first, BALLOON_PAGE_ALIEN);
+		page_set_state(first, BALLOON_PAGE_NONE);
 	}
 	spin_unlock(&bp->lock);
 	return first;
@@ -151,7 +161,7 @@ static struct page *blocks_pick(struct balloon_pages *bp, unsigned long max)
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks)
 {
-	unsigned long nr = blocks_take_young(bp, max, chunks);
+	unsigned long nr = blocks_take_unpublished(bp, max, chunks);
 	struct page *first;
 
 	if (nr)
@@ -160,6 +170,6 @@ unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 	if (!first)
 		return 0;
 	nr = chunk_pages(first);
-	block_unsettle(first, chunks);
+	block_unpublish(first, chunks);
 	return nr;
 }

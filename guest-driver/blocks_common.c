@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Blocks in the balloon: chunks of more than one page that are accounted and
- * given back as one.  A block comes in young: nothing is done to its pages, so
- * that inflating costs one step a block.  A work item settles it once inflating
+ * given back as one.  A block comes in unpublished: nothing is done to its pages, so
+ * that inflating costs one step a block.  A work item publishes it once inflating
  * pauses: each page becomes findable for migration (blocks.c, blocks_core.c).
  * When such a block is given back, its pages become one chunk again, so that it
  * returns to the page allocator in one piece.
@@ -15,13 +15,13 @@
 
 #include "pages.h"
 
-/* A young block settles when nothing came for so long, ... */
-#define BLOCKS_SETTLE_IDLE	(HZ / 20)
+/* An unpublished block publishes when nothing came for so long, ... */
+#define BLOCKS_PUBLISH_IDLE	(HZ / 20)
 /* ... or when it has waited for so long all the same. */
-#define BLOCKS_SETTLE_LATEST	HZ
+#define BLOCKS_PUBLISH_LATEST	HZ
 
 /**
- * blocks_count() - a block enters or leaves @young or @blocks
+ * blocks_count() - a block enters or leaves @unpublished or @blocks
  * @bp: the balloon, locked
  * @first: its first page
  * @in: which
@@ -33,97 +33,103 @@ void blocks_count(struct balloon_pages *bp, struct page *first, bool in)
 	lockdep_assert_held(&bp->lock);
 	bp->whole += nr;
 	if (chunk_order(first) < bp->host_order)
-		bp->pieces += nr;
+		bp->fragmented += nr;
 }
 
 /**
- * blocks_add_young() - a block enters the balloon
+ * blocks_add_unpublished() - a block enters the balloon
  * @bp: the balloon, locked
  * @first: its first page, linked nowhere
  */
-void blocks_add_young(struct balloon_pages *bp, struct page *first)
+void blocks_add_unpublished(struct balloon_pages *bp, struct page *first)
 {
 	lockdep_assert_held(&bp->lock);
-	if (list_empty(&bp->young))
-		bp->settle_by = jiffies + BLOCKS_SETTLE_LATEST;
-	list_add_tail(&first->lru, &bp->young);
+	if (list_empty(&bp->unpublished))
+		bp->publish_by = jiffies + BLOCKS_PUBLISH_LATEST;
+	list_add_tail(&first->lru, &bp->unpublished);
 	blocks_count(bp, first, true);
 }
 
 /**
- * blocks_settle_soon() - have young blocks settled once inflating pauses
+ * blocks_publish_soon() - have unpublished blocks published once inflating pauses
  * @bp: the balloon
  *
  * Context: any that may take the lock.
  */
-void blocks_settle_soon(struct balloon_pages *bp)
+void blocks_publish_soon(struct balloon_pages *bp)
 {
 	spin_lock(&bp->lock);
-	if (!bp->closed && !list_empty(&bp->young)) {
-		if (time_before(jiffies, bp->settle_by))
-			mod_delayed_work(compat_unbound_wq, &bp->settle_work,
-					 BLOCKS_SETTLE_IDLE);
+	if (!bp->closed && !list_empty(&bp->unpublished)) {
+		if (time_before(jiffies, bp->publish_by))
+			mod_delayed_work(compat_unbound_wq, &bp->publish_work,
+					 BLOCKS_PUBLISH_IDLE);
 		else
-			queue_delayed_work(compat_unbound_wq, &bp->settle_work, 0);
+			queue_delayed_work(compat_unbound_wq, &bp->publish_work, 0);
 	}
 	spin_unlock(&bp->lock);
 }
 
 /**
- * blocks_next_young() - take the oldest young block, to settle it
+ * blocks_next_unpublished() - take the oldest unpublished block, to publish it
  * @bp: the balloon
  *
  * Context: any that may take the lock.
- * Return: its first page, off the lists and counted in @settling; or NULL.
+ * Return: its first page, off the lists and counted in @publishing; or NULL.
  */
-struct page *blocks_next_young(struct balloon_pages *bp)
+struct page *blocks_next_unpublished(struct balloon_pages *bp)
 {
 	struct page *first;
 
 	spin_lock(&bp->lock);
-	first = list_first_entry_or_null(&bp->young, struct page, lru);
+	first = list_first_entry_or_null(&bp->unpublished, struct page, lru);
 	if (first) {
 		list_del_init(&first->lru);
 		blocks_count(bp, first, false);
-		bp->settling += chunk_pages(first);
+		bp->publishing += chunk_pages(first);
 	}
 	spin_unlock(&bp->lock);
 	return first;
 }
 
-/**
- * blocks_settle_work() - make all young blocks movable
- * @work: balloon_pages.settle_work
- */
-void blocks_settle_work(struct work_struct *work)
+void blocks_publish_work(struct work_struct *work)
 {
-	struct balloon_pages *bp = container_of(work, struct balloon_pages,
-						settle_work.work);
+	blocks_publish_all(container_of(work, struct balloon_pages,
+					publish_work.work));
+}
+
+/**
+ * blocks_publish_all() - mark the pages of all unpublished blocks
+ * @bp: the balloon
+ *
+ * Context: may sleep.
+ */
+void blocks_publish_all(struct balloon_pages *bp)
+{
 	struct page *first;
 
-	while ((first = blocks_next_young(bp))) {
-		blocks_settle(bp, first);
+	while ((first = blocks_next_unpublished(bp))) {
+		blocks_publish(bp, first);
 		cond_resched();
 	}
 }
 
 /**
- * blocks_take_young() - take the youngest young block out of the balloon
+ * blocks_take_unpublished() - take the youngest unpublished block out of the balloon
  * @bp: the balloon
  * @max: pages it may have at most
  * @chunks: it is added here
  *
  * Context: any that may take the lock.  Return: pages taken.
  */
-unsigned long blocks_take_young(struct balloon_pages *bp, unsigned long max,
-				struct list_head *chunks)
+unsigned long blocks_take_unpublished(struct balloon_pages *bp, unsigned long max,
+				      struct list_head *chunks)
 {
 	struct page *first;
 	unsigned long nr = 0;
 
 	spin_lock(&bp->lock);
-	if (!list_empty(&bp->young)) {
-		first = list_last_entry(&bp->young, struct page, lru);
+	if (!list_empty(&bp->unpublished)) {
+		first = list_last_entry(&bp->unpublished, struct page, lru);
 		nr = chunk_pages(first);
 		if (nr > max) {
 			nr = 0;

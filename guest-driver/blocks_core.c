@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Settled blocks where the kernel's balloon core keeps the pages (see
+ * Published blocks where the kernel's balloon core keeps the pages (see
  * mobility_core.c): each in a bag of its own, so that it can be told whether
  * all of a block is still there.  What migration takes out of a bag comes back
  * as a single page; a bag is freed when the core has done with its last page.
@@ -19,15 +19,15 @@
 #define BLOCKS_TRIES	16
 
 /**
- * blocks_settle() - let the kernel isolate each page of a block
+ * blocks_publish() - let the kernel isolate each page of a block
  * @bp: the balloon
- * @first: from blocks_next_young()
+ * @first: from blocks_next_unpublished()
  *
  * Without memory for a bag its pages become single ones.
  *
  * Context: does not sleep.
  */
-void blocks_settle(struct balloon_pages *bp, struct page *first)
+void blocks_publish(struct balloon_pages *bp, struct page *first)
 {
 	struct mobility_bag *bag = kmalloc(sizeof(*bag), GFP_NOWAIT | __GFP_NOWARN);
 	unsigned int order = chunk_order(first);
@@ -40,7 +40,7 @@ void blocks_settle(struct balloon_pages *bp, struct page *first)
 
 	/* Counted first: the kernel may take pages out at once. */
 	spin_lock(&bp->lock);
-	bp->settling -= nr;
+	bp->publishing -= nr;
 	if (bag) {
 		mobility_bag_init(bag, bp);
 		bag->first = first;
@@ -100,7 +100,7 @@ static unsigned long bag_empty(struct balloon_pages *bp, struct mobility_bag *ba
 	lockdep_assert_held(&bp->lock);
 	bag->left -= nr;
 	bp->whole -= nr;
-	/* What is left of it is isolated: others before it next time. */
+	/* Pages that are left are isolated: to the front, taken from last. */
 	list_move(&bag->node, bag->left ? &bp->blocks : &bp->mobility.spent);
 	return nr;
 }
@@ -154,14 +154,14 @@ static unsigned long blocks_pick(struct balloon_pages *bp, unsigned long max,
  */
 bool blocks_break_one(struct balloon_pages *bp)
 {
-	struct page *first = blocks_next_young(bp);
+	struct page *first = blocks_next_unpublished(bp);
 	struct mobility_bag *bag;
 	unsigned long nr = 0;
 	unsigned int tries;
 	LIST_HEAD(pages);
 
 	if (first)
-		blocks_settle(bp, first);
+		blocks_publish(bp, first);
 	spin_lock(&bp->lock);
 	for (tries = 0; !nr && tries < BLOCKS_TRIES; tries++) {
 		bag = bag_youngest(bp, ULONG_MAX);
@@ -185,7 +185,7 @@ bool blocks_break_one(struct balloon_pages *bp)
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks)
 {
-	unsigned long nr = blocks_take_young(bp, max, chunks);
+	unsigned long nr = blocks_take_unpublished(bp, max, chunks);
 	struct page *first;
 
 	if (nr)

@@ -21,22 +21,22 @@ static void state_put(struct seq_file *m, const char *name, u64 value)
 
 static void state_show_pages(struct seq_file *m, struct balloon_pages *bp)
 {
-	unsigned long listed, whole, pieces, isolated, arriving, exchanging;
+	unsigned long listed, whole, fragmented, isolated, pending, exchanging;
 
 	spin_lock(&bp->lock);
 	listed = bp->listed;
-	whole = bp->whole + bp->settling;
-	pieces = bp->pieces;
+	whole = bp->whole + bp->publishing;
+	fragmented = bp->fragmented;
 	isolated = bp->isolated;
-	arriving = bp->arriving;
+	pending = bp->pending;
 	exchanging = bp->exchanging;
 	spin_unlock(&bp->lock);
-	state_put(m, "size", listed + whole + isolated + arriving + exchanging);
+	state_put(m, "size", listed + whole + isolated + pending + exchanging);
 	state_put(m, "listed", listed);
 	state_put(m, "in_blocks", whole);
-	state_put(m, "in_host_blocks", bp->host_order ? whole - pieces : 0);
+	state_put(m, "in_host_blocks", bp->host_order ? whole - fragmented : 0);
 	state_put(m, "isolated", isolated);
-	state_put(m, "arriving", arriving);
+	state_put(m, "pending", pending);
 	state_put(m, "exchanging", exchanging);
 }
 
@@ -44,18 +44,18 @@ static void state_show_resize(struct seq_file *m, struct resize *rz)
 {
 	struct resize_policy policy;
 	unsigned long flags, inflating;
-	u64 passed_over;
+	u64 refused_pages;
 
 	spin_lock_irqsave(&rz->lock, flags);
 	policy = rz->policy;
 	inflating = rz->inflating;
-	passed_over = rz->passed_over;
+	refused_pages = rz->refused_pages;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	state_put(m, "target", READ_ONCE(rz->target));
 	state_put(m, "floor", rz->floor);
 	state_put(m, "inflating", inflating);
 	state_put(m, "backoff_ms", policy.backoff_ms);
-	state_put(m, "passed_over", passed_over);
+	state_put(m, "refused_pages", refused_pages);
 }
 
 static void state_show_hostcomm(struct seq_file *m, struct hostcomm *hc)
@@ -79,9 +79,9 @@ static void state_show_hostcomm(struct seq_file *m, struct hostcomm *hc)
 	state_put(m, "host_refused", stats.refused);
 }
 
-static void state_show_relocate(struct seq_file *m, struct relocate *rl)
+static void state_show_migrate(struct seq_file *m, struct migrate *rl)
 {
-	struct relocate_stats stats;
+	struct migrate_stats stats;
 
 	spin_lock(&rl->lock);
 	stats = rl->stats;
@@ -93,12 +93,12 @@ static void state_show_relocate(struct seq_file *m, struct relocate *rl)
 	state_put(m, "migrate_refused", stats.refused);
 }
 
-static void state_show_consolidate(struct seq_file *m, struct consolidate *c)
+static void state_show_gather(struct seq_file *m, struct gather *c)
 {
-	seq_printf(m, "consolidate_state %s\n", consolidate_state_name(c));
-	state_put(m, "consolidate_done", READ_ONCE(c->stats.blocks));
-	state_put(m, "consolidate_vacated", READ_ONCE(c->stats.vacated));
-	state_put(m, "consolidate_failed", READ_ONCE(c->stats.failed));
+	seq_printf(m, "gather_state %s\n", gather_state_name(c));
+	state_put(m, "gathered_blocks", READ_ONCE(c->stats.blocks));
+	state_put(m, "evacuated_blocks", READ_ONCE(c->stats.evacuated));
+	state_put(m, "gather_failed", READ_ONCE(c->stats.failed));
 }
 
 static int state_show(struct seq_file *m, void *unused)
@@ -108,8 +108,8 @@ static int state_show(struct seq_file *m, void *unused)
 	state_show_pages(m, &vb->pages);
 	state_show_resize(m, &vb->resize);
 	state_show_hostcomm(m, &vb->hostcomm);
-	state_show_relocate(m, &vb->relocate);
-	state_show_consolidate(m, &vb->consolidate);
+	state_show_migrate(m, &vb->migrate);
+	state_show_gather(m, &vb->gather);
 	state_put(m, "oom_released", READ_ONCE(vb->oom.released));
 	state_put(m, "hinted_pages", READ_ONCE(vb->hinting.hinted));
 	state_put(m, "reported_pages", READ_ONCE(vb->reporting.reported));

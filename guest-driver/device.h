@@ -4,9 +4,9 @@
  * the parts that the other headers describe.
  *
  * Lock order, outermost first:
- *	consolidate.lock	(a mutex)
+ *	gather.lock	(a mutex)
  *	page lock		(the kernel's; only trylock below another lock)
- *	relocate.lock
+ *	migrate.lock
  *	balloon_pages.lock
  *	resize.lock		(taken in interrupts)
  *	hostcomm.lock, exchange.lock
@@ -20,12 +20,12 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
-#include "consolidate.h"
+#include "gather.h"
 #include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
 #include "pages.h"
-#include "relocate.h"
+#include "migrate.h"
 #include "reporting.h"
 #include "resize.h"
 #include "stats.h"
@@ -41,12 +41,16 @@ struct virtio_device;
  * struct virtio_balloon - a balloon device
  * @vdev: probe-time only
  * @managed: ballooned pages are taken off the guest's MemTotal; probe-time only
- * @started: from the end of balloon_start() on; probe-time and PM callbacks only
+ * @offered: features that the device offered; probe-time only
+ * @started: from the end of balloon_start() on; in callbacks of the driver core,
+ *	and in @recover with the device locked
+ * @recover: looks after a device that was reset, or has to be
+ * @reset_next: when it may be reset again, in jiffies; @recover only
  * @hostcomm: requests to the host
  * @pages: which pages are ballooned
- * @relocate: moves asked for by compaction
+ * @migrate: moves asked for by compaction
  * @resize: the way to the target size
- * @consolidate: gathers the balloon into the host's huge pages
+ * @gather: gathers the balloon into the host's huge pages
  * @stats: what the host is told of the guest's memory
  * @oom: what happens when the guest runs dry
  * @reporting: free memory that is shown to the host
@@ -56,35 +60,20 @@ struct virtio_device;
 struct virtio_balloon {
 	struct virtio_device *vdev;
 	bool managed;
+	u64 offered;
 	bool started;
+	struct delayed_work recover;
+	unsigned long reset_next;
 	struct hostcomm hostcomm;
 	struct balloon_pages pages;
-	struct relocate relocate;
+	struct migrate migrate;
 	struct resize resize;
-	struct consolidate consolidate;
+	struct gather gather;
 	struct balloon_stats stats;
 	struct balloon_oom oom;
 	struct balloon_reporting reporting;
 	struct balloon_hinting hinting;
 	struct dentry *debugfs;
 };
-
-/* main.c */
-extern struct virtio_driver virtio_balloon_driver;
-
-/* probe.c */
-int balloon_probe(struct virtio_device *vdev);
-void balloon_remove(struct virtio_device *vdev);
-void balloon_config_changed(struct virtio_device *vdev);
-int balloon_wake(struct virtio_balloon *vb);
-
-/* life.c */
-int balloon_start(struct virtio_balloon *vb);
-void balloon_stop(struct virtio_balloon *vb);
-void balloon_sleep(struct virtio_balloon *vb);
-
-/* pm.c */
-int balloon_freeze(struct virtio_device *vdev);
-int balloon_restore(struct virtio_device *vdev);
 
 #endif

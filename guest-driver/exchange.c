@@ -18,11 +18,11 @@
 #include "compat/contig.h"
 #include "device.h"
 #include "exchange.h"
-#include "supply.h"
+#include "alloc.h"
 #include "trace.h"
 
 /* How long a silent host is waited for. */
-#define EXCHANGE_PATIENCE	(5 * HZ)
+#define EXCHANGE_TIMEOUT	(5 * HZ)
 /*
  * How much larger than a block the kernel's page blocks may be, as a shift: all
  * free memory of one is out of reach while a block in it is claimed.
@@ -34,6 +34,12 @@ static unsigned long exchange_pages(struct exchange *ex)
 	return 1UL << ex->order;
 }
 
+static void exchange_end(struct exchange *ex)
+{
+	/* Pairs with exchange_is_idle(): who sees it may use the requests again. */
+	smp_store_release(&ex->step, EXCHANGE_IDLE);
+}
+
 /* Nothing comes for @nr of the pages that left: the balloon is that smaller. */
 static void exchange_lose(struct exchange *ex, unsigned long nr)
 {
@@ -42,7 +48,7 @@ static void exchange_lose(struct exchange *ex, unsigned long nr)
 	pages_lose_exchanged(&vb->pages, nr);
 	if (vb->managed)
 		adjust_managed_page_count(ex->home, nr);
-	resize_kick(&vb->resize);
+	pages_changed(&vb->pages);
 }
 
 /* Pages that were to leave, or that the host did not let go, stay. */
@@ -51,7 +57,7 @@ static void exchange_keep(struct exchange *ex, struct list_head *chunks)
 	struct page *page;
 
 	list_for_each_entry(page, chunks, lru)
-		relocate_recharge(&ex->vb->relocate, ex->home, page);
+		migrate_account(&ex->vb->migrate, ex->home, page);
 	pages_add_exchanged(&ex->vb->pages, chunks);
 }
 
@@ -64,8 +70,8 @@ static void exchange_left(struct hostcomm_request *rq, int err)
 	/* A reset ends the host's right to them, asked or not. */
 	if (err == -ENODEV)
 		rq->acked = rq->pages;
-	supply_split(&rq->page_list, rq->acked, &chunks);
-	supply_free(&chunks);
+	chunks_split(&rq->page_list, rq->acked, &chunks);
+	chunks_free(&chunks);
 	exchange_keep(ex, &rq->page_list);
 
 	spin_lock(&ex->lock);
@@ -77,7 +83,7 @@ static void exchange_left(struct hostcomm_request *rq, int err)
 	if (!given_up)
 		return;
 	exchange_lose(ex, rq->acked);
-	WRITE_ONCE(ex->step, EXCHANGE_IDLE);
+	exchange_end(ex);
 }
 
 static void exchange_entered(struct hostcomm_request *rq, int err)
@@ -86,14 +92,14 @@ static void exchange_entered(struct hostcomm_request *rq, int err)
 	u32 refused = rq->pages - rq->acked;
 	LIST_HEAD(chunks);
 
-	supply_split(&rq->page_list, rq->acked, &chunks);
+	chunks_split(&rq->page_list, rq->acked, &chunks);
 	pages_add_exchanged(&ex->vb->pages, &chunks);
-	supply_free(&rq->page_list);
+	chunks_free(&rq->page_list);
 	if (refused)
 		exchange_lose(ex, refused);
 	spin_lock(&ex->lock);
 	ex->err = err;
-	ex->step = EXCHANGE_IDLE;
+	exchange_end(ex);
 	spin_unlock(&ex->lock);
 }
 
@@ -117,7 +123,7 @@ static bool exchange_await(struct exchange *ex, enum exchange_step step)
 	bool past;
 
 	hostcomm_wait(&ex->vb->hostcomm, exchange_is_past, &wait,
-		      EXCHANGE_PATIENCE);
+		      EXCHANGE_TIMEOUT);
 	spin_lock(&ex->lock);
 	past = ex->step != step;
 	ex->given_up = !past;
@@ -135,7 +141,7 @@ static void exchange_take(struct exchange *ex, struct page *first)
 		      exchange_pages(ex) - ex->out.pages, &chunks);
 	list_for_each_entry(page, &chunks, lru) {
 		WARN_ON_ONCE(!hostcomm_add(&ex->out, page, 1));
-		relocate_recharge(&ex->vb->relocate, page, ex->home);
+		migrate_account(&ex->vb->migrate, page, ex->home);
 	}
 	list_splice_tail_init(&chunks, &ex->out.page_list);
 }
@@ -180,7 +186,7 @@ unsigned long exchange_give(struct exchange *ex, struct page *first)
 void exchange_call_off(struct exchange *ex)
 {
 	exchange_keep(ex, &ex->out.page_list);
-	ex->step = EXCHANGE_IDLE;
+	exchange_end(ex);
 }
 
 static void exchange_enter(struct exchange *ex)
@@ -211,7 +217,7 @@ static void exchange_enter(struct exchange *ex)
  * Whatever comes of it, no page is lost; where the block is not to be had the
  * balloon is smaller by a block, and the resize worker was told.
  *
- * Context: may sleep; for the host at most twice EXCHANGE_PATIENCE, for the
+ * Context: may sleep; for the host at most twice EXCHANGE_TIMEOUT, for the
  * kernel as long as its migration takes.
  * Return: 0; -ETIMEDOUT when the host does not answer (the exchange may be
  * used again when exchange_is_idle()); -EBUSY, -ENOMEM, -EINTR from claiming
@@ -232,7 +238,7 @@ int exchange_run(struct exchange *ex)
 		err = compat_alloc_contig(pfn, pfn + exchange_pages(ex));
 	if (err) {
 		exchange_lose(ex, ex->out.acked);
-		ex->step = EXCHANGE_IDLE;
+		exchange_end(ex);
 		return err;
 	}
 	exchange_enter(ex);
@@ -247,7 +253,8 @@ int exchange_run(struct exchange *ex)
  */
 bool exchange_is_idle(struct exchange *ex)
 {
-	return READ_ONCE(ex->step) == EXCHANGE_IDLE;
+	/* Pairs with exchange_end(). */
+	return smp_load_acquire(&ex->step) == EXCHANGE_IDLE;
 }
 
 /**
@@ -258,7 +265,7 @@ bool exchange_is_idle(struct exchange *ex)
 void exchange_stop(struct exchange *ex, bool stopped)
 {
 	WRITE_ONCE(ex->stopped, stopped);
-	wake_up_all(&ex->vb->hostcomm.acked);
+	hostcomm_wake(&ex->vb->hostcomm);
 }
 
 /**

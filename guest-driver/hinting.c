@@ -25,7 +25,7 @@
 #define HINTING_BYTES	(PAGE_SIZE << HINTING_ORDER)
 #define HINTING_GFP	(__GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
 /* Silence after which a run is given up. */
-#define HINTING_PATIENCE (5 * HZ)
+#define HINTING_TIMEOUT (5 * HZ)
 
 /*
  * To be read after a change only: once a run has begun, QEMU's device shows
@@ -66,7 +66,7 @@ static bool hinting_await(struct balloon_hinting *hi, unsigned int max)
 		unsigned int before = hi->nr_out;
 
 		if (!wait_event_timeout(hi->acked, (hinting_reap(hi), hi->nr_out < before) ||
-					hinting_dead(hi), HINTING_PATIENCE))
+					hinting_dead(hi), HINTING_TIMEOUT))
 			return false;
 		if (hinting_dead(hi))
 			return false;
@@ -149,7 +149,7 @@ static void hinting_work(struct work_struct *work)
 	hinting_reap(hi);
 	if (hi->seen == VIRTIO_BALLOON_CMD_ID_DONE)
 		hinting_release(hi, ULONG_MAX);
-	/* The wish may change while a run goes on: until it is fulfilled. */
+	/* The target may change while a run goes on: until it is fulfilled. */
 	while (atomic_xchg(&hi->changed, 0) && !hinting_dead(hi)) {
 		id = hinting_wish(hi);
 		if (id == hi->seen)

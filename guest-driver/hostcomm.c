@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Life of a request: submit, answered (interrupt), done.  Owns the order of
- * posting, the wait for room in a ring, and the end of every request when the
- * host is silent or gone (I6).
+ * Requests to the host: made once, begun, filled, submitted, answered, done.
+ * Owns the order of posting, the wait for room in a ring, every wait of the
+ * driver for an answer, and the end of every request when the host is silent or
+ * gone (I6).
  *
- * Locks: hostcomm.lock, innermost, taken in process context only; interrupts
- * merely count and wake.  Must not know what the pages of a request are for.
+ * Locks: hostcomm.lock, innermost, taken in process context only and never held
+ * over a wait or a done(); interrupts merely count and wake.  A request that is
+ * not submitted has one user.  Must not know what the pages of a request are for.
  */
+#include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/virtio.h>
 
 #include "device.h"
@@ -132,7 +136,8 @@ static struct hostcomm_request *hostcomm_next_dead(struct hostcomm *hc)
 static void hostcomm_finished(struct hostcomm *hc)
 {
 	spin_lock(&hc->lock);
-	hc->inflight--;
+	/* Pairs with hostcomm_idle(): who sees none out sees what done() did. */
+	smp_store_release(&hc->inflight, hc->inflight - 1);
 	spin_unlock(&hc->lock);
 	wake_up_all(&hc->acked);
 }
@@ -250,4 +255,166 @@ void hostcomm_reap(struct hostcomm *hc)
 		rq->done(rq, err);
 		hostcomm_finished(hc);
 	}
+}
+
+/**
+ * hostcomm_wait() - sleep until a condition that answers bring about
+ * @hc: started
+ * @cond: looked at after each answer; must not sleep
+ * @arg: for @cond
+ * @timeout: jiffies without success after which to give up
+ *
+ * The waiter reaps for itself: it depends on no other thread.
+ *
+ * Context: may sleep, at most @timeout.  Return: whether @cond came true;
+ * false also when the device broke.
+ */
+bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
+		   unsigned long timeout)
+{
+	unsigned long left = timeout;
+	bool slept = false;
+
+	for (;;) {
+		int seen = atomic_read(&hc->answers);
+
+		hostcomm_reap(hc);
+		if (cond(arg))
+			return true;
+		if (!left || hostcomm_broken(hc))
+			return false;
+		if (!slept) {
+			slept = true;
+			spin_lock(&hc->lock);
+			hc->stats.waits++;
+			spin_unlock(&hc->lock);
+		}
+		left = wait_event_timeout(hc->acked, cond(arg) ||
+					  atomic_read(&hc->answers) != seen,
+					  left);
+	}
+}
+
+/**
+ * hostcomm_wake() - have all who wait look at their conditions
+ * @hc: initialised
+ *
+ * Context: any.
+ */
+void hostcomm_wake(struct hostcomm *hc)
+{
+	wake_up_all(&hc->acked);
+}
+
+static bool hostcomm_idle(void *arg)
+{
+	struct hostcomm *hc = arg;
+
+	/* Pairs with hostcomm_finished(). */
+	return !smp_load_acquire(&hc->inflight);
+}
+
+/**
+ * hostcomm_drain() - wait until nothing is out
+ * @hc: started
+ * @timeout: jiffies, for all together
+ *
+ * Context: may sleep, at most @timeout.  Return: whether all was answered.
+ */
+bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout)
+{
+	return hostcomm_wait(hc, hostcomm_idle, hc, timeout);
+}
+
+/**
+ * hostcomm_broken() - the device is dead or was pulled
+ * @hc: any state
+ *
+ * Context: any.
+ */
+bool hostcomm_broken(struct hostcomm *hc)
+{
+	return !READ_ONCE(hc->posting) || hc->ops->broken(hc);
+}
+
+/**
+ * hostcomm_request_init() - allocate a request's wire buffer
+ * @hc: where it will be sent
+ * @rq: zeroed
+ * @max_pages: guest pages it must have room for
+ * @max_chunks: runs of pages it must have room for; fewer if the device cannot
+ * @done: see hostcomm_submit()
+ *
+ * Context: may sleep.  Return: 0 or -ENOMEM.
+ */
+int hostcomm_request_init(struct hostcomm *hc, struct hostcomm_request *rq,
+			  u32 max_pages, u32 max_chunks,
+			  void (*done)(struct hostcomm_request *rq, int err))
+{
+	if (hc->ops_max)
+		max_chunks = min(max_chunks, hc->ops_max);
+	rq->hc = hc;
+	rq->max_pages = max_pages;
+	rq->max_chunks = max_chunks;
+	rq->done = done;
+	INIT_LIST_HEAD(&rq->node);
+	INIT_LIST_HEAD(&rq->page_list);
+	rq->wire = kzalloc(hc->ops->wire_size(max_pages, max_chunks), GFP_KERNEL);
+	return rq->wire ? 0 : -ENOMEM;
+}
+
+/**
+ * hostcomm_request_exit() - free what hostcomm_request_init() allocated
+ * @rq: not submitted; may be one whose init failed or never ran
+ */
+void hostcomm_request_exit(struct hostcomm_request *rq)
+{
+	kfree(rq->wire);
+	rq->wire = NULL;
+}
+
+/**
+ * hostcomm_begin() - empty a request for a new trip
+ * @rq: not submitted
+ * @op: what it will say of its pages
+ */
+void hostcomm_begin(struct hostcomm_request *rq, enum hostcomm_op op)
+{
+	rq->op = op;
+	rq->pages = 0;
+	if (rq->hc->ops->begin)
+		rq->hc->ops->begin(rq);
+}
+
+/**
+ * hostcomm_add() - name consecutive guest pages in a request
+ * @rq: begun, not submitted
+ * @page: the first of them
+ * @nr: how many
+ *
+ * Context: any.  Return: false if there is no room for them.
+ */
+bool hostcomm_add(struct hostcomm_request *rq, struct page *page, u32 nr)
+{
+	if (nr > hostcomm_room(rq) || !rq->hc->ops->add(rq, page, nr))
+		return false;
+	rq->pages += nr;
+	return true;
+}
+
+/**
+ * hostcomm_add_swap() - name a page that leaves and one in its place
+ * @rq: begun as HOSTCOMM_SWAP, not submitted; hostcomm_ops.swap is set
+ * @page: leaves the balloon
+ * @newpage: enters it
+ *
+ * Context: any.  Return: false if there is no room.
+ */
+bool hostcomm_add_swap(struct hostcomm_request *rq, struct page *page,
+		       struct page *newpage)
+{
+	if (!hostcomm_room(rq) || !rq->hc->ops->add_swap(rq, page, newpage))
+		return false;
+	rq->pages++;
+	return true;
 }

@@ -156,7 +156,7 @@ struct hostcomm {
 };
 
 extern const struct hostcomm_ops hostcomm_pfn_ops;
-extern const struct hostcomm_ops hostcomm_ext_ops;
+extern const struct hostcomm_ops hostcomm_page_ops;
 
 int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
 		  const struct hostcomm_ops *ops);
@@ -178,6 +178,7 @@ void hostcomm_submit(struct hostcomm_request *rq);
 void hostcomm_reap(struct hostcomm *hc);
 bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 		   unsigned long timeout);
+void hostcomm_wake(struct hostcomm *hc);
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
 bool hostcomm_broken(struct hostcomm *hc);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What a kernel must offer so that ballooned pages can be moved: the contract
- * between pages/relocate and exactly one mobility_*.c, chosen by Kbuild.
+ * between pages/migrate and exactly one mobility_*.c, chosen by Kbuild.
  * struct mobility is embedded in struct balloon_pages, so a backend gets from
  * a page to its device without a global.
  *
- * A backend calls pages_isolate(), pages_putback() and relocate_page() from
+ * A backend calls pages_isolate(), pages_putback() and migrate_callback() from
  * the kernel's callbacks, each with the page locked.  Where the kernel's
  * balloon core keeps the pages (mobility_core.h), it isolates and puts back by
- * itself, and relocate_page() alone is called.
+ * itself, and migrate_callback() alone is called.
  */
 #ifndef BALLONET_MOBILITY_H
 #define BALLONET_MOBILITY_H

@@ -15,7 +15,7 @@
 
 #include "device.h"
 #include "mobility.h"
-#include "relocate.h"
+#include "migrate.h"
 
 static struct balloon_pages *mobility_pages(struct page *page)
 {
@@ -40,7 +40,7 @@ static int mobility_migrate(struct address_space *mapping, struct page *newpage,
 						mobility.mapping);
 	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
 
-	return relocate_page(&vb->relocate, newpage, page, mode);
+	return migrate_callback(&vb->migrate, newpage, page, mode);
 }
 
 static const struct address_space_operations mobility_aops = {

@@ -15,9 +15,10 @@
 #include <linux/mm.h>
 #include <linux/vmstat.h>
 
+#include "compat/core.h"
 #include "device.h"
 #include "mobility.h"
-#include "relocate.h"
+#include "migrate.h"
 
 static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 			    struct page *page, enum migrate_mode mode)
@@ -28,7 +29,7 @@ static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 
 	if (!pages_begin_move(bp))
 		return -EAGAIN;
-	err = relocate_page(&vb->relocate, newpage, page, mode);
+	err = migrate_callback(&vb->migrate, newpage, page, mode);
 	pages_moved(bp);
 	return err ? err : -ENOENT;
 }
@@ -116,13 +117,12 @@ bool mobility_bag_is_idle(struct mobility_bag *bag)
  * mobility_let_go() - a page leaves its bag by migration
  * @page: locked, isolated
  *
- * The core will count a deflate, drop the balloon's reference, and forget to
- * take the page off the node's balloon pages.
+ * The core will count a deflate, and drop the balloon's reference.
  */
 void mobility_let_go(struct page *page)
 {
 	get_page(page);
-	dec_node_page_state(page, NR_BALLOON_PAGES);
+	compat_core_moved_page(page);
 	count_vm_events(BALLOON_DEFLATE, -1L);
 }
 

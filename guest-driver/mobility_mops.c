@@ -14,7 +14,7 @@
 
 #include "device.h"
 #include "mobility.h"
-#include "relocate.h"
+#include "migrate.h"
 
 static struct balloon_pages *mobility_pages(struct page *page)
 {
@@ -38,7 +38,7 @@ static int mobility_migrate(struct page *newpage, struct page *page,
 	struct virtio_balloon *vb = container_of(mobility_pages(page),
 						 struct virtio_balloon, pages);
 
-	return relocate_page(&vb->relocate, newpage, page, mode);
+	return migrate_callback(&vb->migrate, newpage, page, mode);
 }
 
 /**

@@ -14,13 +14,13 @@
 
 #include "device.h"
 #include "oom.h"
-#include "supply.h"
+#include "alloc.h"
 #include "trace.h"
 
 /* The stock driver's place among those who can give memory back. */
 #define OOM_PRIORITY	80
 /* A silent host must not keep the OOM killer from its work. */
-#define OOM_PATIENCE	HZ
+#define OOM_TIMEOUT	HZ
 /* Called again within this time, the need is larger than what was given. */
 #define OOM_AGAIN	HZ
 /* Guest pages given in one call at most. */
@@ -36,8 +36,8 @@ static void oom_done(struct hostcomm_request *rq, int err)
 	/* A reset ends the host's right to them all. */
 	if (err == -ENODEV)
 		rq->acked = rq->pages;
-	supply_split(&rq->page_list, rq->acked, &chunks);
-	supply_release(vb, &chunks);
+	chunks_split(&rq->page_list, rq->acked, &chunks);
+	chunks_release(vb, &chunks);
 	vb->oom.released += rq->acked;
 	/* What the host refused to give back is not freed. */
 	pages_add(&vb->pages, &rq->page_list);
@@ -71,10 +71,10 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 	struct page *page;
 	u32 pages;
 
-	*freed += resize_let_go(&vb->resize);
+	*freed += resize_release(&vb->resize);
 	/* From last time, when the host was silent: nothing new before that. */
 	if (!oom_is_done(oom) &&
-	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
+	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
 		return 0;
 
 	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
@@ -87,7 +87,7 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 	oom->busy = true;
 	hostcomm_submit(&oom->rq);
 	resize_ran_dry(&vb->resize);
-	if (!hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_PATIENCE))
+	if (!hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
 		return 0;
 	*freed += oom->rq.acked;
 	trace_virtio_balloon_oom(pages, *freed);

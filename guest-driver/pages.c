@@ -32,34 +32,28 @@ void page_mark_locked(struct balloon_pages *bp, struct page *page)
 	mobility_mark(&bp->mobility, page);
 }
 
-/**
- * page_mark() - make a page the balloon's in the kernel's eyes
- * @bp: the balloon
- * @page: of order 0, with one reference, known to nobody else
- *
- * Nobody locks a page that is neither mapped nor movable, bar a memory error
- * handler; one such page cannot be moved, no more.
- *
- * Return: whether the page is movable now.
+/*
+ * Makes a page of order 0, with one reference, the balloon's in the kernel's
+ * eyes.  Its lock may be held by a memory error handler or, where it was movable
+ * before, by compaction, which finds that out under the lock.
+ * Return: false if it is held.
  */
-bool page_mark(struct balloon_pages *bp, struct page *page)
+static bool page_mark(struct balloon_pages *bp, struct page *page)
 {
-	if (unlikely(!trylock_page(page))) {
-		__SetPageOffline(page);
+	if (!trylock_page(page))
 		return false;
-	}
 	page_mark_locked(bp, page);
 	unlock_page(page);
 	return true;
 }
 
 /**
- * page_unmark() - undo page_mark()
+ * page_unmark() - undo page_mark_locked()
  * @page: locked
  */
 void page_unmark(struct page *page)
 {
-	page_set_state(page, BALLOON_PAGE_ALIEN);
+	page_set_state(page, BALLOON_PAGE_NONE);
 	mobility_unmark(page);
 	__ClearPageOffline(page);
 }
@@ -95,30 +89,37 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 {
 	struct page *page, *next;
 	unsigned long nr = 0;
+	LIST_HEAD(locked);
 
-	list_for_each_entry(page, chunks, lru) {
-		page_set_state(page, BALLOON_PAGE_ALIEN);
-		if (!chunk_order(page))
-			page_mark(bp, page);
+	list_for_each_entry_safe(page, next, chunks, lru) {
+		page_set_state(page, BALLOON_PAGE_NONE);
+		if (!chunk_order(page) && !page_mark(bp, page))
+			list_move_tail(&page->lru, &locked);
 	}
 
 	spin_lock(&bp->lock);
+	/* They are marked by who may sleep for the lock. */
+	list_for_each_entry_safe(page, next, &locked, lru) {
+		list_del(&page->lru);
+		nr++;
+		blocks_add_unpublished(bp, page);
+	}
 	list_for_each_entry_safe(page, next, chunks, lru) {
 		list_del(&page->lru);
 		nr += chunk_pages(page);
 		if (chunk_order(page)) {
-			blocks_add_young(bp, page);
+			blocks_add_unpublished(bp, page);
 			continue;
 		}
 		page_set_state(page, BALLOON_PAGE_LISTED);
 		list_add_tail(&page->lru, &bp->list);
 		bp->listed++;
 	}
-	/* In the same breath: nobody sees the balloon larger than it is. */
+	/* Under the same lock: nobody sees the balloon larger than it is. */
 	if (exchanged)
 		bp->exchanging -= nr;
 	spin_unlock(&bp->lock);
-	blocks_settle_soon(bp);
+	blocks_publish_soon(bp);
 	return nr;
 }
 
@@ -140,7 +141,7 @@ unsigned long pages_take_singles(struct balloon_pages *bp, unsigned long max,
 	list_for_each_entry_safe_reverse(page, next, &bp->list, lru) {
 		if (nr == max || ++tries > PAGES_PER_HOLD)
 			break;
-		/* Locked: about to be isolated.  Leave it be. */
+		/* Locked by migration, which is about to isolate it. */
 		if (!trylock_page(page))
 			continue;
 		list_move_tail(&page->lru, chunks);

@@ -7,9 +7,9 @@
  *
  * Pages come and go as chunks: a chunk is a naturally aligned power of two of
  * pages, linked by the first one's lru, its order in the first one's index.
- * In the balloon a chunk larger than a page is a block: young (whole, unknown
- * to the kernel's migration code) until the settle work marks each of its
- * pages movable; settled until one of them is isolated, which breaks it up.
+ * In the balloon a chunk larger than a page is a block: unpublished (whole, unknown
+ * to the kernel's migration code) until the publish work marks each of its
+ * pages movable; published until one of them is isolated, which breaks it up.
  *
  * Locks: page lock -> balloon_pages.lock.  Only trylock_page() may be used on
  * a ballooned page while another lock is held, and nothing sleeps with
@@ -39,19 +39,19 @@
 
 /**
  * enum balloon_page_state - where a ballooned page is (low bits of private)
- * @BALLOON_PAGE_ALIEN: not the balloon's (any more)
+ * @BALLOON_PAGE_NONE: not the balloon's (any more)
  * @BALLOON_PAGE_LISTED: on the list; may be isolated or taken
  * @BALLOON_PAGE_ISOLATED: in the hands of migration, which owns page->lru
- * @BALLOON_PAGE_ARRIVING: replaced an isolated page, but the host has not yet
+ * @BALLOON_PAGE_PENDING: replaced an isolated page, but the host has not yet
  *	acknowledged it: not to be touched (I1)
- * @BALLOON_PAGE_BLOCK: part of a settled block, whose first page the other
+ * @BALLOON_PAGE_BLOCK: part of a published block, whose first page the other
  *	bits of private point to
  */
 enum balloon_page_state {
-	BALLOON_PAGE_ALIEN,
+	BALLOON_PAGE_NONE,
 	BALLOON_PAGE_LISTED,
 	BALLOON_PAGE_ISOLATED,
-	BALLOON_PAGE_ARRIVING,
+	BALLOON_PAGE_PENDING,
 	BALLOON_PAGE_BLOCK,
 };
 
@@ -60,44 +60,48 @@ enum balloon_page_state {
 /**
  * struct balloon_pages - the pages of one balloon
  * @mobility: the kernel's way to us; probe-time only
+ * @changed: called by pages_changed(), any process context, must not sleep; set
+ *	once by who drives the size
  * @lock: protects all below up to @returned, and the state of each page
  * @list: the LISTED pages, youngest last; none where the kernel keeps them
- * @young: first pages of young blocks, youngest last
- * @blocks: first pages (there, bags) of settled blocks, youngest last
+ * @unpublished: first pages of unpublished blocks, youngest last; and single pages whose
+ *	lock somebody held when they came
+ * @blocks: first pages (there, bags) of published blocks, youngest last
  * @listed: length of @list
- * @whole: pages in @young and @blocks
- * @pieces: those of them in blocks below @host_order
+ * @whole: pages in @unpublished and @blocks
+ * @fragmented: those of them in blocks below @host_order
  * @host_order: order of the blocks that the host likes; probe-time only
- * @settling: pages of a block between @young and @blocks
+ * @publishing: pages of a block between @unpublished and @blocks
  * @isolated: pages in state ISOLATED
- * @arriving: pages in state ARRIVING
+ * @pending: pages in state PENDING
  * @exchanging: pages that left for an exchange and will be replaced by others
  * @moving: migrate callbacks between pages_begin_move() or pages_replace() and
  *	pages_moved()
  * @closed: no page is isolated any more; the device goes
- * @settle_by: when a young block must settle at the latest, in jiffies
+ * @publish_by: when an unpublished block must publish at the latest, in jiffies
  * @returned: woken when an isolated page came back
- * @settle_work: settles young blocks
+ * @publish_work: publishes unpublished blocks
  */
 struct balloon_pages {
 	struct mobility mobility;
+	void (*changed)(struct balloon_pages *bp);
 	spinlock_t lock;
 	struct list_head list;
-	struct list_head young;
+	struct list_head unpublished;
 	struct list_head blocks;
 	unsigned long listed;
 	unsigned long whole;
-	unsigned long pieces;
+	unsigned long fragmented;
 	unsigned int host_order;
-	unsigned long settling;
+	unsigned long publishing;
 	unsigned long isolated;
-	unsigned long arriving;
+	unsigned long pending;
 	unsigned long exchanging;
 	unsigned long moving;
 	bool closed;
-	unsigned long settle_by;
+	unsigned long publish_by;
 	wait_queue_head_t returned;
-	struct delayed_work settle_work;
+	struct delayed_work publish_work;
 };
 
 static inline unsigned int chunk_order(struct page *first)
@@ -131,7 +135,7 @@ void pages_putback(struct balloon_pages *bp, struct page *page);
 bool pages_replace(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 void pages_moved(struct balloon_pages *bp);
-void pages_arrived(struct balloon_pages *bp, struct page *page);
+void pages_acked(struct balloon_pages *bp, struct page *page);
 bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage);
 bool pages_last_isolated(struct balloon_pages *bp, struct page *page);
@@ -142,9 +146,15 @@ unsigned long pages_take_at(struct balloon_pages *bp, struct page *first,
 			    unsigned long nr, unsigned long max,
 			    struct list_head *chunks);
 /* pages_exchange.c */
-unsigned long pages_loose(struct balloon_pages *bp);
+unsigned long pages_fragmented(struct balloon_pages *bp);
 void pages_add_exchanged(struct balloon_pages *bp, struct list_head *chunks);
 void pages_lose_exchanged(struct balloon_pages *bp, unsigned long nr);
+
+/* Tells who drives the size that somebody else has changed it. */
+static inline void pages_changed(struct balloon_pages *bp)
+{
+	bp->changed(bp);
+}
 
 /* Pages handled in one hold of the lock: keeps callbacks from spinning. */
 #define PAGES_PER_HOLD	256
@@ -162,7 +172,6 @@ bool pages_reach(struct balloon_pages *bp, struct page *page);
 /* For the files of pages and blocks only; see pages.c. */
 enum balloon_page_state page_state(struct page *page);
 void page_set_state(struct page *page, enum balloon_page_state state);
-bool page_mark(struct balloon_pages *bp, struct page *page);
 void page_mark_locked(struct balloon_pages *bp, struct page *page);
 void page_unmark(struct page *page);
 
@@ -175,19 +184,20 @@ bool blocks_forget_spent(struct balloon_pages *bp);
 
 /* blocks_common.c: the lock held. */
 void blocks_count(struct balloon_pages *bp, struct page *first, bool in);
-void blocks_add_young(struct balloon_pages *bp, struct page *first);
+void blocks_add_unpublished(struct balloon_pages *bp, struct page *first);
 /* blocks_common.c: the lock not held. */
-struct page *blocks_next_young(struct balloon_pages *bp);
-unsigned long blocks_take_young(struct balloon_pages *bp, unsigned long max,
-				struct list_head *chunks);
+struct page *blocks_next_unpublished(struct balloon_pages *bp);
+unsigned long blocks_take_unpublished(struct balloon_pages *bp, unsigned long max,
+				      struct list_head *chunks);
 bool block_join(struct page *first, unsigned long nr);
 void block_link(struct page *first, unsigned int order, struct list_head *chunks);
-void blocks_settle_work(struct work_struct *work);
-void blocks_settle_soon(struct balloon_pages *bp);
+void blocks_publish_work(struct work_struct *work);
+void blocks_publish_all(struct balloon_pages *bp);
+void blocks_publish_soon(struct balloon_pages *bp);
 /* blocks.c: the lock held. */
 bool blocks_break(struct balloon_pages *bp, struct page *page);
 /* blocks.c: the lock not held. */
-void blocks_settle(struct balloon_pages *bp, struct page *first);
+void blocks_publish(struct balloon_pages *bp, struct page *first);
 unsigned long blocks_take(struct balloon_pages *bp, unsigned long max,
 			  struct list_head *chunks);
 bool blocks_break_one(struct balloon_pages *bp);

@@ -45,7 +45,12 @@ static bool pages_take_this(struct balloon_pages *bp, struct page *page,
 
 	if (!mobility_owns(&bp->mobility, page) || !get_page_unless_zero(page))
 		return false;
-	if (trylock_page(page)) {
+	/*
+	 * Asked again before the lock is touched: the page may have been freed
+	 * and be somebody else's since, who sets its lock bit without regard to
+	 * us.  With our reference it can leave the balloon, but has no new owner.
+	 */
+	if (mobility_owns(&bp->mobility, page) && trylock_page(page)) {
 		if (mobility_owns(&bp->mobility, page))
 			taken = pages_unlist(bp, page, chunks);
 		unlock_page(page);

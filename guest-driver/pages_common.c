@@ -22,10 +22,10 @@ void pages_init(struct balloon_pages *bp)
 	mobility_init(&bp->mobility);
 	spin_lock_init(&bp->lock);
 	INIT_LIST_HEAD(&bp->list);
-	INIT_LIST_HEAD(&bp->young);
+	INIT_LIST_HEAD(&bp->unpublished);
 	INIT_LIST_HEAD(&bp->blocks);
 	init_waitqueue_head(&bp->returned);
-	INIT_DELAYED_WORK(&bp->settle_work, blocks_settle_work);
+	INIT_DELAYED_WORK(&bp->publish_work, blocks_publish_work);
 }
 
 /**
@@ -74,7 +74,7 @@ void pages_close(struct balloon_pages *bp)
 	spin_lock(&bp->lock);
 	bp->closed = true;
 	spin_unlock(&bp->lock);
-	cancel_delayed_work_sync(&bp->settle_work);
+	cancel_delayed_work_sync(&bp->publish_work);
 
 	while (!wait_event_timeout(bp->returned, !pages_in_callbacks(bp), 10 * HZ))
 		pr_warn("waiting for %lu pages that memory compaction holds\n",
@@ -157,7 +157,7 @@ unsigned long pages_size(struct balloon_pages *bp)
 	unsigned long nr;
 
 	spin_lock(&bp->lock);
-	nr = bp->listed + bp->whole + bp->settling + bp->isolated + bp->arriving +
+	nr = bp->listed + bp->whole + bp->publishing + bp->isolated + bp->pending +
 	     bp->exchanging;
 	spin_unlock(&bp->lock);
 	return nr;

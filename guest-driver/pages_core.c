@@ -49,7 +49,7 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 		nr += chunk_pages(page);
 		list_del(&page->lru);
 		if (chunk_order(page)) {
-			blocks_add_young(bp, page);
+			blocks_add_unpublished(bp, page);
 			continue;
 		}
 		list_add_tail(&page->lru, &pages);
@@ -63,7 +63,7 @@ unsigned long pages_enter(struct balloon_pages *bp, struct list_head *chunks,
 	if (exchanged)
 		bp->exchanging -= nr;
 	spin_unlock(&bp->lock);
-	blocks_settle_soon(bp);
+	blocks_publish_soon(bp);
 	return nr;
 }
 

@@ -36,7 +36,7 @@ bool pages_begin_move(struct balloon_pages *bp)
  * pages_replace() - put a page in the place of an isolated one
  * @bp: the balloon
  * @page: locked, isolated; on success the caller's, with a reference
- * @newpage: locked; on success the balloon's, ARRIVING, with a reference more
+ * @newpage: locked; on success the balloon's, PENDING, with a reference more
  *
  * On success the callback must call pages_moved() when it is done.
  *
@@ -60,42 +60,42 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 		bp->listed--;
 	else
 		blocks_lost_page(bp, bag);
-	bp->arriving++;
+	bp->pending++;
 	bp->moving++;
 	spin_unlock(&bp->lock);
 	count_vm_event(BALLOON_MIGRATE);
 	return true;
 }
 
-/* ARRIVING no more: @page is one of the balloon's. */
-static void pages_settle_move(struct balloon_pages *bp, struct page *page)
+/* PENDING no more: @page is one of the balloon's. */
+static void pages_end_move(struct balloon_pages *bp, struct page *page)
 {
 	LIST_HEAD(pages);
 
 	list_add(&page->lru, &pages);
 	spin_lock(&bp->lock);
-	bp->arriving--;
+	bp->pending--;
 	pages_list(bp, &pages, 1);
 	spin_unlock(&bp->lock);
 }
 
 /**
- * pages_arrived() - the host knows of a page of pages_replace()
+ * pages_acked() - the host knows of a page of pages_replace()
  * @bp: the balloon
- * @page: ARRIVING
+ * @page: PENDING
  *
  * Context: process; does not sleep.
  */
-void pages_arrived(struct balloon_pages *bp, struct page *page)
+void pages_acked(struct balloon_pages *bp, struct page *page)
 {
-	pages_settle_move(bp, page);
+	pages_end_move(bp, page);
 }
 
 /**
  * pages_refused() - undo pages_replace(): the host refused the move
  * @bp: the balloon
  * @page: the old page; the balloon's again
- * @newpage: ARRIVING; freed
+ * @newpage: PENDING; freed
  *
  * Context: process; does not sleep.
  * Return: false while somebody else is not done with the pages.  Try again
@@ -106,7 +106,7 @@ bool pages_refused(struct balloon_pages *bp, struct page *page,
 {
 	if (page_count(page) != 1 || page_count(newpage) != 1)
 		return false;
-	pages_settle_move(bp, page);
+	pages_end_move(bp, page);
 	put_page(newpage);
 	return true;
 }

@@ -11,17 +11,17 @@
 #include "pages.h"
 
 /**
- * pages_loose() - pages that lie in no block as large as the host likes them
+ * pages_fragmented() - pages that lie in no block as large as the host likes them
  * @bp: the balloon
  *
  * Some of them may lie side by side all the same.
  */
-unsigned long pages_loose(struct balloon_pages *bp)
+unsigned long pages_fragmented(struct balloon_pages *bp)
 {
 	unsigned long nr;
 
 	spin_lock(&bp->lock);
-	nr = bp->listed + bp->pieces;
+	nr = bp->listed + bp->fragmented;
 	spin_unlock(&bp->lock);
 	return nr;
 }

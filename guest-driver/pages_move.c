@@ -59,7 +59,7 @@ void pages_putback(struct balloon_pages *bp, struct page *page)
  * @bp: the balloon
  * @page: locked, isolated; on success the caller's, with the balloon's
  *	reference, but still linked by the core through page->lru
- * @newpage: locked; on success the balloon's, ARRIVING, with a reference more
+ * @newpage: locked; on success the balloon's, PENDING, with a reference more
  *
  * On success the callback must call pages_moved() when it is done.
  *
@@ -76,8 +76,8 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 	}
 	get_page(newpage);
 	page_mark_locked(bp, newpage);
-	page_set_state(newpage, BALLOON_PAGE_ARRIVING);
-	bp->arriving++;
+	page_set_state(newpage, BALLOON_PAGE_PENDING);
+	bp->pending++;
 	bp->isolated--;
 	bp->moving++;
 	page_unmark(page);
@@ -87,18 +87,18 @@ bool pages_replace(struct balloon_pages *bp, struct page *page,
 }
 
 /**
- * pages_arrived() - the host knows of a page of pages_replace()
+ * pages_acked() - the host knows of a page of pages_replace()
  * @bp: the balloon
- * @page: ARRIVING
+ * @page: PENDING
  *
  * Context: process; does not sleep.
  */
-void pages_arrived(struct balloon_pages *bp, struct page *page)
+void pages_acked(struct balloon_pages *bp, struct page *page)
 {
 	spin_lock(&bp->lock);
 	list_add(&page->lru, &bp->list);
 	page_set_state(page, BALLOON_PAGE_LISTED);
-	bp->arriving--;
+	bp->pending--;
 	bp->listed++;
 	spin_unlock(&bp->lock);
 }
@@ -107,7 +107,7 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
  * pages_refused() - undo pages_replace(): the host refused the move
  * @bp: the balloon
  * @page: the old page; the balloon's again
- * @newpage: ARRIVING; freed
+ * @newpage: PENDING; freed
  *
  * Context: process; does not sleep.
  * Return: false while the migration core is not done with both pages: it
@@ -116,17 +116,22 @@ void pages_arrived(struct balloon_pages *bp, struct page *page)
 bool pages_refused(struct balloon_pages *bp, struct page *page,
 		   struct page *newpage)
 {
-	if (page_count(page) != 1 || !trylock_page(newpage))
+	if (page_count(page) != 1 || !trylock_page(page))
 		return false;
+	if (!trylock_page(newpage)) {
+		unlock_page(page);
+		return false;
+	}
 	page_unmark(newpage);
 	unlock_page(newpage);
+	page_mark_locked(bp, page);
+	unlock_page(page);
 
-	page_mark(bp, page);
 	spin_lock(&bp->lock);
 	page_set_state(page, BALLOON_PAGE_LISTED);
 	list_add(&page->lru, &bp->list);
 	bp->listed++;
-	bp->arriving--;
+	bp->pending--;
 	spin_unlock(&bp->lock);
 	put_page(newpage);
 	return true;

@@ -6,7 +6,8 @@
  * While the host has them they must stay aside: a block that went back before
  * the answer could be in use when the host discards it.  So a silent host
  * keeps at most one batch of free blocks, and only the end of the device ends
- * that wait; nobody but the reporting task waits.
+ * that wait: a queue that the driver cannot read any more may be one that the
+ * device still reads.  Nobody but the reporting task waits.
  *
  * Locks: none; the kernel calls report() from one work item.
  */
@@ -37,8 +38,7 @@ static bool reporting_wait(struct balloon_reporting *rp)
 
 	while (!wait_event_timeout(rp->acked,
 				   (answered = reporting_answer(rp)) ||
-				   READ_ONCE(rp->stopped) ||
-				   virtqueue_is_broken(rp->vq),
+				   READ_ONCE(rp->stopped),
 				   REPORTING_SILENCE)) {
 		if (!told)
 			dev_warn(&rp->vdev->dev,

@@ -31,36 +31,41 @@ struct virtio_balloon;
  * @vb: probe-time only
  * @wq: freezable, so that nothing moves during suspend; probe-time only
  * @work: the worker
+ * @grown: called after the balloon grew, in process context, must not sleep; set
+ *	once, before resize_start(), by who wants to know, or NULL
  * @floor: guest pages that must stay available; probe-time only
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
- * @lock: protects the members from @idle to @passed_over
+ * @lock: protects the members from @idle to @refused_pages
  * @idle: requests of @rq that are not on their way
  * @nr_idle: length of @idle
  * @inflating: guest pages on their way in
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
- * @refused_at: the last time, in jiffies
- * @aside: chunks that the host does not take, or that the guest is to have left,
+ * @deflate_refused: of these, it refused to let pages go
+ * @deflate_refused_at: the last time, in jiffies
+ * @held_back: chunks that the host does not take, or that the guest is to have left,
  *	kept so that the guest's allocator hands out others, until there is
  *	nothing more to take on this way
- * @passed_over: guest pages that ever were in @aside because of the host
- * @retarget: the host changed its wish; atomic
- * @target: the wish, in guest pages; written by the worker
+ * @refused_pages: guest pages that ever were in @held_back because of the host
+ * @retarget: the host changed its target; atomic
+ * @target: the target, in guest pages; written by the worker
+ * @retargets: how often that was another than before; likewise
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
  * @order: largest block worth asking for; worker only
- * @untold: chunks of the balloon that a reset made the host forget, counted in
+ * @unacked: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
  * @wanting: the last step had to wait for the guest to have more; worker only
- * @grumbled: the log knows that this target is out of reach; worker only
+ * @logged: the log knows that this target is out of reach; worker only
  * @rq: the requests
  */
 struct resize {
 	struct virtio_balloon *vb;
 	struct workqueue_struct *wq;
 	struct delayed_work work;
+	void (*grown)(struct virtio_balloon *vb);
 	unsigned long floor;
 	unsigned int nr_requests;
 	u32 inflate_batch;
@@ -71,17 +76,19 @@ struct resize {
 	struct resize_policy policy;
 	bool stopped;
 	bool refused;
-	unsigned long refused_at;
-	struct list_head aside;
-	u64 passed_over;
+	bool deflate_refused;
+	unsigned long deflate_refused_at;
+	struct list_head held_back;
+	u64 refused_pages;
 	atomic_t retarget;
 	unsigned long target;
+	unsigned int retargets;
 	u32 actual;
 	unsigned long reported;
 	unsigned int order;
-	struct list_head untold;
+	struct list_head unacked;
 	bool wanting;
-	bool grumbled;
+	bool logged;
 	struct hostcomm_request rq[RESIZE_REQUESTS];
 };
 
@@ -93,26 +100,16 @@ void resize_drain(struct resize *rz);
 void resize_give_back(struct resize *rz);
 void resize_free_rest(struct resize *rz);
 void resize_wake(struct resize *rz);
-void resize_keep_untold(struct resize *rz);
+void resize_keep_unacked(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
-unsigned long resize_let_go(struct resize *rz);
-void resize_kick(struct resize *rz);
+unsigned long resize_release(struct resize *rz);
 bool resize_rests(struct resize *rz);
 
-/* Between the files of resize only. */
-void resize_work(struct work_struct *work);
-void resize_done(struct hostcomm_request *rq, int err);
-struct hostcomm_request *resize_get_request(struct resize *rz);
-void resize_add_inflating(struct resize *rz, long pages);
-void resize_put_request(struct resize *rz, struct hostcomm_request *rq);
-u32 resize_announce(struct resize *rz, struct hostcomm_request *rq);
-void resize_free_untold(struct resize *rz);
-bool resize_may_pass_over(const struct hostcomm_request *rq, int err);
-void resize_spare(struct resize *rz);
-void resize_pass_over(struct resize *rz, int err, struct list_head *chunks);
-u32 resize_batch(struct resize *rz);
-u32 resize_deflate(struct hostcomm_request *rq, u64 max);
-bool resize_report(struct resize *rz, bool quiet);
+/* Changes whenever the host asks for another size than before. */
+static inline unsigned int resize_retargets(const struct resize *rz)
+{
+	return READ_ONCE(rz->retargets);
+}
 
 #endif

@@ -80,7 +80,7 @@ u32 resize_policy_dry(struct resize_policy *rp, u64 now_ms)
  * @rp: the past
  * @now_ms: the time
  *
- * Taking them again at once would be a tug of war.
+ * Taking them again at once would make it run dry again.
  */
 void resize_policy_oom(struct resize_policy *rp, u64 now_ms)
 {
@@ -91,7 +91,7 @@ void resize_policy_oom(struct resize_policy *rp, u64 now_ms)
  * resize_policy_retarget() - the host asks for something else
  * @rp: the past
  *
- * A new wish is tried at once, but an OOM hold-off stands.
+ * A new target is tried at once, but an OOM hold-off stands.
  */
 void resize_policy_retarget(struct resize_policy *rp)
 {

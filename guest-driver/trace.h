@@ -123,7 +123,7 @@ TRACE_EVENT(virtio_balloon_exchange,
 );
 
 /* A block was to become free for the guest; what was in use there before. */
-TRACE_EVENT(virtio_balloon_vacate,
+TRACE_EVENT(virtio_balloon_evacuate,
 	TP_PROTO(struct page *first, unsigned int order, u32 busy, int err),
 	TP_ARGS(first, order, busy, err),
 	TP_STRUCT__entry(

@@ -9,8 +9,8 @@
 . "$ROOT/scripts/qemu-config.sh"
 
 SERIES=6.1
-LONG=300
-TOO_LONG=600
+LONG=600
+TOO_LONG=900
 WIDE=100
 faults=0
 # A check that greps for faults ends in "nothing found"; that is no failure.

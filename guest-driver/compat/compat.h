@@ -91,6 +91,43 @@ static inline void compat_reset_device(struct virtio_device *vdev)
 #endif
 }
 
+/**
+ * compat_restart_device() - have a device reset, as for a suspend and back
+ * @vdev: the device; locked
+ *
+ * Context: may sleep.
+ * Return: as the driver's restore callback, or of what goes before it;
+ * -EOPNOTSUPP where the kernel has no such thing.
+ */
+static inline int compat_restart_device(struct virtio_device *vdev)
+{
+#ifdef CONFIG_PM_SLEEP
+	int err = virtio_device_freeze(vdev);
+
+	return err ? err : virtio_device_restore(vdev);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+/**
+ * compat_device_features() - what a device offers, whatever was negotiated
+ * @vdev: the device
+ *
+ * Context: may sleep.  Return: the first 64 bits.
+ */
+static inline u64 compat_device_features(struct virtio_device *vdev)
+{
+#ifdef HAVE_EXTENDED_FEATURES
+	u64 features[VIRTIO_FEATURES_U64S];
+
+	virtio_get_features(vdev, features);
+	return features[0];
+#else
+	return vdev->config->get_features(vdev);
+#endif
+}
+
 /* Whether free pages hold a pattern, and the kernel checks that they still do. */
 static inline bool compat_pages_poisoned(void)
 {

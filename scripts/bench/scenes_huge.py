@@ -30,7 +30,7 @@ HUGE_PAGES = "/proc/sys/vm/nr_hugepages"
 SIZE_SPREAD_MIB, SIZE_KEPT_MIB = 1600, 400  # one page in four of it; in half of it, in two
 LEAST_FREE_MIB = 72  # watermarks, and what a guest that works takes beside
 LOOP_MIB, TURN_S, TURNS = 64, 3, 6
-PARAMETER = "/sys/module/virtio_balloon/parameters/consolidate"
+PARAMETER = "/sys/module/virtio_balloon/parameters/gather"
 STATE = "/sys/kernel/debug/virtio_balloon/*/state"
 BALLOON, UNTORN = "virtio-balloon-pci", ",discard-granularity=2M"
 # The host backs all of it from the start, as whole huge pages where it has them.
@@ -257,21 +257,21 @@ def _switch(bench, vm, value):
     """Waits until the driver has noticed, where there is a switch. Its own word serves for that
     alone. True while it gathers."""
     if vm.guest.run(f"[ ! -e {PARAMETER} ] || ! echo {value} >{PARAMETER}", check=False).status:
-        look = f"grep ^consolidate_state {STATE}"
+        look = f"grep ^gather_state {STATE}"
         ends = {"Y": ("running", "idle"), "N": ("off",)}[value]
 
         def word():
             found = vm.guest.run(look).output.split()[-1]
             return found if found in ends else None
 
-        return wait_for(word, 30, f"consolidate={value}", poll=0.1, tick=bench.tick) == "running"
+        return wait_for(word, 30, f"gather={value}", poll=0.1, tick=bench.tick) == "running"
     return value == "Y"
 
 
 def loop(bench, pair, note):
     """What a program loses while the balloon is gathered: in turn it is not, and it is. With
     another driver than ours it never is, so that this figure says how exact it is."""
-    off = {"driver_params": {"consolidate": "N"}} if pair.driver == "ours" else {}
+    off = {"driver_params": {"gather": "N"}} if pair.driver == "ours" else {}
     for step, processes in (("one", 1), ("all", 2)):
         with _guest(bench, pair, **off) as vm:
             _hold(bench, vm)

@@ -24,7 +24,7 @@ def fragment(guest, leave_mib=150, share=500, seed=7, timeout=180, tick=None):
 
 def consolidate(guest, wanted):
     """Whether our driver gathers the balloon into whole blocks; others do not know how."""
-    path = "/sys/module/virtio_balloon/parameters/consolidate"
+    path = "/sys/module/virtio_balloon/parameters/gather"
     guest.run(f"[ ! -w {path} ] || echo {'Y' if wanted else 'N'} >{path}")
 
 

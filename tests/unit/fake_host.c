@@ -147,7 +147,7 @@ const struct hostcomm_ops hostcomm_pfn_ops = {
 	.batch_chunks = 2048,
 };
 
-const struct hostcomm_ops hostcomm_ext_ops = {
+const struct hostcomm_ops hostcomm_page_ops = {
 	FAKE_OPS,
 	.name = "fake page-ops",
 	.batch_pages = 65536,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Setting a device up and taking it down, its configuration space and its
- * transport.  The driver's parts that are not under test are in rig_stubs.c, the
+ * queues.  The virtio core is in rig_virtio.c, the driver's parts that are not
+ * under test are in rig_stubs.c, the
  * checks of I3 in rig_check.c.
  */
 #include "rig.h"
@@ -14,6 +15,12 @@ static union {
 	struct virtio_balloon_config c;
 	u8 bytes[64];
 } config;
+
+/* Without, there is no opsq, and the configuration space ends before: it reads as ones. */
+static bool has_ops_config(void)
+{
+	return rig_offered >> VIRTIO_BALLOON_F_PAGE_OPS & 1;
+}
 
 /* The transport. */
 bool virtio_has_feature(const struct virtio_device *vdev, unsigned int bit)
@@ -34,6 +41,8 @@ int virtio_find_vqs(struct virtio_device *vdev, unsigned int n, struct virtqueue
 		/* s390x' transport mixes up the interrupts of those after a gap. */
 		sim_check(names[i], "a gap among the queues, at %u", i);
 		vq = strcmp(names[i], "ops") ? i : HOSTCOMM_VQ_OPS;
+		if (vq == HOSTCOMM_VQ_OPS && !has_ops_config())
+			return -ENOENT;
 		sim_check(vq < HOSTCOMM_VQ_OPS || (vq == HOSTCOMM_VQ_OPS && i == n - 1),
 			  "a queue called %s", names[i]);
 		host.vq[vq].name = names[i];
@@ -62,10 +71,13 @@ void sim_config_read(struct virtio_device *vdev, size_t at, void *buf, size_t le
 {
 	(void)vdev;
 	sim_point();
-	memcpy(buf, config.bytes + at, len);
+	if (at < VIRTIO_BALLOON_OPS_CONFIG_OFFSET || has_ops_config())
+		memcpy(buf, config.bytes + at, len);
+	else
+		memset(buf, 0xff, len);
 }
 
-/* Of all that probe.c and resize.c do, one field is written, and as a whole. */
+/* Of all that main.c and resize.c do, one field is written, and as a whole. */
 void sim_config_write(struct virtio_device *vdev, size_t at, const void *buf, size_t len)
 {
 	(void)vdev;
@@ -76,41 +88,12 @@ void sim_config_write(struct virtio_device *vdev, size_t at, const void *buf, si
 	rig_tellings++;
 }
 
-void virtio_device_ready(struct virtio_device *vdev)
-{
-	(void)vdev;
-	host.ready = true;
-}
-
-void virtio_reset_device(struct virtio_device *vdev)
-{
-	(void)vdev;
-	fake_host_reset();
-	sim_point();
-}
-
 static const struct virtio_config_ops config_ops = {
 	.get = get_config,
 	.del_vqs = del_vqs,
+	.get_status = rig_get_status,
+	.get_features = rig_get_features,
 };
-
-/* The virtio core's: no change is told of a device that is not probed. */
-static bool config_told;
-static unsigned int config_telling;
-
-static bool no_config_change(void *arg)
-{
-	(void)arg;
-	return !config_telling;
-}
-
-void rig_probe(void)
-{
-	assert_int_equal(balloon_probe(&rig_vdev), 0);
-	config_told = true;
-	config_telling = 0;
-	rig = rig_vdev.priv;
-}
 
 void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 features)
 {
@@ -123,25 +106,13 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 	memset(&config, 0, sizeof(config));
 	((struct virtio_balloon_ops_config *)
 	 (config.bytes + VIRTIO_BALLOON_OPS_CONFIG_OFFSET))->ops_max = 4096;
-	rig_vdev = (struct virtio_device){ .config = &config_ops, .features = features };
+	((struct virtio_balloon_ops_config *)
+	 (config.bytes + VIRTIO_BALLOON_OPS_CONFIG_OFFSET))->ops_block_size = RIG_BLOCK * PAGE_SIZE;
+	rig_vdev = (struct virtio_device){ .config = &config_ops };
+	rig_virtio_start(features);
 	rig_oom = NULL;
 	rig_tellings = rig_poison_told = 0;
 	rig_probe();
-}
-
-/* From before the freeze callback to after the restore callback, as the virtio core. */
-void rig_sleeps(bool sleeps)
-{
-	config_told = !sleeps;
-	sim_block(no_config_change, NULL, SIM_FOREVER, "a change of configuration");
-}
-
-void rig_remove(void)
-{
-	config_told = false;
-	sim_block(no_config_change, NULL, SIM_FOREVER, "a change of configuration");
-	balloon_remove(&rig_vdev);
-	rig = NULL;
 }
 
 /* The end of a test: everything is given back, or the test fails. */
@@ -151,6 +122,7 @@ void rig_stop(void)
 		sim_settle();
 		rig_remove();
 	}
+	rig_virtio_stop();
 	sim_check(sim_work_idle(), "work goes on after the device is gone");
 	vm_end();
 	sim_end();
@@ -186,16 +158,8 @@ void rig_target(unsigned long pages)
 
 void rig_target_units(unsigned long units)
 {
-	bool before = sim_current->in_irq;
-
 	config.c.num_pages = units;
-	if (!config_told)
-		return;
-	sim_current->in_irq = true;
-	config_telling++;
-	balloon_config_changed(&rig_vdev);
-	config_telling--;
-	sim_current->in_irq = before;
+	rig_config_changed();
 }
 
 /* What the host reads as the balloon's size, in guest pages. */
@@ -216,11 +180,11 @@ void rig_inflate(unsigned long pages)
 	rig_check_quiet();
 }
 
-/* Young blocks become movable once nothing came for a while. */
-void rig_settle_blocks(void)
+/* Unpublished blocks become movable once nothing came for a while. */
+void rig_publish_blocks(void)
 {
 	sim_advance(2 * HZ);
-	sim_check(list_empty(&rig->pages.young), "blocks are still young after 2 s");
+	sim_check(list_empty(&rig->pages.unpublished), "blocks are still unpublished after 2 s");
 }
 
 /* How the host is told of moves first. */
@@ -234,8 +198,8 @@ unsigned long rig_moves_held(void)
 {
 	unsigned long n = 0;
 
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		n += rig->relocate.batch[i].nr;
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		n += rig->migrate.batch[i].nr;
 	return n;
 }
 

@@ -29,7 +29,7 @@ extern struct notifier_block *rig_oom;
 extern unsigned int rig_tellings;
 /* How often it told what free pages hold. */
 extern unsigned int rig_poison_told;
-/* Somebody is at an exchange or vacates a block, which device down must wait for. */
+/* Somebody is at an exchange or evacuates a block, which device down must wait for. */
 extern bool rig_exchanging;
 
 /* Pages of the blocks that the rig's host likes. */
@@ -56,23 +56,42 @@ void rig_start(uint64_t seed, unsigned int odds, unsigned long frames, u64 featu
 void rig_probe(void);
 void rig_remove(void);
 void rig_stop(void);
-void rig_sleeps(bool sleeps);
+
+/* rig_virtio.c: the device offers, the driver would take; it refuses others aloud; */
+extern u64 rig_offered, rig_wanted;
+extern bool rig_strict;
+/* nobody answers any more; how often it was reset */
+extern bool rig_gone;
+extern unsigned int rig_resets;
+extern const struct virtio_driver *rig_driver;
+void rig_driver_wants(struct virtio_device *vdev, u64 features);
+int rig_try_probe(void);
+void rig_virtio_start(u64 features);
+void rig_virtio_stop(void);
+void rig_sleep(void);
+int rig_wake(bool reached);
+void rig_needs_reset(void);
+void rig_config_changed(void);
+u8 rig_get_status(struct virtio_device *vdev);
+u64 rig_get_features(struct virtio_device *vdev);
 
 void rig_target(unsigned long pages);
 void rig_target_units(unsigned long units);
 unsigned long rig_given(void);
 void rig_inflate(unsigned long pages);
-void rig_settle_blocks(void);
+void rig_publish_blocks(void);
 void rig_break_blocks(void);
 struct page *rig_block(void);
 enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
 unsigned long rig_moves_held(void);
 void rig_settled(unsigned long pages);
+void rig_fragment(void);
 void rig_guest_stays(void);
+void rig_guest_moves(void);
 struct page *rig_mixed_block(void);
 int rig_exchange(struct page *first);
-int rig_vacate(struct page *first);
+int rig_evacuate(struct page *first);
 struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode);
 
 void rig_check(void);

@@ -29,8 +29,8 @@ void rig_check_rest(void)
 	size = pages_size(bp);
 	sim_check(!rig->hostcomm.inflight, "%u requests out", rig->hostcomm.inflight);
 	sim_check(!bp->exchanging, "%lu pages in an exchange", bp->exchanging);
-	sim_check(bp->listed + bp->whole + bp->settling == size, "%lu pages, %lu at rest", size,
-		  bp->listed + bp->whole + bp->settling);
+	sim_check(bp->listed + bp->whole + bp->publishing == size, "%lu pages, %lu at rest", size,
+		  bp->listed + bp->whole + bp->publishing);
 	check_frames(size);
 	sim_check(vm_events[BALLOON_INFLATE] - vm_events[BALLOON_DEFLATE] == (long)size,
 		  "events count %ld pages, there are %lu",

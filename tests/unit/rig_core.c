@@ -10,7 +10,7 @@
 /* All in single pages. */
 void rig_break_blocks(void)
 {
-	rig_settle_blocks();
+	rig_publish_blocks();
 	while (blocks_break_one(&rig->pages))
 		;
 }
@@ -40,12 +40,12 @@ static void check_host(const struct page *page)
 }
 
 /* The first page may have been in a settled block before, and show it. */
-static unsigned long check_young(struct balloon_pages *bp)
+static unsigned long check_unpublished(struct balloon_pages *bp)
 {
 	unsigned long pages = 0;
 	struct page *first;
 
-	list_for_each_entry(first, &bp->young, lru) {
+	list_for_each_entry(first, &bp->unpublished, lru) {
 		unsigned long n = chunk_pages(first);
 
 		sim_check(n > 1, "a block of one page");
@@ -82,7 +82,7 @@ void rig_check(void)
 {
 	struct balloon_pages *bp = &rig->pages;
 	struct mobility_bag *bag;
-	unsigned long settled = 0, young;
+	unsigned long settled = 0, unpublished;
 
 	if (bp->lock.owner || vm_core_busy())
 		return;
@@ -97,9 +97,9 @@ void rig_check(void)
 		check_bag(bag);
 		sim_check(!bag->left, "%lu pages in a spent bag", bag->left);
 	}
-	young = check_young(bp);
-	sim_check(settled + young == bp->whole, "%lu in blocks, counted %lu (I3)", settled + young,
-		  bp->whole);
+	unpublished = check_unpublished(bp);
+	sim_check(settled + unpublished == bp->whole, "%lu in blocks, counted %lu (I3)",
+		  settled + unpublished, bp->whole);
 	sim_check(vm_balloon_pages == (long)(settled + bp->listed),
 		  "the node counts %ld pages, we %lu (I3)", vm_balloon_pages, settled + bp->listed);
 }

@@ -5,6 +5,8 @@
  */
 #include "rig.h"
 
+bool rig_exchanging;
+
 static struct page *guest[4096];
 static unsigned long nr_guest;
 
@@ -29,7 +31,11 @@ static struct page *stay(struct page *page)
 	return NULL;
 }
 
-static void fragment(void)
+/**
+ * rig_fragment() - much of memory becomes the guest's, page by page, and the
+ * balloon gets RIG_SCATTERED single pages among those
+ */
+void rig_fragment(void)
 {
 	vm_move_guest = move;
 	nr_guest = 0;
@@ -44,13 +50,12 @@ static void fragment(void)
 }
 
 /**
- * rig_open_scattered() - rig_open(); much of memory is the guest's then, and the
- * balloon has RIG_SCATTERED single pages
+ * rig_open_scattered() - rig_open() and rig_fragment()
  */
 int rig_open_scattered(void **state)
 {
 	rig_open(state);
-	fragment();
+	rig_fragment();
 	return 0;
 }
 
@@ -60,7 +65,7 @@ int rig_open_scattered(void **state)
 int rig_open_scattered_ops(void **state)
 {
 	rig_open_ops(state);
-	fragment();
+	rig_fragment();
 	return 0;
 }
 
@@ -83,6 +88,14 @@ void rig_guest_stays(void)
 }
 
 /**
+ * rig_guest_moves() - and now it can again
+ */
+void rig_guest_moves(void)
+{
+	vm_move_guest = move;
+}
+
+/**
  * rig_mixed_block() - a block of which the guest has pages, and the balloon
  */
 struct page *rig_mixed_block(void)
@@ -101,10 +114,10 @@ struct page *rig_mixed_block(void)
 	sim_fail("no block that the balloon and the guest share");
 }
 
-static bool may_run(struct consolidate *c)
+static bool may_run(struct gather *c)
 {
 	return !c->stopped && c->exchange.order && exchange_is_idle(&c->exchange) &&
-	       vacate_is_idle(&c->vacate);
+	       evacuate_is_idle(&c->evacuate);
 }
 
 /* Pages for the block at @first from all others, beginning at a random one. */
@@ -132,7 +145,7 @@ static unsigned long collect(struct exchange *ex, struct page *first)
  */
 int rig_exchange(struct page *first)
 {
-	struct consolidate *c = &rig->consolidate;
+	struct gather *c = &rig->gather;
 	int err = -ENODATA;
 
 	if (!may_run(c))
@@ -147,20 +160,20 @@ int rig_exchange(struct page *first)
 }
 
 /**
- * rig_vacate() - make one block free for the guest
+ * rig_evacuate() - make one block free for the guest
  * @first: aligned to RIG_BLOCK
  *
- * Return: as vacate_run(), or -ENODEV as rig_exchange().
+ * Return: as evacuate_run(), or -ENODEV as rig_exchange().
  */
-int rig_vacate(struct page *first)
+int rig_evacuate(struct page *first)
 {
-	struct consolidate *c = &rig->consolidate;
+	struct gather *c = &rig->gather;
 	int err;
 
 	if (!may_run(c))
 		return -ENODEV;
 	rig_exchanging = true;
-	err = vacate_run(&c->vacate, first);
+	err = evacuate_run(&c->evacuate, first);
 	rig_exchanging = false;
 	return err;
 }

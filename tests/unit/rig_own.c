@@ -11,7 +11,7 @@ void rig_break_blocks(void)
 {
 	LIST_HEAD(isolated);
 
-	rig_settle_blocks();
+	rig_publish_blocks();
 	while (!list_empty(&rig->pages.blocks)) {
 		assert_true(vm_isolate(rig_block(), MIGRATE_ASYNC, &isolated));
 		vm_putback(&isolated);
@@ -36,7 +36,7 @@ struct page *rig_listed(unsigned long skip)
 	sim_fail("fewer pages on the list than the test needs");
 }
 
-/* Pages of the blocks on a list; in young ones only the first is known. */
+/* Pages of the blocks on a list; in unpublished ones only the first is known. */
 static unsigned long check_blocks(struct list_head *blocks, bool settled)
 {
 	unsigned long pages = 0;
@@ -45,7 +45,7 @@ static unsigned long check_blocks(struct list_head *blocks, bool settled)
 	list_for_each_entry(first, blocks, lru) {
 		unsigned long n = chunk_pages(first);
 
-		sim_check(n > 1, "a block of one page");
+		sim_check(n > 1 || !settled, "a block of one page");
 		for (unsigned long i = 0; i < n; i++) {
 			sim_check(first[i].host == VM_HOST_IN || !host.ready,
 				  "a page of a block while host state is %d", first[i].host);
@@ -83,7 +83,7 @@ void rig_check(void)
 	if (bp->lock.owner)
 		return;
 	listed = check_list(bp);
-	whole = check_blocks(&bp->young, false) + check_blocks(&bp->blocks, true);
+	whole = check_blocks(&bp->unpublished, false) + check_blocks(&bp->blocks, true);
 	for (unsigned long i = 0; i < vm_nr_frames; i++) {
 		struct page *page = &vm_frames[i];
 
@@ -100,6 +100,6 @@ void rig_check(void)
 	sim_check(state[BALLOON_PAGE_ISOLATED] == bp->isolated, "%lu isolated, counted %lu (I3)",
 		  state[BALLOON_PAGE_ISOLATED], bp->isolated);
 	/* A refused one is counted until the old page is back in its place. */
-	sim_check(state[BALLOON_PAGE_ARRIVING] <= bp->arriving, "%lu arriving, counted %lu (I3)",
-		  state[BALLOON_PAGE_ARRIVING], bp->arriving);
+	sim_check(state[BALLOON_PAGE_PENDING] <= bp->pending, "%lu pending, counted %lu (I3)",
+		  state[BALLOON_PAGE_PENDING], bp->pending);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Stand-ins for the parts of the driver that are not under test on the device
- * of rig.h (statistics, hinting, reporting, debugfs, when to consolidate), and
+ * of rig.h (statistics, hinting, reporting, debugfs), and
  * the kernel's list of OOM notifiers, which has room for one.
  */
 #include "debugfs.h"
@@ -9,7 +9,6 @@
 
 struct notifier_block *rig_oom;
 unsigned int rig_poison_told;
-bool rig_exchanging;
 
 void stats_init(struct balloon_stats *st, struct virtio_device *vdev)
 {
@@ -86,6 +85,14 @@ void reporting_answered(struct virtqueue *vq)
 {
 }
 
+void balloon_debugfs_init(void)
+{
+}
+
+void balloon_debugfs_exit(void)
+{
+}
+
 void balloon_debugfs_add(struct virtio_balloon *vb)
 {
 	vb->debugfs = NULL;
@@ -94,48 +101,6 @@ void balloon_debugfs_add(struct virtio_balloon *vb)
 void balloon_debugfs_remove(struct virtio_balloon *vb)
 {
 	vb->debugfs = NULL;
-}
-
-/* The tests decide which blocks are exchanged, and when. */
-int consolidate_init(struct consolidate *c, struct virtio_balloon *vb, u32 block_size)
-{
-	int err = exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
-
-	if (!err && c->exchange.order)
-		err = vacate_init(&c->vacate, vb, c->exchange.order);
-	return err;
-}
-
-void consolidate_exit(struct consolidate *c)
-{
-	vacate_exit(&c->vacate);
-	exchange_exit(&c->exchange);
-}
-
-void consolidate_start(struct consolidate *c)
-{
-	exchange_stop(&c->exchange, false);
-	if (c->exchange.order)
-		vacate_stop(&c->vacate, false);
-	c->stopped = false;
-}
-
-static bool nobody_exchanges(void *arg)
-{
-	return !rig_exchanging;
-}
-
-void consolidate_stop(struct consolidate *c)
-{
-	c->stopped = true;
-	exchange_stop(&c->exchange, true);
-	if (c->exchange.order)
-		vacate_stop(&c->vacate, true);
-	sim_block(nobody_exchanges, NULL, SIM_FOREVER, "an exchange to end");
-}
-
-void consolidate_kick(struct consolidate *c)
-{
 }
 
 int register_oom_notifier(struct notifier_block *nb)

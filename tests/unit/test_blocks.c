@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whole blocks in the balloon: young, settled, broken up by an isolation,
+ * Whole blocks in the balloon: unpublished, settled, broken up by an isolation,
  * taken whole, and what keeps a block from being put together again.
  */
 #include "rig.h"
@@ -12,7 +12,7 @@ static void test_young_blocks_are_not_movable(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(2048);
-	assert_false(list_empty(&rig->pages.young));
+	assert_false(list_empty(&rig->pages.unpublished));
 	for (unsigned long i = 0; i < vm_nr_frames; i++)
 		assert_false(vm_isolate(&vm_frames[i], MIGRATE_SYNC, &isolated));
 	rig_check_quiet();
@@ -22,7 +22,7 @@ static void test_blocks_settle_when_inflating_pauses(void **state)
 {
 	rig_inflate(2048);
 	sim_advance(HZ / 10);
-	assert_true(list_empty(&rig->pages.young));
+	assert_true(list_empty(&rig->pages.unpublished));
 	assert_false(list_empty(&rig->pages.blocks));
 	assert_int_equal(rig->pages.whole, 2048);
 	rig_check_quiet();
@@ -35,7 +35,7 @@ static void test_isolating_a_page_breaks_its_block(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(2048);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	first = rig_block();
 	n = chunk_pages(first);
 	whole = rig->pages.whole;
@@ -54,7 +54,7 @@ static void test_a_settled_block_goes_back_whole(void **state)
 	struct page *page;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_int_equal(rig->pages.whole, 1024);
 	rig_target(0);
 	sim_advance(HZ);
@@ -79,7 +79,7 @@ static void test_a_young_block_goes_back_whole(void **state)
 static void test_a_block_breaks_for_want_of_pages(void **state)
 {
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_target(1023);
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 1023);
@@ -93,7 +93,7 @@ static void test_a_reference_keeps_a_block_from_joining(void **state)
 	struct page *page;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	page = rig_block() + 5;
 	get_page(page);
 	rig_target(0);
@@ -110,7 +110,7 @@ static void test_a_reference_to_the_first_page(void **state)
 	struct page *page;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	page = rig_block();
 	get_page(page);
 	rig_target(0);
@@ -136,7 +136,7 @@ static void test_block_taken_while_a_page_is_being_isolated(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	first = rig_block();
 	vm_hook = take_all;
 	assert_false(vm_isolate(first + 7, MIGRATE_ASYNC, &isolated));
@@ -150,7 +150,7 @@ static void test_block_taken_while_a_page_of_it_is_isolated(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_true(vm_isolate(rig_block() + 7, MIGRATE_ASYNC, &isolated));
 	rig_target(0);
 	sim_advance(HZ);
@@ -175,7 +175,7 @@ static void hold_page(void *arg)
 static void test_taking_a_block_waits_for_a_page_lock(void **state)
 {
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	sim_spawn("locker", hold_page, rig_block() + 3);
 	sim_settle();
 	rig_target(0);
@@ -191,9 +191,9 @@ static void test_taking_a_block_waits_for_a_page_lock(void **state)
 static void test_removal_with_young_and_settled_blocks(void **state)
 {
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_inflate(3072);
-	assert_false(list_empty(&rig->pages.young));
+	assert_false(list_empty(&rig->pages.unpublished));
 	assert_false(list_empty(&rig->pages.blocks));
 	rig_remove();
 	assert_int_equal(vm_count(VM_BALLOON), 0);
@@ -202,7 +202,7 @@ static void test_removal_with_young_and_settled_blocks(void **state)
 static void test_removal_of_blocks_with_a_dead_host(void **state)
 {
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_inflate(3072);
 	assert_true(vm_isolate(rig_block() + 1, MIGRATE_ASYNC, &held));
 	vm_putback(&held);

@@ -20,7 +20,7 @@ static void test_settled_blocks_count_as_ballooned(void **state)
 {
 	rig_inflate(2048);
 	assert_int_equal(vm_balloon_pages, 0);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_int_equal(vm_balloon_pages, 2048);
 	assert_int_equal(rig->pages.whole, 2048);
 	rig_check_quiet();
@@ -34,7 +34,7 @@ static void test_a_settled_block_goes_back_whole(void **state)
 	struct page *page;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_inflate(0);
 	page = alloc_pages(0, 10);
 	assert_non_null(page);
@@ -45,7 +45,7 @@ static void test_a_settled_block_goes_back_whole(void **state)
 static void test_an_opened_block_goes_back_too(void **state)
 {
 	rig_inflate(2048);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_int_equal(opened(rig_block(), MIGRATE_ASYNC), 5);
 	assert_int_equal(rig->pages.whole, 2043);
 	assert_int_equal(rig->pages.listed, 5);
@@ -61,7 +61,7 @@ static void test_blocks_full_of_holes(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(4096);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	for (int b = 0; b < 3; b++) {
 		struct page *first = rig_block();
 
@@ -82,7 +82,7 @@ static void test_a_block_moved_as_a_whole(void **state)
 	struct mobility_bag *bag;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	bag = list_first_entry(&rig->pages.blocks, struct mobility_bag, node);
 	assert_int_equal(vm_compact(bag->first, bag->pages, MIGRATE_ASYNC).moved, bag->pages);
 	sim_advance(2);
@@ -96,7 +96,7 @@ static void test_without_memory_for_a_bag(void **state)
 {
 	rig_inflate(1024);
 	sim_allocs_left = 0;
-	rig_settle_blocks();
+	rig_publish_blocks();
 	sim_allocs_left = -1;
 	assert_true(list_empty(&rig->pages.blocks) || rig->pages.whole < 1024);
 	assert_true(rig->pages.listed > 0);
@@ -109,7 +109,7 @@ static void test_deflate_leaves_isolated_pages(void **state)
 	LIST_HEAD(isolated);
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_true(vm_isolate(rig_block() + 7, MIGRATE_ASYNC, &isolated));
 	rig_target(0);
 	sim_advance(HZ);
@@ -126,7 +126,7 @@ static void test_refused_moves_come_back(void **state)
 	struct page *first;
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	host.refuse = 1;
 	host.refuse_op = HOSTCOMM_SWAP;
 	host.refuse_after = 2;
@@ -135,7 +135,7 @@ static void test_refused_moves_come_back(void **state)
 	assert_int_equal(opened(first, MIGRATE_ASYNC), 5);
 	sim_advance(HZ);
 	assert_int_equal(host.refuse, 0);
-	assert_int_equal(rig->relocate.stats.refused, 3);
+	assert_int_equal(rig->migrate.stats.refused, 3);
 	assert_int_equal(first[5].owner, VM_BALLOON);
 	rig_check_quiet();
 	rig_inflate(0);
@@ -147,7 +147,7 @@ static void test_sync_waits_for_the_last_page(void **state)
 	rig_settled(100);
 	host.at_once = true;
 	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
-	assert_int_equal(rig->relocate.stats.batches, 1);
+	assert_int_equal(rig->migrate.stats.batches, 1);
 	assert_int_equal(rig_moves_held(), 0);
 	rig_check_quiet();
 }
@@ -165,14 +165,12 @@ static void move_some(void)
 static void test_moves_while_asleep(void **state)
 {
 	rig_inflate(2048);
-	rig_settle_blocks();
-	rig_sleeps(true);
-	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	rig_publish_blocks();
+	rig_sleep();
 	rig_check();
 	move_some();
 	assert_int_equal(vm_count(VM_BALLOON), 2048);
-	assert_int_equal(balloon_restore(&rig_vdev), 0);
-	rig_sleeps(false);
+	assert_int_equal(rig_wake(true), 0);
 	sim_advance(2 * HZ);
 	assert_int_equal(pages_size(&rig->pages), 2048);
 	rig_check_quiet();
@@ -191,7 +189,7 @@ static void removal_with_an_isolated_page(bool dead)
 	LIST_HEAD(isolated);
 
 	rig_inflate(1024);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_true(vm_isolate(rig_block() + 9, MIGRATE_ASYNC, &isolated));
 	host.broken = dead;
 	before = jiffies;
@@ -234,8 +232,8 @@ static void close_beside(enum vm_point at, struct page *page)
 static void test_closing_waits_for_callbacks(void **state)
 {
 	rig_settled(2000);
-	for (int i = 0; i < RELOCATE_BATCHES; i++)
-		rig_move_oldest(RELOCATE_BATCH, MIGRATE_ASYNC);
+	for (int i = 0; i < MIGRATE_BATCHES; i++)
+		rig_move_oldest(MIGRATE_BATCH, MIGRATE_ASYNC);
 	closed = false;
 	vm_hook = close_beside;
 	assert_int_equal(rig_move_oldest(1, MIGRATE_SYNC).moved, 0);

@@ -204,12 +204,12 @@ static void test_two_pages_with_page_ops(void **state)
 
 static void test_a_young_block(void **state)
 {
-	explore(false, TWO_YOUNG);
+	explore(false, TWO_UNPUBLISHED);
 }
 
 static void test_a_young_block_with_page_ops(void **state)
 {
-	explore(true, TWO_YOUNG);
+	explore(true, TWO_UNPUBLISHED);
 }
 
 static void test_a_settled_block(void **state)

@@ -26,7 +26,7 @@ static void test_a_block_becomes_whole(void **state)
 	assert_int_equal(vm_free_frames(), free);
 	assert_int_equal(pages_size(&rig->pages), SIZE);
 	assert_int_equal(rig_given(), SIZE);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_check_quiet();
 	/* And is one for the guest's allocator when it goes. */
 	rig_target(SIZE - RIG_BLOCK);
@@ -116,7 +116,7 @@ static void silent(unsigned int answers)
 	assert_int_equal(result, 1);
 	sim_advance(6 * HZ);
 	assert_int_equal(result, -ETIMEDOUT);
-	assert_false(exchange_is_idle(&rig->consolidate.exchange));
+	assert_false(exchange_is_idle(&rig->gather.exchange));
 	assert_int_equal(pages_size(&rig->pages), SIZE);
 	assert_int_equal(rig_exchange(block), -ENODEV);
 	sim_join();
@@ -129,7 +129,7 @@ static void test_an_answer_comes_late(void **state)
 		host.at_once = true;
 		fake_host_answer_all();
 		sim_advance(HZ);
-		assert_true(exchange_is_idle(&rig->consolidate.exchange));
+		assert_true(exchange_is_idle(&rig->gather.exchange));
 		rig_check_quiet();
 		assert_int_equal(pages_size(&rig->pages), SIZE);
 	}
@@ -151,9 +151,9 @@ static void test_no_answer_comes(void **state)
 static void test_asleep_on_the_way(void **state)
 {
 	silent(1);
-	assert_int_equal(balloon_freeze(&rig_vdev), 0);
+	rig_sleep();
 	host.at_once = true;
-	assert_int_equal(balloon_restore(&rig_vdev), 0);
+	assert_int_equal(rig_wake(true), 0);
 	sim_advance(HZ);
 	rig_check_quiet();
 	assert_int_equal(pages_size(&rig->pages), SIZE);

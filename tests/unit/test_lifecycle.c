@@ -9,7 +9,7 @@ static void test_up_down_up(void **state)
 {
 	rig_inflate(1000);
 	rig_inflate(5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	rig_inflate(5001);
 	rig_target(3);
 	sim_advance(HZ);
@@ -23,7 +23,7 @@ static void test_a_met_target_moves_nothing(void **state)
 	unsigned int posts;
 
 	rig_inflate(3000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	posts = host.posts[HOSTCOMM_DEFLATE] + host.posts[HOSTCOMM_INFLATE];
 	for (int i = 0; i < 10; i++) {
 		rig_target(3000);
@@ -77,8 +77,8 @@ static void test_poison_is_told_once_before_driver_ok(void **state)
 	rig_inflate(1000);
 	sim_advance(10 * HZ);
 	assert_int_equal(rig_poison_told, 1);
-	balloon_stop(rig);
-	assert_int_equal(balloon_start(rig), 0);
+	rig_remove();
+	rig_probe();
 	assert_int_equal(rig_poison_told, 2);
 	sim_advance(10 * HZ);
 	assert_int_equal(rig_poison_told, 2);
@@ -216,7 +216,7 @@ static void test_oom_gives_back_and_holds_off(void **state)
 	unsigned long freed, before;
 
 	rig_inflate(5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	before = vm_free_frames();
 	freed = oom();
 	assert_true(freed > 0);
@@ -239,7 +239,7 @@ static void test_oom_again_at_once_gives_more(void **state)
 	unsigned long first, second;
 
 	rig_inflate(5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	first = oom();
 	second = oom();
 	assert_true(first > 0);
@@ -247,7 +247,7 @@ static void test_oom_again_at_once_gives_more(void **state)
 	/* Back at the target, and long after: as at first. */
 	sim_advance(12 * HZ);
 	assert_int_equal(pages_size(&rig->pages), 5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	assert_int_equal(oom(), first);
 	rig_check_quiet();
 }

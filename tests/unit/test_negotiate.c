@@ -3,77 +3,17 @@
  * What the driver accepts of what it is offered (VIRTIO 1.4, 5.5.3): every mix of
  * the device's features with every kernel that leaves something in free pages.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "debugfs.h"
-#include "device.h"
-#include "fake_queue.h"
+#include "rig.h"
 
 #define BIT(n)		(1ULL << (n))
 #define STANDARD	6	/* bits 0 to 5 */
 
-int register_virtio_driver(struct virtio_driver *drv)
-{
-	(void)drv;
-	return 0;
-}
-
-void unregister_virtio_driver(struct virtio_driver *drv)
-{
-	(void)drv;
-}
-
-void balloon_debugfs_init(void)
-{
-}
-
-void balloon_debugfs_exit(void)
-{
-}
-
-int balloon_probe(struct virtio_device *vdev)
-{
-	(void)vdev;
-	return 0;
-}
-
-void balloon_remove(struct virtio_device *vdev)
-{
-	(void)vdev;
-}
-
-void balloon_config_changed(struct virtio_device *vdev)
-{
-	(void)vdev;
-}
-
-int balloon_freeze(struct virtio_device *vdev)
-{
-	(void)vdev;
-	return 0;
-}
-
-int balloon_restore(struct virtio_device *vdev)
-{
-	(void)vdev;
-	return 0;
-}
-
-/* As the virtio core does it: what is offered and in the table, then validate(). */
 static u64 negotiate(u64 offered)
 {
-	const struct virtio_driver *drv = &virtio_balloon_driver;
-	u64 known = BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ACCESS_PLATFORM);
+	struct virtio_device vdev = {};
 
-	for (unsigned int i = 0; i < drv->feature_table_size; i++)
-		known |= BIT(drv->feature_table[i]);
-	fake_device_start(offered & known, NULL);
-	assert_int_equal(drv->validate(&fake_vdev), 0);
-	return fake_vdev.features;
+	rig_driver_wants(&vdev, offered);
+	return vdev.features;
 }
 
 static void each(void (*rule)(u64 offered, u64 accepted))
@@ -159,5 +99,5 @@ int main(void)
 		cmocka_unit_test(test_no_reporting_of_filled_pages_without_poison),
 	};
 
-	return cmocka_run_group_tests_name("negotiate", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("negotiate", tests, rig_open, rig_close);
 }

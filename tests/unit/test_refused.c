@@ -70,7 +70,7 @@ static void test_deflate_refused(void **state)
 static void test_deflate_partly_done(void **state)
 {
 	rig_inflate(2000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	refuse(HOSTCOMM_DEFLATE, 1, 1);
 	rig_target(0);
 	sim_settle();
@@ -90,6 +90,25 @@ static void test_removal_while_deflates_are_refused(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+/* A refusal of what was asked for before does not hold up what is asked for now. */
+static void test_deflate_after_a_refused_inflate(void **state)
+{
+	host.at_once = false;
+	rig_target(5000);
+	sim_settle();
+	rig_target(100);
+	sim_settle();
+	fake_host_answer(HOSTCOMM_VQ_OPS, 1);
+	refuse(HOSTCOMM_INFLATE, 1, 0);
+	host.refuse_err = -EAGAIN;
+	fake_host_answer(HOSTCOMM_VQ_OPS, 1);
+	host.at_once = true;
+	sim_advance(HZ / 10);
+	assert_int_equal(host.refuse, 0);
+	assert_int_equal(pages_size(&rig->pages), 100);
+	rig_check_quiet();
+}
+
 static void swap_refused_after(unsigned int k)
 {
 	rig_inflate(500);
@@ -102,7 +121,7 @@ static void swap_refused_after(unsigned int k)
 	/* Whatever a refusal has to wait for. */
 	sim_advance(HZ);
 	assert_int_equal(host.refuse, 0);
-	assert_int_equal(rig->relocate.stats.refused, 40 - k);
+	assert_int_equal(rig->migrate.stats.refused, 40 - k);
 	assert_int_equal(pages_size(&rig->pages), 500);
 	rig_check_quiet();
 	/* And all of them can still move. */
@@ -171,7 +190,7 @@ static void test_swap_refused_while_a_sync_caller_waits(void **state)
 static void flush_on_return(enum vm_point at, struct page *page)
 {
 	if (at == VM_MIGRATE_RETURNED && host.refuse) {
-		relocate_flush(&rig->relocate);
+		migrate_flush(&rig->migrate);
 		sim_settle();
 	}
 	/* Long enough for whatever waits a little before it undoes the move. */
@@ -204,7 +223,7 @@ static void test_oom_deflate_partly_done(void **state)
 	unsigned long freed = 0;
 
 	rig_inflate(4000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	refuse(HOSTCOMM_DEFLATE, 1, 1);
 	rig_oom->notifier_call(rig_oom, 0, &freed);
 	sim_settle();
@@ -219,6 +238,7 @@ int main(void)
 		with_ops(test_inflate_partly_done),
 		with_ops(test_deflate_refused),
 		with_ops(test_deflate_partly_done),
+		with_ops(test_deflate_after_a_refused_inflate),
 		with_ops(test_removal_while_deflates_are_refused),
 		with_ops(test_swap_refused),
 		with_ops(test_swap_refused_half_way),

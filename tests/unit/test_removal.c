@@ -6,7 +6,7 @@
  */
 #include "rig.h"
 
-/* What resize_life.c grants a host at the end, twice at most. */
+/* What resize.c grants a host at the end, twice at most. */
 #define FAREWELL	(5 * HZ)
 
 static void test_removal_with_a_host_that_answers(void **state)
@@ -14,7 +14,7 @@ static void test_removal_with_a_host_that_answers(void **state)
 	unsigned long before = jiffies;
 
 	rig_inflate(5000);
-	rig_settle_blocks();
+	rig_publish_blocks();
 	before = jiffies;
 	rig_remove();
 	assert_in_range(jiffies - before, 0, 2);
@@ -77,14 +77,40 @@ static void test_removal_while_the_host_dies(void **state)
 	assert_int_equal(vm_count(VM_BALLOON), 0);
 }
 
+static void answer_slowly(void *arg)
+{
+	while (rig) {
+		sim_sleep(4 * HZ);
+		for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+			fake_host_answer(vq, 1);
+	}
+}
+
+/* Each answer comes in time, all of them together do not. */
+static void test_removal_with_a_slow_host(void **state)
+{
+	unsigned long before;
+
+	rig_stop();
+	rig_start(sim_seed(1), 0, 65536, 0);
+	rig_inflate(56000);
+	host.at_once = false;
+	sim_spawn("host", answer_slowly, NULL);
+	before = jiffies;
+	rig_remove();
+	assert_in_range(jiffies - before, 10 * HZ, 6 * FAREWELL + 2 * FAREWELL + HZ);
+	sim_join();
+	assert_int_equal(vm_count(VM_BALLOON), 0);
+}
+
 static void test_restart_begins_at_nothing(void **state)
 {
 	LIST_HEAD(isolated);
 
 	rig_inflate(3000);
-	balloon_stop(rig);
+	rig_remove();
 	assert_int_equal(vm_count(VM_BALLOON), 0);
-	assert_int_equal(balloon_start(rig), 0);
+	rig_probe();
 	sim_advance(HZ);
 	assert_int_equal(pages_size(&rig->pages), 3000);
 	rig_break_blocks();
@@ -115,7 +141,7 @@ static void test_probe_out_of_memory(void **state)
 		int err;
 
 		sim_allocs_left = i;
-		err = balloon_probe(&rig_vdev);
+		err = rig_try_probe();
 		if (!err)
 			break;
 		assert_int_equal(err, -ENOMEM);
@@ -124,7 +150,6 @@ static void test_probe_out_of_memory(void **state)
 	}
 	sim_allocs_left = -1;
 	assert_true(fails > 10);
-	rig = rig_vdev.priv;
 	rig_inflate(100);
 }
 
@@ -136,6 +161,7 @@ int main(void)
 		both(test_removal_with_a_host_that_falls_silent),
 		both(test_removal_with_a_host_silent_at_the_end),
 		both(test_removal_while_the_host_dies),
+		with_rig(test_removal_with_a_slow_host),
 		both(test_restart_begins_at_nothing),
 		both(test_probe_again),
 		both(test_probe_out_of_memory),

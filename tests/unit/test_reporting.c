@@ -111,7 +111,22 @@ static void test_only_a_reset_ends_the_wait_early(void **state)
 	sim_spawn("reporter", report, NULL);
 	sim_advance(HZ);
 	assert_false(returned);
-	/* probe.c calls this after the reset. */
+	/* main.c calls this after the reset. */
+	reporting_stop(&vb.reporting);
+	assert_true(returned);
+	assert_int_equal(result, -ENODEV);
+}
+
+/* A queue that broke is read by nobody, but the device may still discard the blocks. */
+static void test_a_broken_queue_does_not_end_the_wait(void **state)
+{
+	(void)state;
+	sim_spawn("reporter", report, NULL);
+	sim_settle();
+	q.broken = true;
+	reporting_answered(&q.vq);
+	sim_advance(30 * HZ);
+	assert_false(returned);
 	reporting_stop(&vb.reporting);
 	assert_true(returned);
 	assert_int_equal(result, -ENODEV);
@@ -180,6 +195,7 @@ int main(void)
 		with_reporting(test_blocks_are_shown_as_they_are),
 		with_reporting(test_blocks_stay_aside_until_answered),
 		with_reporting(test_only_a_reset_ends_the_wait_early),
+		with_reporting(test_a_broken_queue_does_not_end_the_wait),
 		with_reporting(test_large_blocks_are_asked_for),
 		with_reporting(test_no_reports_through_a_short_queue),
 		with_reporting(test_poison_value_is_what_free_pages_hold),

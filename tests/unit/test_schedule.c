@@ -58,7 +58,8 @@ static void exchanger(void *arg)
 		struct page *first = &vm_frames[sim_rand(FRAMES / RIG_BLOCK) * RIG_BLOCK];
 
 		if (!life.quiet)
-			life.exchanged += !(sim_rand(3) ? rig_exchange(first) : rig_vacate(first));
+			life.exchanged += !(sim_rand(3) ? rig_exchange(first) :
+							  rig_evacuate(first));
 		sim_sleep(1 + sim_rand(20));
 	}
 }
@@ -138,8 +139,8 @@ static void reclaim(void)
 static void suspend(void)
 {
 	life.turns++;
-	sim_check(!balloon_freeze(&rig_vdev), "the device does not go to sleep");
-	sim_check(!balloon_restore(&rig_vdev), "the device does not wake up");
+	rig_sleep();
+	sim_check(!rig_wake(true), "the device does not wake up");
 }
 
 static void live(bool with_oom)
@@ -172,8 +173,8 @@ static bool at_rest(void)
 {
 	struct balloon_pages *bp = &rig->pages;
 
-	return !rig->hostcomm.inflight && !bp->isolated && !bp->moving && !bp->settling &&
-	       !bp->arriving && !bp->exchanging && !rig_moves_held() && !bp->lock.owner &&
+	return !rig->hostcomm.inflight && !bp->isolated && !bp->moving && !bp->publishing &&
+	       !bp->pending && !bp->exchanging && !rig_moves_held() && !bp->lock.owner &&
 	       rig_given() == bp->listed + bp->whole && sim_work_idle();
 }
 

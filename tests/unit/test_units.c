@@ -37,7 +37,7 @@ static void test_no_exchange_in_huge_page_blocks(void **state)
 {
 	bool small = pageblock_nr_pages <= RIG_BLOCK << 4;
 
-	assert_int_equal(rig->consolidate.exchange.order, small ? ilog2(RIG_BLOCK) : 0);
+	assert_int_equal(rig->gather.exchange.order, small ? ilog2(RIG_BLOCK) : 0);
 }
 
 int main(void)

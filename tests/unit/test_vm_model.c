@@ -206,7 +206,7 @@ static void sleeper(void *arg)
 
 static void test_tasks_wait_for_page_locks(void **state)
 {
-	struct page *page = vm_alloc(VM_GUEST);
+	struct page *page = vm_alloc(VM_BALLOON);
 	unsigned long before = jiffies;
 
 	sim_spawn("sleeper", sleeper, page);

@@ -104,7 +104,7 @@ void event_happen(enum event e)
 		rig_target(two_device.target);
 		break;
 	case TIME:
-		/* Longer than moves linger and blocks stay young. */
+		/* Longer than moves linger and blocks stay unpublished. */
 		sim_advance(HZ / 10);
 		break;
 	case REMOVE:

@@ -42,7 +42,7 @@ extern unsigned int two_stops;
 /* How the two are when it begins. */
 enum two_kind {
 	TWO_SINGLE,	/* the host is being told of the second page */
-	TWO_YOUNG,	/* one block, of which the host is being told */
+	TWO_UNPUBLISHED,	/* one block, of which the host is being told */
 	TWO_SETTLED,	/* one block, ready to be broken up */
 };
 

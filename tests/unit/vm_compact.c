@@ -48,6 +48,8 @@ static bool isolate_locked(struct page *page, enum migrate_mode mode)
 	const char *before;
 	bool ok;
 
+	/* Locked for its mark alone, which outlives its owner. */
+	sim_point();
 	if (!vm_mops(page) || page->isolated)
 		return false;
 	at(VM_ISOLATE_LOCKED, page);

@@ -8,13 +8,14 @@
 #include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/tracepoint.h>
 
 struct page *vm_frames;
 unsigned long vm_nr_frames;
-struct zone vm_zone[VM_ZONES];
+struct sim_node sim_node;
 long vm_events[NR_VM_EVENT_ITEMS];
 void (*vm_hook)(enum vm_point at, struct page *page);
 struct page *(*vm_new_frame)(void);
@@ -48,7 +49,11 @@ void vm_start(unsigned long frames)
 	for (unsigned long i = 0; i < frames; i++)
 		hide(&vm_frames[i]);
 	for (int z = 0; z < VM_ZONES; z++)
-		vm_zone[z].managed = frames / VM_ZONES;
+		vm_zone[z] = (struct zone){
+			.managed = frames / VM_ZONES,
+			.zone_start_pfn = VM_PFN_BASE + frames / VM_ZONES * z,
+			.spanned = frames / VM_ZONES,
+		};
 	memset(vm_events, 0, sizeof(vm_events));
 	vm_hook = NULL;
 	sim_trace_hook = NULL;
@@ -207,6 +212,24 @@ void adjust_managed_page_count(struct page *page, long n)
 unsigned long totalram_pages(void)
 {
 	return vm_nr_frames;
+}
+
+/* Free frames of a zone. */
+unsigned long zone_page_state(struct zone *zone, enum zone_stat_item item)
+{
+	unsigned long n = 0;
+
+	(void)item;
+	for (unsigned long i = 0; i < zone->spanned; i++)
+		n += vm_frames[zone->zone_start_pfn - VM_PFN_BASE + i].owner == VM_FREE;
+	return n;
+}
+
+struct page *pfn_to_online_page(unsigned long pfn)
+{
+	unsigned long i = pfn - VM_PFN_BASE;
+
+	return pfn >= VM_PFN_BASE && i < vm_nr_frames ? &vm_frames[i] : NULL;
 }
 
 long si_mem_available(void)

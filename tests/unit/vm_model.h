@@ -78,7 +78,7 @@ struct vm_result {
 
 extern struct page *vm_frames;
 extern unsigned long vm_nr_frames;
-extern struct zone vm_zone[VM_ZONES];
+#define vm_zone	(sim_node.node_zones)
 extern long vm_events[];
 extern void (*vm_hook)(enum vm_point at, struct page *page);
 /* Where migration takes new frames from; NULL: any free one. */

@@ -49,6 +49,9 @@ bool trylock_page(struct page *page)
 {
 	sim_point();
 	sim_check(page->count > 0, "the lock of frame %lu, which nobody has", vm_index(page));
+	/* A new owner sets the lock bit of its page without regard to others. */
+	sim_check(page->owner != VM_GUEST, "the lock of frame %lu, which is the guest's",
+		  vm_index(page));
 	if (page->locker)
 		return false;
 	page->locker = sim_current;

@@ -3,6 +3,8 @@
 
 import pytest
 
+from vmlab.waits import wait_for
+
 from vmtest import frames, size
 from vmtest.env import PAGE, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, compact, scatter
@@ -38,6 +40,25 @@ def test_one_compaction_moves_ten_thousand_pages(lend, pair):
     assert not backed, f"the host was not told of {len(backed)} pages, the first is {backed[0]:#x}"
     check_data(vm)
     size.resize(vm, size.full(vm))
+
+
+def test_the_kernels_count_holds(lend):
+    """Where the kernel counts the balloon's pages (`Balloon` in meminfo), moves change nothing."""
+    vm = lend(memory_mib=MEMORY_MIB)
+    if "Balloon" not in vm.guest.meminfo():
+        pytest.skip("this kernel does not count the balloon's pages")
+    target = scatter(vm)
+    assert compact(vm).ballooned_moved >= MANY
+    count = [0]
+
+    def look():
+        count[0] = vm.guest.meminfo()["Balloon"] << 10
+        return count[0] == size.full(vm) - target
+
+    # the core is told of new blocks a second later at most
+    wait_for(look, scaled(10), f"{size.full(vm) - target} bytes in the kernel's count")
+    size.resize(vm, size.full(vm))
+    assert vm.guest.meminfo()["Balloon"] == 0, f"of an empty balloon, {count[0]} before"
 
 
 @pytest.mark.arch

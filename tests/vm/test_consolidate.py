@@ -102,15 +102,15 @@ def test_guest_gets_whole_blocks_back(lend):
 @blocks.gathers
 @pytest.mark.slow
 def test_off_until_switched_on(lend):
-    """With `consolidate` off no page moves; switched on, it begins; off again, it ends."""
+    """With `gather` off no page moves; switched on, it begins; off again, it ends."""
     vm = lend(**GUEST)
-    blocks.reload(vm, consolidate="N", **blocks.SLOWLY)
+    blocks.reload(vm, gather="N", **blocks.SLOWLY)
     blocks.hold(vm)
     _, gathering = blocks.balloon(vm, LEAVE_MIB)
     assert_still(vm)
-    blocks.switch(vm, "consolidate", "Y")
+    blocks.switch(vm, "gather", "Y")
     gathering.wait_begun()
-    blocks.switch(vm, "consolidate", "N")
+    blocks.switch(vm, "gather", "N")
     blocks.wait_rest(vm)
     gathering.assert_half_way()
     assert_still(vm)
@@ -198,7 +198,7 @@ def test_targets_come_first(lend):
             size.resize(vm, target + away * MIB, 15)
         gathering.assert_half_way()
         assert before.total - Books.of(vm).total == size.full(vm) - target
-        blocks.switch(vm, "consolidate_cpu", 100)
+        blocks.switch(vm, "gather_cpu", 100)
         gathering.wait_done()
         blocks.assert_whole(vm)
         blocks.release(vm)
@@ -260,7 +260,7 @@ def test_suspend_half_way(lend):
     wake(vm, sleeping)
     size.wait_actual(vm, lambda now: now == target, f"{target} bytes again")
     blocks.verify(vm)
-    blocks.switch(vm, "consolidate_cpu", 100)
+    blocks.switch(vm, "gather_cpu", 100)
     gathering.wait_done()
     blocks.assert_whole(vm)
     assert_same_size(before, Books.of(vm))
@@ -279,7 +279,7 @@ def test_memory_pressure(lend):
         gathering.wait_begun()
         vm.guest.run(f"memtool hog free-{blocks.LEAVE_MIB} 6", scaled(60))
         assert_same_size(before, Books.of(vm))
-        blocks.switch(vm, "consolidate_cpu", 100)
+        blocks.switch(vm, "gather_cpu", 100)
         gathering.wait_done()
         blocks.assert_whole(vm)
         blocks.release(vm)

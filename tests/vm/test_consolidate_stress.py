@@ -39,11 +39,11 @@ class Gathered(Churn):
 
     def quiet(self, target):
         """That nothing is under way needs a balloon that lies still."""
-        blocks.switch(self.vm, "consolidate", "N")
+        blocks.switch(self.vm, "gather", "N")
         try:
             super().quiet(target)
         finally:
-            blocks.switch(self.vm, "consolidate", "Y")
+            blocks.switch(self.vm, "gather", "Y")
 
     def rebind(self, rng):
         self.gathered += self.blocks()
@@ -51,7 +51,7 @@ class Gathered(Churn):
 
     def blocks(self):
         """Blocks that the driver has made whole since it was bound."""
-        return int(quiet.driver_state(self.vm)["consolidate_done"])
+        return int(quiet.driver_state(self.vm)["gathered_blocks"])
 
     def rest(self, rng):
         """A target long enough for blocks to become whole."""
@@ -105,7 +105,7 @@ def test_gathering_beside_everything(lend, tmp_path, capsys):
         small_pages=False,
         memory_mib=MEMORY_MIB,
         kernel_args="memhp_default_state=online_movable",
-        driver_params={"floor_mib": FLOOR_MIB, "consolidate_cpu": 100},
+        driver_params={"floor_mib": FLOOR_MIB, "gather_cpu": 100},
         modules=("virtio_blk",),
         files={"lab/churn": SCRIPT.read_bytes()},
         qemu_args=("-m", "slots=4,maxmem=4G", "-drive",

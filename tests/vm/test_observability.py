@@ -33,7 +33,7 @@ def test_debugfs_agrees_with_vmstat(lend, pair):
         size.resize(vm, size.full(vm) - given)
         state, books = driver.state(vm), Books.of(vm)
         assert state["size"] == state["target"] == given // PAGE
-        assert state["isolated"] == state["arriving"] == state["inflating"] == 0
+        assert state["isolated"] == state["pending"] == state["inflating"] == 0
         assert state["inflate_pages"] == books.inflated - before.inflated
         assert state["deflate_pages"] == books.deflated - before.deflated
         assert state["inflight"] == 0

@@ -14,14 +14,25 @@ struct workqueue_struct *system_unbound_wq = &unbound;
 
 static struct list_head pending = LIST_HEAD_INIT(pending);
 static struct list_head timers = LIST_HEAD_INIT(timers);
-static unsigned int running;
+#define WORKERS	8
+
+/* What each worker is at: an item may have freed itself. */
+static struct work_struct *running[WORKERS];
+
+static struct work_struct **run_of(struct work_struct *w)
+{
+	for (int i = 0; i < WORKERS; i++)
+		if (running[i] == w)
+			return &running[i];
+	return NULL;
+}
 
 static struct work_struct *next_work(void)
 {
 	struct work_struct *w;
 
 	list_for_each_entry(w, &pending, entry)
-		if (!w->running)
+		if (!run_of(w))
 			return w;
 	return NULL;
 }
@@ -34,21 +45,17 @@ static bool has_work(void *arg)
 
 static void worker(void *arg)
 {
-	struct work_struct *w;
+	struct work_struct **run = arg, *w;
 
-	(void)arg;
 	for (;;) {
 		sim_block(has_work, NULL, SIM_FOREVER, "work");
 		w = next_work();
 		if (!w)
 			continue;
 		list_del_init(&w->entry);
-		w->running = true;
-		running++;
+		*run = w;
 		w->fn(w);
-		/* It may have freed itself, which ours never do: they are cancelled. */
-		w->running = false;
-		running--;
+		*run = NULL;
 	}
 }
 
@@ -56,9 +63,10 @@ void sim_work_start(unsigned int workers)
 {
 	INIT_LIST_HEAD(&pending);
 	INIT_LIST_HEAD(&timers);
-	running = 0;
+	memset(running, 0, sizeof(running));
+	sim_check(workers <= WORKERS, "%u workers", workers);
 	while (workers--)
-		sim_spawn_daemon("worker", worker, NULL);
+		sim_spawn_daemon("worker", worker, &running[workers]);
 }
 
 /* Return: ticks to the next timer, SIM_FOREVER without one. */
@@ -87,7 +95,10 @@ void sim_work_tick(void)
 
 bool sim_work_idle(void)
 {
-	return list_empty(&pending) && !running;
+	for (int i = 0; i < WORKERS; i++)
+		if (running[i])
+			return false;
+	return list_empty(&pending);
 }
 
 struct workqueue_struct *alloc_workqueue(const char *name, unsigned int flags, int max)
@@ -158,7 +169,7 @@ bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dw, unsi
 
 static bool is_over(void *arg)
 {
-	return !((struct work_struct *)arg)->running;
+	return !run_of(arg);
 }
 
 static bool cancel(struct work_struct *w, struct delayed_work *dw)
@@ -168,7 +179,7 @@ static bool cancel(struct work_struct *w, struct delayed_work *dw)
 	sim_might_sleep("cancelling work");
 	for (;;) {
 		was = unqueue(w, dw);
-		if (!w->running)
+		if (!run_of(w))
 			return was;
 		/* What runs may queue itself again: then it goes round. */
 		sim_block(is_over, w, SIM_FOREVER, "work to end");

@@ -30,9 +30,9 @@ NEARLY = 0.9
 LEAVE_MIB = 64  # a kernel sets some 50 of it aside
 PARAMETERS = "/sys/module/virtio_balloon/parameters"
 # Where the pace is of no interest; and so little of a CPU that there is time to act in the middle.
-FAST, SLOWLY = {"consolidate_cpu": 100}, {"consolidate_cpu": 1}
+FAST, SLOWLY = {"gather_cpu": 100}, {"gather_cpu": 1}
 WITHIN_S = 60
-UNDER_WAY = ("isolated", "arriving", "exchanging")
+UNDER_WAY = ("isolated", "pending", "exchanging")
 # The host has to have huge pages behind the guest, else the device wishes for none.
 GUEST = {"memory_mib": MEMORY_MIB, "small_pages": False, "driver_params": FAST}
 
@@ -117,7 +117,7 @@ def wait_rest(vm, seconds=WITHIN_S):
 
     def look():
         now = driver.state(vm)
-        return now["consolidate_state"] != "running" and not any(map(now.get, UNDER_WAY))
+        return now["gather_state"] != "running" and not any(map(now.get, UNDER_WAY))
 
     wait_for(look, scaled(seconds), "an end of the gathering", poll=0.2)
 

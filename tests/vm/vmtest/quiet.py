@@ -14,7 +14,7 @@ from . import size
 from .env import PAGE, scaled
 
 STATE = "/sys/kernel/debug/virtio_balloon/*/state"
-UNDER_WAY = ("isolated", "arriving", "exchanging", "inflating", "inflight")
+UNDER_WAY = ("isolated", "pending", "exchanging", "inflating", "inflight")
 # The device counts what breaks the rules; a good driver breaks none.
 FAULTS = (
     "withheld-pages",

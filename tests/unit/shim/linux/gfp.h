@@ -18,6 +18,7 @@ typedef unsigned int gfp_t;
 #define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | __GFP_HIGHMEM | 16u)
 #define GFP_ATOMIC		32u
 #define GFP_NOWAIT		64u
+#define __GFP_RETRY_MAYFAIL	256u
 #define MIGRATE_MOVABLE		1
 
 static inline void sim_gfp(gfp_t gfp)

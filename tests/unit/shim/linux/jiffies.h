@@ -14,6 +14,7 @@ extern unsigned long jiffies;
 #define time_before(a, b)	((long)((a) - (b)) < 0)
 #define time_after(a, b)	time_before(b, a)
 #define time_after_eq(a, b)	(!time_before(a, b))
+#define usecs_to_jiffies(us)	msecs_to_jiffies((us) / 1000)
 #define msecs_to_jiffies(ms)	(((unsigned long)(ms) * HZ + 999) / 1000)
 
 #endif

@@ -39,6 +39,8 @@ typedef long long s64;
 #define min_t(t, a, b)	min((t)(a), (t)(b))
 #define max_t(t, a, b)	max((t)(a), (t)(b))
 #define clamp(v, lo, hi) max(min(v, hi), lo)
+#define ALIGN(x, a)	(((x) + (a) - 1) / (a) * (a))
+#define ALIGN_DOWN(x, a) ((x) / (a) * (a))
 #define array_size(a, b) ((size_t)(a) * (b))
 
 #define struct_size(p, member, n) (sizeof(*(p)) + (n) * sizeof((p)->member[0]))

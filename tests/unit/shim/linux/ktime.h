@@ -11,5 +11,6 @@ typedef long long ktime_t;
 
 #define ktime_get()	((ktime_t)(unsigned int)(jiffies + 1000) * (1000 / HZ))
 #define ktime_to_ms(t)	(t)
+#define ktime_us_delta(a, b) (((a) - (b)) * 1000)
 
 #endif

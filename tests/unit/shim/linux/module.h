@@ -16,7 +16,12 @@
 #define MODULE_LICENSE(text)	_Static_assert(sizeof(text) > 0, "text")
 #define __init			__attribute__((unused))
 #define __exit			__attribute__((unused))
-#define module_init(fn)		_Static_assert(sizeof(fn()) > 0, "init")
-#define module_exit(fn)		_Static_assert(sizeof(&fn) > 0, "exit")
+
+/* What insmod and rmmod do. */
+int sim_module_init(void);
+void sim_module_exit(void);
+
+#define module_init(fn)		int sim_module_init(void) { return fn(); } _Static_assert(1, "")
+#define module_exit(fn)		void sim_module_exit(void) { fn(); } _Static_assert(1, "")
 
 #endif

@@ -7,6 +7,13 @@
 
 #define NOTIFY_OK	1
 
+#define NOTIFY_STOP_MASK	0x8000
+
+static inline int notifier_from_errno(int err)
+{
+	return err ? NOTIFY_STOP_MASK | (NOTIFY_OK - err) : NOTIFY_OK;
+}
+
 struct notifier_block {
 	int (*notifier_call)(struct notifier_block *nb, unsigned long action, void *data);
 	int priority;

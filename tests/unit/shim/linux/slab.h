@@ -24,4 +24,12 @@ static inline void *sim_alloc(size_t size)
 #define kcalloc(n, size, gfp)	kzalloc((size_t)(n) * (size), gfp)
 #define kfree(p)		free(p)
 
+/* Large and for a job in the background: not worth that somebody is killed for it (I4). */
+#define kvcalloc(n, size, gfp) ({ \
+		sim_check((gfp) & (__GFP_RETRY_MAYFAIL | __GFP_NORETRY), \
+			  "an allocation that may have somebody killed"); \
+		kcalloc(n, size, gfp); \
+	})
+#define kvfree(p)		free(p)
+
 #endif

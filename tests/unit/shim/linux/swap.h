@@ -5,6 +5,8 @@
 #ifndef SHIM_LINUX_SWAP_H
 #define SHIM_LINUX_SWAP_H
 
+#define SWAP_CLUSTER_MAX	32
+
 struct sysinfo {
 	unsigned long totalram, freeram;
 };

@@ -5,6 +5,7 @@
 #ifndef SHIM_LINUX_VIRTIO_H
 #define SHIM_LINUX_VIRTIO_H
 
+#include <linux/device.h>
 #include <linux/slab.h>
 #include <linux/printk.h>
 #include <linux/scatterlist.h>
@@ -12,10 +13,6 @@
 #include_next <linux/virtio_types.h>
 
 struct virtio_device;
-
-struct device {
-	int unused;
-};
 
 struct virtqueue {
 	struct virtio_device *vdev;
@@ -28,6 +25,8 @@ typedef void vq_callback_t(struct virtqueue *vq);
 struct virtio_config_ops {
 	void (*get)(struct virtio_device *vdev, unsigned int at, void *buf, unsigned int len);
 	void (*del_vqs)(struct virtio_device *vdev);
+	u8 (*get_status)(struct virtio_device *vdev);
+	u64 (*get_features)(struct virtio_device *vdev);
 };
 
 struct virtio_device {
@@ -60,6 +59,8 @@ struct virtio_driver {
 	int (*restore)(struct virtio_device *vdev);
 };
 
+int virtio_device_freeze(struct virtio_device *vdev);
+int virtio_device_restore(struct virtio_device *vdev);
 int register_virtio_driver(struct virtio_driver *drv);
 void unregister_virtio_driver(struct virtio_driver *drv);
 

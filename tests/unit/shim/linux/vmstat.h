@@ -27,9 +27,12 @@ enum vm_event_item {
 	NR_VM_EVENT_ITEMS
 };
 
+enum zone_stat_item { NR_FREE_PAGES };
 enum node_stat_item { NR_FILE_PAGES, NR_BALLOON_PAGES };
 struct page;
+struct zone;
 
+unsigned long zone_page_state(struct zone *zone, enum zone_stat_item item);
 void all_vm_events(unsigned long *events);
 unsigned long global_node_page_state(enum node_stat_item item);
 void dec_node_page_state(struct page *page, enum node_stat_item item);

@@ -19,7 +19,6 @@ struct work_struct {
 	struct list_head entry;
 	void (*fn)(struct work_struct *w);
 	struct workqueue_struct *wq;
-	bool running;
 };
 
 struct delayed_work {

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Making a whole block of the guest's memory free for the guest: what it uses
+ * of the block moves elsewhere.
+ *
+ * Locks: none of its own.
+ */
+#ifndef BALLONET_EVACUATE_H
+#define BALLONET_EVACUATE_H
+
+#include "hostcomm.h"
+
+struct virtio_balloon;
+
+/**
+ * struct evacuate - one block at a time
+ * @vb: probe-time only
+ * @order: of the blocks; probe-time only
+ * @busy: a block is with the host; set by the one user, cleared by the answer
+ * @stopped: waits must end
+ * @in: tells the host that it may drop what is behind the block
+ * @out: that the block is the guest's again
+ */
+struct evacuate {
+	struct virtio_balloon *vb;
+	unsigned int order;
+	bool busy;
+	bool stopped;
+	struct hostcomm_request in;
+	struct hostcomm_request out;
+};
+
+int evacuate_init(struct evacuate *v, struct virtio_balloon *vb, unsigned int order);
+void evacuate_exit(struct evacuate *v);
+void evacuate_stop(struct evacuate *v, bool stopped);
+int evacuate_run(struct evacuate *v, struct page *first);
+
+/* Whether another block may be evacuated. */
+static inline bool evacuate_is_idle(struct evacuate *v)
+{
+	/* Pairs with evacuate_free(). */
+	return !smp_load_acquire(&v->busy);
+}
+
+#endif
