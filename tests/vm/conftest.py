@@ -6,6 +6,7 @@ test itself thought.
 """
 
 import os
+from contextlib import ExitStack
 
 import pytest
 
@@ -83,31 +84,29 @@ def lend(pool, request):
 
     yield borrow
     failed = getattr(request.node, "failed_call", True)
-    complaints = []
-    for loan in loans:
-        found = loan.splats()
-        complaints += found
-        pool.take_back(loan, keep=not failed and not found)
-    if complaints:
-        pytest.fail("the guest's kernel complains: " + "; ".join(complaints[:5]), pytrace=False)
+    faults = list(filter(None, [pool.take_back(loan, failed) for loan in loans]))
+    if faults:
+        pytest.fail("the guest is not what it was: " + "; ".join(faults), pytrace=False)
 
 
 @pytest.fixture
-def huge_guest(lend):
+def huge_pages():
+    """An ExitStack for hostmem.HugePages; before `lend`, whose guest ends before they go."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def huge_guest(huge_pages, lend):
     """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
-    held = []
 
     def start(pair, mib=512):
-        reserve = HugePages((mib + EXTRA_MIB) // 2)
         try:
-            reserve.__enter__()
+            huge_pages.enter_context(HugePages((mib + EXTRA_MIB) // 2))
         except LabError as error:
             pytest.skip(str(error))
-        held.append(reserve)
         vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
-        vm.loan.allow.append("$never")  # must end before its pages are returned
+        vm.loan.keep = False
         return vm
 
-    yield start
-    for reserve in held:
-        reserve.__exit__()
+    return start

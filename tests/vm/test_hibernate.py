@@ -47,7 +47,7 @@ def test_hibernate(tmp_path, pair):
         boot, full = vm.guest.read(BOOT), Books.of(vm)
         size.resize(vm, size.full(vm) - GIVEN)
         vm.guest.start("echo shutdown >/sys/power/disk && echo disk >/sys/power/state")
-        wait_for(lambda: not vm.alive(), scaled(120), "the guest to write its memory and end")
+        vm.wait_exit(scaled(120))
         complaints = dmesg.find(vm.console_text())
         assert not complaints, complaints
     written = disk.stat().st_blocks * 512

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from vmlab import dmesg
-from vmlab.domain import PIDS
 from vmlab.virsh import virsh
 from vmlab.waits import wait_for
 
@@ -45,7 +44,7 @@ def managedsave(dom, tmp_path):
 def reconnect(dom):
     """The same guest in a new QEMU."""
     dom.guest.close()
-    dom.pid = int((PIDS / f"{dom.name}.pid").read_text())
+    dom.find_qemu()
     dom.connect()
 
 

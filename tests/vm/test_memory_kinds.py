@@ -83,7 +83,7 @@ def test_shared_file(lend, pair, ram_folder):
         qemu_args=("-object", backend),
         **pair.options,
     )
-    vm.loan.allow.append("$never")  # must end before its file is gone
+    vm.loan.keep = False  # must end before its file is gone
     vm.guest.run("memtool keep data 64 2")
     vm.guest.run("memtool touch free-60", scaled(60))
     held = file.stat().st_blocks * 512

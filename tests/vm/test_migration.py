@@ -5,6 +5,8 @@ It is paused while it moves: QEMU 7.2 loses dirty pages of guests that run under
 meanwhile, whatever their devices are.
 """
 
+from contextlib import ExitStack
+
 import pytest
 
 from vmlab import dmesg
@@ -32,19 +34,15 @@ ROUTES = {
 @pytest.fixture
 def machines():
     """machines(qemu, ...): a guest or the target of one; all end with the test."""
-    running = []
     paths = Paths.load()
+    with ExitStack() as running:
 
-    def start(qemu, **options):
-        balloon = PLAIN if qemu == "ours" else "virtio-balloon-pci"
-        vm = PatientVM(paths, qemu=qemu, balloon=balloon, **OPTIONS, **options)
-        vm.__enter__()
-        running.append(vm)
-        return vm
+        def start(qemu, **options):
+            balloon = PLAIN if qemu == "ours" else "virtio-balloon-pci"
+            vm = PatientVM(paths, qemu=qemu, balloon=balloon, **OPTIONS, **options)
+            return running.enter_context(vm)
 
-    yield start
-    for vm in running:
-        vm.__exit__()
+        yield start
 
 
 def migrate(source, target, uri):

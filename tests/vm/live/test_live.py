@@ -142,7 +142,7 @@ def test_page_ops_guest_is_refused_by_stock(machines):
     target = machines.start("stock", incoming=True)
     move = Move(vm, target)
     move.let_go()
-    assert target.wait_exit(60) != 0
+    target.wait_exit(60, refused=True)
     said = target.qemu_log()
     assert "unsupported. Allowed features: 0x" in said, said
     named, allowed = said.split("Features ")[1].split(" unsupported. Allowed features: ")
