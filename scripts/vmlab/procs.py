@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from .errors import LabError
+from .errors import LabError, Missing
 from .waits import wait_for
 
 PR_SET_PDEATHSIG = 1
@@ -158,7 +158,7 @@ def run(args, timeout, what, env=None, tick=None, usual=4.0):
             env=env,
         )
     except FileNotFoundError as error:
-        raise LabError(f"{what}: program {args[0]} is missing") from error
+        raise Missing(f"{what}: program {args[0]} is missing") from error
     begin = time.monotonic()
     with process:
         while True:

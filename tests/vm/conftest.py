@@ -9,14 +9,17 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from _pytest.junitxml import xml_key  # pytest has no public way to it that xdist leaves alone
 
 from vmtest import env  # first: it makes vmlab importable
 from vmtest.domains import domain, libvirt, ready  # noqa: F401 (fixtures)
 from vmtest.pool import EXTRA_MIB, Pool
 
+from matrixlib import sources
 from vmlab import otherlibvirt
 from vmlab.errors import LabError
 from vmlab.hostmem import HugePages
+from vmlab.paths import Paths
 
 
 def pytest_addoption(parser):
@@ -46,6 +49,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "interop: one of our halves with Debian's other half")
     if os.geteuid() != 0:
         pytest.exit("the guest tests read /proc/PID/pagemap and use libvirt: run as root", 2)
+
+
+def pytest_sessionstart(session):
+    """A file of results says of which sources they are (`make matrix` counts no others)."""
+    report = session.config.stash.get(xml_key, None)
+    if report:
+        try:
+            about = sources.of_run(Paths.load())
+        except LabError:
+            return  # nothing is built: the tests say so
+        for name, value in about.items():
+            report.add_global_property(name, value)
 
 
 def pytest_report_header():

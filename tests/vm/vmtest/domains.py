@@ -7,7 +7,7 @@ import pytest
 
 from vmlab import libvirtd
 from vmlab.domain import Domain
-from vmlab.errors import LabError
+from vmlab.errors import LabError, Missing
 from vmlab.leftovers import sweep
 from vmlab.paths import Paths
 from vmlab.session import Session
@@ -28,10 +28,8 @@ def libvirt():
     with Session(signals=True) as session:  # guests under libvirt do not end with us
         try:
             libvirtd.ensure(session, emulator=paths.qemu)
-        except LabError as error:
-            if "missing" in str(error):
-                pytest.skip(str(error))
-            raise
+        except Missing as error:
+            pytest.skip(str(error))
         sweep()
         yield paths
 
@@ -90,7 +88,9 @@ def domain(ready, request):
 
     yield create
     failed = getattr(request.node, "failed_call", True)
-    complaints = [words for options, dom in used for words in looked_at(ready, options, dom, failed)]
+    complaints = []
+    for options, dom in used:
+        complaints += looked_at(ready, options, dom, failed)
     if complaints:
         pytest.fail("the guest is not what it was: " + "; ".join(complaints[:5]), pytrace=False)
 
