@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, GuestSilent, LabError
+from .exits import Exits
 from .firstboot import FirstBoot
 from .guest import Guest
 from .session import Session, Shield
@@ -91,7 +92,6 @@ class Domain(FirstBoot):
         self.name = f"ballonet-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self.guest = None
         self.pid = None
-        self._processes = []
         self._driver, self._driver_params = driver, driver_params or {}
         self._options = dict(locals())
         self._session = Session()
@@ -120,7 +120,6 @@ class Domain(FirstBoot):
     def find_qemu(self):
         """Its process; again where libvirt has made it anew."""
         self.pid = int((PIDS / f"{self.name}.pid").read_text())
-        self._processes.append(procs.Adopted(self.pid))
 
     def connect(self):
         """The command channel; the guest may still boot."""
@@ -145,28 +144,38 @@ class Domain(FirstBoot):
 
     def _destroy(self):
         """LabError where QEMU does not end when it is asked to, or leaves a report or a status."""
-        faults = []
-        try:
-            virsh("destroy", self.name, "--graceful", timeout=60)
-        except VirshError as error:
-            if self._known():
-                faults.append(f"QEMU does not end when asked to: {error}")
-                virsh("destroy", self.name)
-        except LabError as error:
-            # libvirtd does not answer; it forgets the domain once it does
-            faults.append(str(error))
-            if self.pid is not None and self._is_ours(self.pid):
-                procs.end(self.pid)
-        if self.pid is not None:
-            procs.wait_gone(self.pid, 20)
-        statuses = [process.wait(5) for process in self._processes]
-        faults += [f"QEMU ended {procs.how(status)}" for status in statuses if status]
+        with Exits() as exits:
+            lived = self.alive()
+            faults = self._end()
+            if self.pid is not None:
+                procs.wait_gone(self.pid, 20)
+            if lived and not faults:
+                status = exits.wait(self.pid, 2)
+                faults.append(status and f"QEMU ended {procs.how(status)}")
         faults.append("reason=crashed" in self.qemu_log() and "QEMU crashed")
         faults.append(procs.reports(self.qemu_log()))
         faults.append(self._known() and "libvirt still knows it")
         faults = [fault for fault in faults if fault]
         if faults:
             raise LabError(f"domain {self.name}: " + "; ".join(faults))
+
+    def _end(self):
+        """What is wrong with the way it ends."""
+        faults = []
+        try:
+            virsh("destroy", self.name, "--graceful", timeout=60)
+        except VirshError as error:
+            if self.alive():
+                faults.append(f"QEMU does not end when it is asked to: {error}")
+                virsh("destroy", self.name)
+            elif self._known():
+                faults.append(str(error))
+        except LabError as error:
+            # libvirtd does not answer; it forgets the domain once it does
+            faults.append(str(error))
+            if self.pid is not None and self._is_ours(self.pid):
+                procs.end(self.pid)
+        return faults
 
     def _known(self):
         return self.name in virsh("list", "--all", "--name").split()

@@ -38,7 +38,6 @@ def ensure(session, say=print, emulator=None, tick=None):
     other = otherlibvirt.enter(session, say)
     if emulator and not other:
         apparmor.allow(session, Path(emulator), say)
-    procs.adopt_orphans()
     lease = Lease(_undo)
     session.later(lease.leave)
 

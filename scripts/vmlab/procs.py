@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from .errors import LabError, Missing
 from .waits import wait_for
 
 PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 SANITIZER = re.compile(r".*(?:\w+Sanitizer|runtime error): .*")
 # Helpers of an emulator (that of an exec: migration, say) end a moment after it.
 LEAVE_S = 2
@@ -115,33 +113,6 @@ def _in_session(leader):
         if int(session) == leader and state not in ("Z", "X"):
             found[int(path.parent.name)] = name
     return found
-
-
-def adopt_orphans():
-    """What daemons started from here leave behind becomes this process's child, so that Adopted
-    can tell how it ended. For the rest of the process's life."""
-    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-class Adopted:
-    """A daemon's child: .status is as subprocess has it once it has ended, None until then and
-    where it is not ours to know (another run's daemon, or the machine's, started it). A thread
-    waits, as who is not waited for is still there to its daemon."""
-
-    def __init__(self, pid):
-        self.status = None
-        self._thread = threading.Thread(target=self._wait, args=(pid,), daemon=True)
-        self._thread.start()
-
-    def _wait(self, pid):
-        try:
-            self.status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        except ChildProcessError:
-            pass
-
-    def wait(self, timeout):
-        self._thread.join(timeout)
-        return self.status
 
 
 def run(args, timeout, what, env=None, tick=None, usual=4.0):

@@ -4,11 +4,13 @@ comes back. Each of these made a test fail that had passed otherwise."""
 
 import os
 import signal
+import subprocess
 
 import pytest
 
 from vmlab import procs
 from vmlab.errors import GuestDied, LabError
+from vmlab.exits import Exits
 from vmlab.guest import Guest
 from vmlab.paths import Paths
 from vmlab.vm import VM
@@ -99,6 +101,14 @@ def test_a_process_left_over_is_a_fault(tmp_path):
     fault = fault_of(waiting(qemu=wrapped(tmp_path, begin)))
     assert "sleep" in fault
     assert not procs.alive(int(left.read_text()))
+
+
+def test_how_others_processes_end_is_known():
+    """By which the end of libvirt's QEMUs is judged (test_libvirt.py)."""
+    with Exits() as exits:
+        child = subprocess.Popen(["sh", "-c", "kill -ABRT $$"])
+        child.wait(10)
+        assert exits.wait(child.pid, 5) == child.returncode == -signal.SIGABRT
 
 
 def test_an_error_under_way_is_not_hidden():

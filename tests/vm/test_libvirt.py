@@ -5,16 +5,18 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
 
 from vmlab import otherlibvirt
 from vmlab.domain import LOGS, PIDS
+from vmlab.errors import LabError
 from vmlab.virsh import URI, VirshError, virsh
 from vmlab.waits import wait_for
 
-from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib, wait_given, wait_newer
+from vmtest.domains import GIVEN_MIB, MEMORY_MIB, Users, total_kib, wait_given, wait_newer
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 
@@ -132,6 +134,22 @@ def test_reboot_and_reset(domain):
     assert abs(again - before) < 256, f"{before - again} KiB are missing"
     dom.guest.load_driver("ours")
     wait_given(dom, again)
+
+
+@pytest.mark.parametrize("number, words", [
+    pytest.param(signal.SIGSEGV, "crashed", id="crash"),
+    # libvirt has patience with it
+    pytest.param(signal.SIGSTOP, "SIGKILL", id="no-end", marks=pytest.mark.slow),
+])
+def test_the_lab_judges_its_end(libvirt, number, words):
+    """A QEMU that crashes, or does not end when libvirt asks it to, fails a test."""
+    dom = Users(libvirt, memory_mib=MEMORY_MIB).__enter__()
+    os.kill(dom.pid, number)
+    if number == signal.SIGSEGV:
+        wait_for(lambda: not dom.alive(), scaled(10), "QEMU's end")
+    with pytest.raises(LabError, match=words):
+        dom.__exit__(None, None, None)
+    assert not dom.alive()
 
 
 def test_suspend_and_resume(domain):
