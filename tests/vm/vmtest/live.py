@@ -8,8 +8,11 @@ that each of them logs, fails it.
 
 import os
 
+import pytest
+
 from vmlab import dmesg
 from vmlab.paths import Paths
+from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
@@ -62,6 +65,15 @@ def capabilities(vm, *names, on=True):
     """Raises QmpError where this host cannot."""
     wanted = [{"capability": name, "state": on} for name in names]
     vm.qmp.cmd("migrate-set-capabilities", capabilities=wanted)
+
+
+def need(machines, *names):
+    """Skips where this host cannot: where stock's emulator of that version refuses, too."""
+    stock = machines.start("stock", incoming=True, memory_mib=64)
+    try:
+        capabilities(stock, *names)
+    except QmpError as error:
+        pytest.skip(f"this host has no {' and '.join(names)}: {error}")
 
 
 def parameters(vm, **values):
