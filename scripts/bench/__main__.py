@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entry of the bench: options, the interleaved run, and what is left of it."""
+"""Entry of the bench: options, the interleaved run, and what is left of it. Ends with 1 where a
+scene failed or a figure is not as wanted."""
 
 import argparse
 import datetime
@@ -94,6 +95,10 @@ def finish(opts, picked, records, facts):
         print(f"failed: {failure['scenario']}, {failure['pair']}, round {failure['round']}:"
               f" {failure['reason']}")
     print(f"all samples: {opts.out / 'results.json'}", *pictures, sep="\n")
+    missed = report.missed(verdicts)
+    if missed:
+        print("\nnot as wanted: " + "; ".join(missed))
+    return bool(records.failures or missed)
 
 
 def main():
@@ -119,8 +124,7 @@ def main():
             ))
             bench = Bench(paths, files, session.dir, progress.say, progress.tick)
             run(scenes, bench, records, progress)
-        finish(opts, picked, records, facts)
-        return 1 if records.failures else 0
+        return int(finish(opts, picked, records, facts))
     except KeyboardInterrupt as why:
         if records.samples:
             finish(opts, picked, records, facts)
