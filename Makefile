@@ -34,7 +34,7 @@ bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=qu
 	@$S/setup.sh bench && $S/bench.sh
 
 test: all ## run every test that CI runs, and the style checks
-	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest vm+interop speed
+	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest guests speed
 
 test-unit: ## the pure files against a model, and the scripts that judge; no guest
 	@$S/setup.sh test-unit && $S/test.sh unit scripts

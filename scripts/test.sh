@@ -5,14 +5,21 @@
 # closes with the ten slowest tests and one line for all: "N passed, M failed, K
 # skipped in T s" (totals.py). A kind that ran nothing has failed.
 #
-# usage: test.sh KIND...    (style unit scripts qtest vm interop speed debug
+# usage: test.sh KIND...    (style unit scripts qtest vm interop guests speed debug
 #                          migration qemu long matrix deb arch-GUEST
-#                          libvirt-VERSION)
+#                          libvirt-VERSION; guests is vm and interop)
 #        KIND+KIND          the second beside the first, shown after it: a guest
 #                          under test waits for its host as long as it runs
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# Guests and emulators of one file come one after the other: they share what they
+# started, and the host's huge pages.
+SHARED=(-n "$(nproc)" --dist loadfile)
+EACH='not qemu10 and not slow and not alone'
+# Of one test, in seconds; a kernel that checks itself and hours of stress take more.
+LIMIT=900
 
 started=$SECONDS
 aside=$(mktemp)
@@ -81,7 +88,7 @@ pytest_run() {
 	# shellcheck disable=SC2086 # ARGS is a list of arguments
 	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" \
-		--junitxml="$results" ${ARGS:-}) || status=$?
+		--timeout="$LIMIT" --junitxml="$results" ${ARGS:-}) || status=$?
 	[ ! -e "$results" ] || cp "$results" "$came/$k"
 	return "$status"
 }
@@ -96,17 +103,18 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) unit_run ;;
 	scripts) pytest_run tests/scripts ;;
-	qtest) pytest_run tests/qtest ;;
-	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow and not alone' ;;
-	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow and not alone' ;;
+	qtest) pytest_run tests/qtest "${SHARED[@]}" ;;
+	vm) pytest_run tests/vm "${SHARED[@]}" -m "not interop and $EACH" ;;
+	interop) pytest_run tests/vm "${SHARED[@]}" -m "interop and $EACH" ;;
+	guests) pytest_run tests/vm "${SHARED[@]}" -m "$EACH" ;;
 	speed) pytest_run tests/vm -m alone ;;
-	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
-	arch-*) GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
+	debug) LIMIT=5400 pytest_run tests/vm -m 'not interop and not qemu10' ;;
+	arch-*) LIMIT=3600 GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
 	libvirt-*) LIBVIRT=${1#libvirt-} pytest_run tests/vm -m libvirt ;;
 	migration) pytest_run tests/vm -m qemu10 ;;
 	qemu) run env JUNIT="$came/$k/qemu.xml" bash "$ROOT/scripts/qemu-tests.sh" ;;
 	long)
-		STRESS_SECONDS=${STRESS_SECONDS:-1800} \
+		LIMIT=7200 STRESS_SECONDS=${STRESS_SECONDS:-1800} \
 			pytest_run tests/vm -m 'long or qemu10 or slow'
 		;;
 	deb) pytest_run tests/deb ;;
@@ -122,7 +130,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest | scripts) echo "tests/$1" ;;
-	vm | interop | speed | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
+	vm | interop | guests | speed | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac

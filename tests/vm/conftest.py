@@ -12,6 +12,7 @@ import pytest
 from _pytest.junitxml import xml_key  # pytest has no public way to it that xdist leaves alone
 
 from vmtest import env  # first: it makes vmlab importable
+from vmtest import pairs
 from vmtest.domains import domain, libvirt, ready  # noqa: F401 (fixtures)
 from vmtest.pool import EXTRA_MIB, Pool
 
@@ -35,6 +36,7 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.get_closest_marker("stockpair")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    pairs.one_cross_pair(items)
     # one pair after the other: a guest that one test leaves clean suits the next
     items.sort(key=_pair)
 

@@ -11,7 +11,7 @@ from vmlab.hostmem import PAGE as HOST_PAGE
 from vmlab.paths import Paths
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import migrate, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
 from vmtest.features import accepted
 from vmtest.fragmented import check_data
@@ -92,7 +92,7 @@ def hinted(vm):
 def test_hinted_pages_after_a_migration():
     """What was free on the way is lost, and no harm: each page has a content of the guest again
     before anybody counts on one, and all of them are free again. (Paused at the end, see
-    test_migration.py.)"""
+    vmtest.migrate.)"""
     options = {
         "memory_mib": 512 + EXTRA_MIB,
         "balloon": "virtio-balloon-pci,free-page-hint=on,iothread=io",
@@ -112,12 +112,8 @@ def test_hinted_pages_after_a_migration():
         wait_for(lambda: hinted(vm) > free // 2, scaled(60), "free memory to be hinted")
         vm.qmp.cmd("stop")
         vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        wait_for(lambda: vm.qmp.cmd("query-migrate")["status"] == "completed", scaled(60),
-                 "the migration")
-        wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", scaled(30),
-                 "its end")
-        vm.qmp.cmd("quit")
-        vm.wait_exit(scaled(30))
+        migrate.wait_sent(vm, target)
+        migrate.leave(vm, target)
         assert backed(target) < size.full(target) - free // 2, "all was sent"
         target.qmp.cmd("cont")
         wait_for(lambda: size.free(target) > free - 16 * MIB, scaled(30), "the free pages back")

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest moves between stock QEMU and ours, in both directions, balloon and all.
-
-It is paused while it moves: QEMU 7.2 loses dirty pages of guests that run under TCG
-meanwhile, whatever their devices are.
-"""
+"""A guest moves between stock QEMU and ours, in both directions, balloon and all. It is paused
+meanwhile (see vmtest.migrate)."""
 
 from contextlib import ExitStack
 
@@ -14,7 +11,7 @@ from vmlab.paths import Paths
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import migrate, size
 from vmtest.env import MIB, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.size import Books, assert_exact
@@ -45,23 +42,6 @@ def machines():
         yield start
 
 
-def migrate(source, target, uri):
-    """Moves the paused guest and lets it go on at the target."""
-    source.qmp.cmd("stop")
-    source.qmp.cmd("migrate", uri=uri)
-
-    def ended():
-        state = source.qmp.cmd("query-migrate").get("status")
-        assert state not in ("failed", "cancelled"), f"{state}; target: {target.last_words()}"
-        return state == "completed"
-
-    wait_for(ended, scaled(60), "the migration")
-    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", scaled(30), "its end")
-    source.qmp.cmd("quit")
-    source.wait_exit(scaled(30))
-    target.qmp.cmd("cont")
-
-
 @pytest.mark.parametrize("driver", ["ours", "stock"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_there_and_back(machines, route, driver):
@@ -75,8 +55,7 @@ def test_there_and_back(machines, route, driver):
     for qemu in ROUTES[route][1:]:
         uri = f"unix:{vm.dir}/migration"
         target = machines(qemu, driver=driver, incoming=uri)
-        migrate(vm, target, uri)
-        vm = target
+        vm = migrate.paused(vm, target, uri)
         assert_exact(before, Books.of(vm), before.actual - away)
         vm.guest.run("memtool ask data verify", scaled(30))
         away += 64 * MIB
@@ -99,8 +78,7 @@ def test_statistics_go_on(machines, route):
     for qemu in ROUTES[route][1:]:
         uri = f"unix:{vm.dir}/migration"
         target = machines(qemu, driver="ours", incoming=uri)
-        migrate(vm, target, uri)
-        vm = target
+        vm = migrate.paused(vm, target, uri)
         vm.qmp.qom_set(BALLOON_PATH, "guest-stats-polling-interval", 1)
         total = vm.guest.meminfo()["MemTotal"] << 10
 

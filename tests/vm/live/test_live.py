@@ -6,7 +6,7 @@ import pytest
 from vmlab.errors import LabError
 from vmlab.waits import wait_for
 
-from vmtest import frames, live, quiet, size
+from vmtest import frames, live, migrate, quiet, size
 from vmtest.dirty import Dirtier
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.live import Move
@@ -180,7 +180,7 @@ def test_from_7_2(machines, source):
     move = Move(vm, target)
     move.let_go()
     move.wait(lambda: live.status(vm) == "completed", "the migration")
-    wait_for(lambda: not in_flight(target), scaled(30), "the guest at the target")
+    wait_for(lambda: not migrate.in_flight(target), scaled(30), "the guest at the target")
     target.qmp.cmd("cont")
     vm = move.arrived()
     assert_exact(before, Books.of(vm), before.actual - AWAY)
@@ -195,7 +195,3 @@ def test_from_7_2(machines, source):
     verify(vm)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
-
-
-def in_flight(vm):
-    return vm.qmp.cmd("query-status")["status"] == "inmigrate"

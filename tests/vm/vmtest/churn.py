@@ -146,27 +146,3 @@ def settles(condition, seconds):
         return wait_for(condition, seconds, "")
     except LabError:
         return False
-
-
-def move(source, target, uri):
-    """The stopped guest goes on in the other QEMU; the first one ends. (QEMU 7.2 loses dirty pages
-    of guests that run under TCG while they move, whatever their devices are.)"""
-    source.qmp.cmd("stop")
-    source.qmp.cmd("migrate", uri=uri)
-
-    def ended():
-        status = source.qmp.cmd("query-migrate").get("status")
-        if status in ("failed", "cancelled"):
-            raise LabError(f"migration {status}: {target.last_words()}")
-        return status == "completed"
-
-    wait_for(ended, scaled(120), "the migration")
-
-    def arrived():
-        return target.qmp.cmd("query-status")["status"] != "inmigrate"
-
-    wait_for(arrived, scaled(30), "the guest at the target")
-    source.qmp.cmd("quit")
-    source.wait_exit(scaled(30))
-    target.qmp.cmd("cont")
-    return target

@@ -6,6 +6,7 @@ beginning then, and no complaint in its log; else the test that had it fails. Cl
 the driver it was started with, and no process of a test is left. Not thread-safe.
 """
 
+import os
 from contextlib import ExitStack, nullcontext
 
 from vmlab import dmesg, recipes
@@ -21,7 +22,7 @@ from .frames import small_host_pages
 from .pairs import OURS
 
 # What the guests kept ready may have together; the one not used for longest goes first.
-KEPT_MIB = 6144
+KEPT_MIB = 6144 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
 # A kernel with KASAN needs an eighth of memory for its shadow, and more time. With pages of 64 KiB
 # the buffers of the command channel alone take 128 MiB on QEMU 10.0.
 EXTRA_MIB = 256 if DEBUG or PAGE == 64 << 10 else 0
