@@ -33,6 +33,9 @@ demo: all ## show it at work: shrink, compact and grow a guest through libvirt
 bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=quick, ROWS=...)
 	@$S/setup.sh bench && $S/bench.sh
 
+results: ## put the figures of the last `make bench`, and the matrix, into README.md
+	@$S/bench.sh --readme && $(MAKE) --no-print-directory matrix ARGS="--no-run --readme"
+
 test: all ## run every test that CI runs, and the style checks
 	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest guests speed
 
@@ -98,6 +101,6 @@ clean: ## remove what was built in this checkout
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
+.PHONY: all build-device build-driver build-qemu-10 demo bench results matrix test test-unit test-qtest \
 	test-vm test-interop test-debug test-arch test-libvirt test-migration test-qemu test-long \
 	test-mutants fuzz deb test-deb paths style clean help

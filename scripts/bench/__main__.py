@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import host, plan, plots, prepare, report, rows  # noqa: E402
+from bench import host, plan, plots, prepare, readme, report, rows  # noqa: E402
 from bench.lab import Bench  # noqa: E402
 from bench.progress import Progress  # noqa: E402
 from bench.stats import Records  # noqa: E402
@@ -29,6 +29,8 @@ def options():
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--stock", choices=prepare.STOCK_KINDS, default=os.environ.get(
         "STOCK", "packaged"), help="Debian's emulator, or the same source built here (STOCK=built)")
+    parser.add_argument("--readme", action="store_true",
+                        help="run nothing: put the last results into README.md (make results)")
     parser.add_argument("--list", action="store_true", help="print the rows' keys and end")
     return parser.parse_args()
 
@@ -107,6 +109,12 @@ def main():
     picked, scenes, prefixes = rows.selected(words)
     if opts.list:
         print("\n".join([f"{row.key:28}{row.name.strip()}" for row in picked] + list(rows.PLOTS)))
+        return 0
+    if opts.readme:
+        try:
+            readme.put(opts.out / "results.json", ROOT / "README.md")
+        except (readme.Lacking, OSError) as why:
+            return _last_word(f"README.md stays as it is: {why}", 1)
         return 0
     scenes = chosen_scenes(opts, scenes, prefixes)
     if not scenes:
