@@ -3,9 +3,9 @@
 
 import pytest
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import PAGE, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, compact, scatter
+from vmtest.fragmented import MEMORY_MIB, compact, scatter
 from vmtest.pairs import every_pair
 from vmtest.size import Books
 from vmtest.trace import traced
@@ -36,7 +36,7 @@ def test_one_compaction_moves_ten_thousand_pages(lend, pair):
     assert grown < 8 << 20, f"moving pages made the host back {grown >> 20} MiB more"
     backed = frames.backed_though_ballooned(vm)
     assert not backed, f"the host was not told of {len(backed)} pages, the first is {backed[0]:#x}"
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
 
 
@@ -56,7 +56,7 @@ def test_size_holds_while_pages_move(lend, pair):
     loop.wait(scaled(60), check=False)
     after = Books.of(vm)
     assert before.total - after.total == size.full(vm) - target
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
     assert Books.of(vm).total == before.total
 

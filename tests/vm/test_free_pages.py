@@ -11,10 +11,9 @@ from vmlab.hostmem import PAGE as HOST_PAGE
 from vmlab.paths import Paths
 from vmlab.waits import wait_for
 
-from vmtest import migrate, size
+from vmtest import kept, migrate, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
 from vmtest.features import accepted
-from vmtest.fragmented import check_data
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.trace import traced
 
@@ -45,9 +44,9 @@ def test_poison_where_free_pages_are_filled(lend, filled):
     use_all(vm)
     size.resize(vm, size.full(vm) - 200 * MIB)
     size.resize(vm, size.full(vm))
-    vm.guest.run("memtool keep data free-60 3", scaled(60))
+    kept.keep(vm, "free-60", 3)
     held = backed(vm)
-    check_data(vm)
+    kept.check(vm)
     wait_for(lambda: backed(vm) < held - 100 * MIB, scaled(60), "free pages to be reported")
     use_all(vm)
 
@@ -101,7 +100,7 @@ def test_hinted_pages_after_a_migration():
     }
     with ExitStack() as stack:
         vm = stack.enter_context(PatientVM(Paths.load(), **options))
-        vm.guest.run("memtool keep data 64 7", scaled(30))
+        kept.keep(vm, 64, 7)
         use_all(vm)
         free = size.free(vm)
         uri = f"unix:{vm.dir}/migration"
@@ -118,7 +117,7 @@ def test_hinted_pages_after_a_migration():
         target.qmp.cmd("cont")
         wait_for(lambda: size.free(target) > free - 16 * MIB, scaled(30), "the free pages back")
         use_all(target)
-        target.guest.run("memtool ask data verify", scaled(30))
+        kept.verify(target)
         assert not dmesg.find(target.guest.dmesg())
         assert "pagealloc" not in target.guest.dmesg()
 
@@ -130,9 +129,9 @@ def test_reports_are_large_and_left_alone(lend):
     vm = lend(balloon=REPORTING, fresh=True)
     with traced(vm, "ballonet_discard") as seen:
         # held until it was looked at: the kernel reports what is free for two seconds
-        vm.guest.run("memtool keep data free-60 3", scaled(60))
+        kept.keep(vm, "free-60", 3)
         assert backed(vm) > size.full(vm) * 3 // 5, "the guest used too little"
-        check_data(vm)
+        kept.check(vm)
         wait_for(lambda: backed(vm) < size.full(vm) // 2, scaled(60), "free memory to go back")
     pieces = [int(n, 16) for n in re.findall(r" bytes: (0x[0-9a-f]+)", "\n".join(seen.lines))]
     assert pieces

@@ -9,9 +9,9 @@ from vmlab.virsh import virsh
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import blocks, size
+from vmtest import blocks, kept, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import OURS, every_driver
 from vmtest.size import Books, assert_exact
 
@@ -42,7 +42,7 @@ def test_scattered_pages_tear_no_huge_page(lend, pair):
     assert given > 100 * MIB
     lost, gone = huge - vm.ram().huge_bytes(), absent(vm) - gone
     assert lost <= gone + SLACK, f"{lost // MIB} MiB of huge pages torn, {gone // MIB} MiB back"
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
     vm.guest.run("memtool touch free-100", scaled(60))
     assert vm.ram().huge_bytes() > huge - SLACK
@@ -58,7 +58,7 @@ def test_what_is_withheld_is_gathered(lend):
     recipes.consolidate(vm.guest, True)
 
     wait_for(lambda: absent(vm) >= given * 9 // 10, scaled(120), "whole blocks", poll=1)
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
 
 

@@ -11,6 +11,7 @@ from vmlab import dmesg
 from vmlab.virsh import virsh
 from vmlab.waits import wait_for
 
+from vmtest import kept
 from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib
 from vmtest.env import MIB, scaled
 from vmtest.pairs import EVERY, first_often
@@ -61,7 +62,7 @@ def test_saved_with_its_balloon(domain, tmp_path, pair, way):
     exactly as before; what it gave is not in the file."""
     dom = domain(**pair.options)
     before, small = total_kib(dom), MEMORY_MIB - GIVEN_MIB
-    dom.guest.run("memtool keep data 100 5")
+    kept.keep(dom, 100, 5)
     dom.guest.run("memtool touch free-60", scaled(60))
     dom.resize(small, scaled(60))
 
@@ -70,13 +71,13 @@ def test_saved_with_its_balloon(domain, tmp_path, pair, way):
     assert written < (small + 16) * MIB, f"{written // MIB} MiB were written"
     assert dom.actual_mib() == small
     assert before - total_kib(dom) == GIVEN_MIB * 1024
-    dom.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(dom)
 
     dom.resize(small - 64, scaled(60))
     assert before - total_kib(dom) == (GIVEN_MIB + 64) * 1024
     dom.resize(MEMORY_MIB, scaled(60))
     assert total_kib(dom) == before
     dom.guest.run("memtool touch free-60", scaled(60))
-    dom.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(dom)
     complaints = dmesg.find(dom.console_text() + dom.guest.dmesg())
     assert not complaints, complaints

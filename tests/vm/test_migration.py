@@ -11,7 +11,7 @@ from vmlab.paths import Paths
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import migrate, size
+from vmtest import kept, migrate, size
 from vmtest.env import MIB, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.size import Books, assert_exact
@@ -49,7 +49,7 @@ def test_there_and_back(machines, route, driver):
     exactly, in each QEMU of the route."""
     vm = machines(ROUTES[route][0], driver=driver)
     before = Books.of(vm)
-    vm.guest.run("memtool keep data 100 7")
+    kept.keep(vm, 100, 7)
     away = 128 * MIB
     size.resize(vm, before.actual - away)
     for qemu in ROUTES[route][1:]:
@@ -57,13 +57,13 @@ def test_there_and_back(machines, route, driver):
         target = machines(qemu, driver=driver, incoming=uri)
         vm = migrate.paused(vm, target, uri)
         assert_exact(before, Books.of(vm), before.actual - away)
-        vm.guest.run("memtool ask data verify", scaled(30))
+        kept.verify(vm)
         away += 64 * MIB
         size.resize(vm, before.actual - away)
         assert_exact(before, Books.of(vm), before.actual - away)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
-    vm.guest.run("memtool ask data verify", scaled(30))
+    kept.verify(vm)
     vm.guest.unload_driver(scaled(30))
     assert Books.of(vm).total == before.total
     complaints = dmesg.find(vm.guest.dmesg())

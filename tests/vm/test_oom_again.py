@@ -8,7 +8,7 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import DEBUG, MIB, PAGE, scaled
 from vmtest.pairs import OUR_DRIVERS, OURS, STOCK, every_device, first_often
 from vmtest.size import Books
@@ -93,10 +93,10 @@ def test_no_tug_of_war(lend, pair):
     assert now.inflated == first.inflated, "it took pages back at once"
     size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
 
-    vm.guest.run(f"memtool keep data {free_mib(vm) + NEEDED_MIB} 3", scaled(120))
-    kept, first = uptime(vm), Books.of(vm)
+    kept.keep(vm, free_mib(vm) + NEEDED_MIB, 3, seconds=120)
+    since, first = uptime(vm), Books.of(vm)
     beyond = size.actual(vm) - target - NEEDED_MIB * MIB
-    wait_uptime(vm, kept + AFTER_HOLD_OFF_S)
+    wait_uptime(vm, since + AFTER_HOLD_OFF_S)
     now = Books.of(vm)
     taken, given = now.inflated - first.inflated, now.deflated - first.deflated
     # what was given beyond the need may be taken again, but not be needed again
@@ -105,8 +105,7 @@ def test_no_tug_of_war(lend, pair):
     back = (taken - given) * PAGE
     assert back <= max(beyond, 0) + 16 * MIB, f"{back // MIB} MiB taken of what is in use"
     assert now.kills == before.kills
-    vm.guest.run("memtool ask data verify", scaled(60))
-    vm.guest.run("memtool ask data quit", scaled(60))
+    kept.check(vm)
     size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
     size.resize(vm, size.full(vm))
 

@@ -7,9 +7,9 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import half_way, leaks, size
+from vmtest import half_way, kept, leaks, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import OUR_DRIVERS, STOCK, every_device, first_often
 from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
@@ -44,10 +44,10 @@ def test_rmmod_half_way(lend, pair):
     leaks.start_clean(vm)
     before = Books.of(vm)
     free = size.free(vm)
-    vm.guest.run("memtool keep data 64 8")
+    kept.keep(vm, 64, 8)
     silence = fall_silent_half_way(vm, GIVEN, pair.driver)
     unload(vm, before)
-    check_data(vm)
+    kept.check(vm)
     size.wait_free(vm, free)
     vm.guest.run(TOUCH, scaled(60))
     leaks.assert_none(vm)
@@ -81,7 +81,7 @@ def test_compaction(lend, pair):
     silence()
     vm.guest.run("echo 1 >/proc/sys/vm/compact_memory", scaled(60))
     unload(vm, before)
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run(TOUCH, scaled(60))
     silence.end(pair.driver)
 

@@ -10,7 +10,7 @@ from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.pairs import EVERY, OURS, STOCK, every_pair, first_often
 
@@ -80,11 +80,11 @@ def assert_near(stats, name, before, after, slack=16 * MIB):
 def test_values_are_the_guests(polled, pair):
     """The values are those of the guest's /proc, total memory to the byte."""
     vm = polled(pair)
-    vm.guest.run("memtool keep data 100 1 shared")  # page cache, so that caches are not nought
+    kept.keep(vm, 100, 1, "shared")  # page cache, so that caches are not nought
     low, start = vm.guest.vmstat(), vm.guest.meminfo()
     stats = fresh(vm)
     high, end = vm.guest.vmstat(), vm.guest.meminfo()
-    vm.guest.run("memtool ask data quit")
+    kept.drop(vm)
 
     near = functools.partial(assert_near, stats)
     for name, key in (("free-memory", "MemFree"), ("available-memory", "MemAvailable")):
@@ -122,15 +122,15 @@ def test_swap_in_and_out_are_told_apart(polled, pair, tmp_path):
     vm.loan.keep = False
     vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
     assert swapped(vm) == (0, 0)
-    vm.guest.run("memtool keep data free-24 1 small", scaled(120))
-    vm.guest.run("memtool keep more 48 2 small", scaled(120))
+    kept.keep(vm, "free-24", 1, "small", seconds=120)
+    kept.keep(vm, 48, 2, "small", name="more", seconds=120)
     went_in, out = swapped(vm)
     assert out > went_in + 16 * MIB, f"{went_in} bytes in, {out} out: the test proves nothing"
-    vm.guest.run("memtool ask more quit", scaled(30))
-    vm.guest.run("memtool ask data verify", scaled(120))
+    kept.drop(vm, "more")
+    kept.verify(vm, seconds=120)
     now_in, _ = swapped(vm)
     assert now_in > went_in + 16 * MIB, f"{now_in} bytes in: the test proves nothing"
-    vm.guest.run("memtool ask data quit", scaled(30))
+    kept.drop(vm)
 
 
 @every_pair

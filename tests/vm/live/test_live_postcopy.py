@@ -5,7 +5,7 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import frames, live, quiet, size
+from vmtest import frames, kept, live, quiet, size
 from vmtest.dirty import Dirtier
 from vmtest.env import MIB, scaled
 from vmtest.live import Move
@@ -30,7 +30,7 @@ def test_discards_wait_for_the_last_page(machines, page_ops):
     live.need(machines, "postcopy-ram")
     vm = machines.start(page_ops=page_ops)
     before = Books.of(vm)
-    vm.guest.run(f"memtool keep data {DATA_MIB} 7 small", scaled(60))
+    kept.keep(vm, DATA_MIB, 7, "small")
     size.resize(vm, before.actual - AWAY)
     work = Dirtier(vm, DIRTY_MIB)
     target = machines.start(page_ops=page_ops, incoming=True)
@@ -66,8 +66,8 @@ def test_discards_wait_for_the_last_page(machines, page_ops):
         )
         assert not frames.backed_though_ballooned(vm)
     work.wait_rounds(1)
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)
     size.resize(vm, before.actual)
     size.assert_exact(before, Books.of(vm), before.actual)
     work.finish()
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)

@@ -14,7 +14,7 @@ from vmlab.errors import LabError
 from vmlab.hostmem import BLOCK
 from vmlab.waits import wait_for
 
-from . import driver, frames, size
+from . import driver, frames, kept, size
 from .env import DEBUG, GUEST as KERNEL, MIB, PAGE, scaled
 
 WHY_NOT = {
@@ -64,13 +64,8 @@ def hold(vm):
 def release(vm, *names):
     """Every keeper's data is right; then it is gone and the balloon empty."""
     for name in names or ("hold",):
-        verify(vm, name)
-        vm.guest.run(f"memtool ask {name} quit", scaled(30))
+        kept.check(vm, name)
     size.resize(vm, size.full(vm))
-
-
-def verify(vm, name="hold"):
-    vm.guest.run(f"memtool ask {name} verify", scaled(60))
 
 
 def spare(vm, leave_mib):
