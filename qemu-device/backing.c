@@ -101,15 +101,37 @@ static uint64_t block_of(RAMBlock *rb)
     return may ? huge : page;
 }
 
-static int look(Object *obj, void *opaque)
+/* @obj as a memory backend that is in use as guest RAM; NULL: it is none. */
+static HostMemoryBackend *mapped(Object *obj)
 {
     HostMemoryBackend *backend =
         (HostMemoryBackend *)object_dynamic_cast(obj, TYPE_MEMORY_BACKEND);
+
+    return backend && host_memory_backend_is_mapped(backend) ? backend : NULL;
+}
+
+static int count(Object *obj, void *opaque)
+{
+    *(unsigned *)opaque += mapped(obj) != NULL;
+    return 0;
+}
+
+unsigned balloon_backing_mapped(void)
+{
+    unsigned n = 0;
+
+    object_child_foreach(object_get_objects_root(), count, &n);
+    return n;
+}
+
+static int look(Object *obj, void *opaque)
+{
+    HostMemoryBackend *backend = mapped(obj);
     BalloonBacking *b = opaque;
     uint64_t page, block;
     RAMBlock *rb;
 
-    if (!backend || !host_memory_backend_is_mapped(backend)) {
+    if (!backend) {
         return 0;
     }
     rb = host_memory_backend_get_memory(backend)->ram_block;

@@ -25,6 +25,9 @@ typedef struct BalloonBacking {
 
 BalloonBacking balloon_backing(void);
 
+/* How many there are. */
+unsigned balloon_backing_mapped(void);
+
 /* Whether blocks of @granularity bytes (0: host pages) can be what is given back; sets @errp. */
 bool balloon_backing_suits(uint64_t granularity, Error **errp);
 

@@ -12,6 +12,7 @@
 #include "standard-headers/linux/virtio_ids.h"
 #include "backing.h"
 #include "balloon.h"
+#include "trace.h"
 
 static bool hinting(const Ballonet *s)
 {
@@ -26,6 +27,20 @@ static bool properties_hold(const Ballonet *s, Error **errp)
         return false;
     }
     return balloon_backing_suits(s->discard_granularity, errp);
+}
+
+/*
+ * Bytes best given back together (page-ops.md 3).  Only while no driver has read
+ * it, and not at each reset, as it takes a dozen files of the host's to tell.
+ */
+static void look_up_block_size(Ballonet *s)
+{
+    uint64_t backing = balloon_backing().block;
+
+    s->block_size = MIN(MAX(backing, s->discard_granularity), UINT32_C(1) << 31);
+    s->mapped_backends = balloon_backing_mapped();
+    s->block_size_looked_up = get_clock();
+    trace_ballonet_block_size(s->block_size, backing, s->discard_granularity);
 }
 
 static void device_realize(DeviceState *dev, Error **errp)
@@ -45,16 +60,19 @@ static void device_realize(DeviceState *dev, Error **errp)
         return;
     }
 
-    balloon_config_settle(s);
+    balloon_config_decide_features(s);
     virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
 
-    balloon_dispatch_add_queues(s);
+    balloon_virtqueues_add(s);
     s->stopped = true;
     balloon_config_init(s);
     balloon_stats_forget(s);
-    s->ram.zones.granularity = s->discard_granularity;
-    balloon_executor_init(s);
-    balloon_reporting_init(s);
+    s->ram.granularity = s->discard_granularity;
+    balloon_ram_init(&s->ram);
+    look_up_block_size(s);
+    balloon_reclaim_init(s);
+    balloon_residency_init(s);
+    balloon_engine_init(s);
     if (hinting(s)) {
         balloon_hinting_init(s);
     }
@@ -69,11 +87,13 @@ static void device_unrealize(DeviceState *dev)
     if (hinting(s)) {
         balloon_hinting_fini(s);
     }
-    balloon_reporting_fini(s);
-    balloon_executor_fini(s);
+    balloon_engine_fini(s);
+    balloon_residency_fini(s);
+    balloon_reclaim_fini(s);
+    balloon_ram_fini(&s->ram);
     balloon_stats_fini(s);
     balloon_config_fini(s);
-    balloon_dispatch_delete_queues(s);
+    balloon_ring_delete_queues(s);
     virtio_cleanup(vdev);
 }
 
@@ -85,34 +105,16 @@ static void device_reset(VirtIODevice *vdev)
 {
     Ballonet *s = BALLONET(vdev);
 
-    balloon_executor_reset(s);
-    balloon_ops_look(s);
+    balloon_engine_reset(s);
     balloon_stats_reset(s);
-    balloon_reporting_reset(s);
     if (hinting(s)) {
         balloon_hinting_reset(s);
     }
     s->poison_val = 0;
-}
-
-/* Nothing is left popped, on any queue but the one of statistics (stats.h). */
-static void drain(Ballonet *s)
-{
-    balloon_executor_drain(s);
-    balloon_reporting_drain(s);
-    if (hinting(s)) {
-        balloon_hinting_drain(s);
-    }
-}
-
-/* Looks at all queues, as their buffers may be there without a kick. */
-static void resume(Ballonet *s)
-{
-    balloon_ops_resume(s);
-    balloon_executor_resume(s);
-    balloon_reporting_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_REPORTING));
-    if (hinting(s)) {
-        balloon_hinting_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_HINT));
+    s->driver_gone = false;
+    if (s->mapped_backends != balloon_backing_mapped() ||
+        get_clock() - s->block_size_looked_up >= NANOSECONDS_PER_SECOND) {
+        look_up_block_size(s);
     }
 }
 
@@ -120,30 +122,72 @@ static void queue_reset(VirtIODevice *vdev, uint32_t index)
 {
     Ballonet *s = BALLONET(vdev);
 
-    if (balloon_dispatch_role(s, index) == BALLOON_ROLE_STATS) {
+    switch (balloon_virtqueue_by_number(s, index)) {
+    case BALLOON_QUEUE_STATS:
+        balloon_ring_revoke(s);
         balloon_stats_reset(s);
-        return;
+        break;
+    case BALLOON_QUEUE_HINT:
+        balloon_ring_revoke(s);
+        if (hinting(s)) {
+            balloon_hinting_reset(s);
+        }
+        break;
+    default:
+        balloon_engine_queue_reset(s, virtio_get_queue(vdev, index));
     }
-    drain(s);
-    if (balloon_dispatch_role(s, index) == BALLOON_ROLE_OPS) {
-        balloon_ops_forget(s);
+}
+
+/* Nothing is left popped, on any queue but the one of statistics (stats.h). */
+static void vm_stopped(Ballonet *s)
+{
+    uint32_t epoch;
+
+    s->stopped = true;
+    balloon_engine_stop(s);
+    epoch = s->epoch;
+    if (hinting(s) && s->epoch == epoch) {
+        balloon_hinting_stop(s);
     }
-    resume(s); /* the other queues' buffers still need us */
+}
+
+/* Looks at all queues, as their buffers may be there without a kick. */
+static void driver_up(Ballonet *s)
+{
+    bool block_size_changed = s->block_size_changed;
+
+    balloon_engine_wake(s);
+    if (balloon_ram_inflated(&s->ram)) {
+        balloon_residency_watch(s);
+    }
+    if (hinting(s)) {
+        balloon_hinting_wake(s);
+    }
+    s->block_size_changed = false;
+    if (s->stopped) {
+        s->stopped = false;
+        /* Only now is what is out on its queue the one buffer of statistics. */
+        if (!balloon_stats_resume(s, balloon_virtqueue(s, BALLOON_QUEUE_STATS))) {
+            return;
+        }
+    }
+    if (block_size_changed) {
+        balloon_ring_notify_config(s);
+    }
 }
 
 /* Also called with an unchanged status when the VM stops or starts. */
 static void status_changed(Ballonet *s, uint8_t status)
 {
+    uint8_t before = VIRTIO_DEVICE(s)->status;
+
+    s->driver_gone |= before & ~status & VIRTIO_CONFIG_S_DRIVER_OK;
     if (!VIRTIO_DEVICE(s)->vm_running) {
-        drain(s);
-        s->stopped = true;
+        vm_stopped(s);
     } else if (status & VIRTIO_CONFIG_S_DRIVER_OK) {
-        if (s->stopped) {
-            /* Only now is what is out on its queue the one buffer of statistics. */
-            balloon_stats_resume(s, balloon_dispatch_queue(s, BALLOON_ROLE_STATS));
-            s->stopped = false;
-        }
-        resume(s);
+        driver_up(s);
+    } else {
+        balloon_engine_halt(s);
     }
 }
 
@@ -161,16 +205,16 @@ static void instance_init(Object *obj)
 {
     Ballonet *s = BALLONET(obj);
 
-    balloon_ram_init(&s->ram);
+    balloon_ram_construct(&s->ram);
     balloon_hinting_construct(s);
     balloon_stats_properties(s);
-    balloon_show_init(s);
+    balloon_properties_init(s);
 }
 
 static void instance_finalize(Object *obj)
 {
+    balloon_stats_destruct(BALLONET(obj));
     balloon_hinting_destruct(BALLONET(obj));
-    balloon_ram_fini(&BALLONET(obj)->ram);
 }
 
 #define OFFER(name, bit, on) DEFINE_PROP_BIT64(name, Ballonet, host_features, bit, on)
@@ -178,7 +222,8 @@ static void instance_finalize(Object *obj)
 /*
  * Names and defaults are the stock device's: machine types of old versions set
  * them.  Ours are must-tell-host (off, as it makes guests slower and nothing in
- * the device needs it), page-ops, and discard-granularity (0, host pages).
+ * the device needs it), page-ops, discard-granularity (0, host pages), and
+ * sweep-interval (seconds; 0: no sweeps).
  */
 BALLONET_PROPERTIES device_properties[] = {
     OFFER("deflate-on-oom", VIRTIO_BALLOON_F_DEFLATE_ON_OOM, false),
@@ -188,6 +233,7 @@ BALLONET_PROPERTIES device_properties[] = {
     OFFER("must-tell-host", VIRTIO_BALLOON_F_MUST_TELL_HOST, false),
     DEFINE_PROP_ON_OFF_AUTO("page-ops", Ballonet, page_ops, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_SIZE("discard-granularity", Ballonet, discard_granularity, 0),
+    DEFINE_PROP_UINT32("sweep-interval", Ballonet, residency.interval, 60),
     DEFINE_PROP_BOOL("qemu-4-0-config-size", Ballonet, qemu_4_0_config_size, false),
     DEFINE_PROP_LINK("iothread", Ballonet, iothread, TYPE_IOTHREAD, IOThread *),
     BALLONET_PROPERTIES_END

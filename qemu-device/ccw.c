@@ -34,7 +34,7 @@ static void ccw_instance_init(Object *obj)
     BallonetCCW *ccw = BALLONET_CCW(obj);
 
     virtio_instance_init_common(obj, &ccw->balloon, sizeof(ccw->balloon), TYPE_BALLONET);
-    balloon_show_on_proxy(obj, OBJECT(&ccw->balloon));
+    balloon_properties_on_proxy(obj, OBJECT(&ccw->balloon));
 }
 
 static void ccw_class_init(ObjectClass *klass, BallonetClassData *data)

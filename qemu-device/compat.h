@@ -37,6 +37,12 @@
 #include "exec/ramlist.h"
 #include "migration/misc.h"
 
+#if __has_include("exec/replay-core.h")
+#include "exec/replay-core.h"
+#else
+#include "sysemu/replay.h"
+#endif
+
 #if __has_include("hw/core/boards.h")
 #include "hw/core/boards.h"
 #include "hw/core/qdev-properties.h"
@@ -81,6 +87,16 @@
 #include "migration/migration.h"
 #define BALLONET_PRECOPY_NOTIFY(name) static int name(NotifierWithReturn *n, void *data)
 #endif
+
+/* 9.1 can give confidential guests memory that the host cannot reach. */
+static inline bool ballonet_has_guest_memfd(MemoryRegion *mr)
+{
+#if BALLONET_QEMU_10
+    return memory_region_has_guest_memfd(mr);
+#else
+    return false;
+#endif
+}
 
 static inline void ballonet_nothing(void *opaque)
 {

@@ -19,7 +19,7 @@
  * Legacy drivers write their size byte by byte, the lowest first, and what it is
  * in between is no size (5.5.6.2).  It counts once nothing has come for so long.
  */
-#define SETTLE_MS 2
+#define ACTUAL_WRITTEN_MS 2
 
 /*
  * How long the space is decides what an older QEMU accepts in a migration
@@ -55,7 +55,7 @@ size_t balloon_config_size(const Ballonet *s)
  * would outgrow the stock device's, as no guest could then move between the
  * two (machine types up to 5.0 but not 4.0, and page-poison=off).
  */
-void balloon_config_settle(Ballonet *s)
+void balloon_config_decide_features(Ballonet *s)
 {
     bool on = s->page_ops == ON_OFF_AUTO_AUTO
                   ? standard_size(s) == sizeof(struct virtio_balloon_config)
@@ -100,8 +100,8 @@ void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
             .poison_val = cpu_to_le32(s->poison_val),
         },
         .ops = {
-            .ops_block_size = cpu_to_le32(s->ops.block_size),
-            .ops_max = cpu_to_le32(OPREQUEST_MAX),
+            .ops_block_size = cpu_to_le32(s->block_size),
+            .ops_max = cpu_to_le32(REQUEST_OPS_MAX),
         },
     };
 
@@ -109,32 +109,32 @@ void balloon_config_get(VirtIODevice *vdev, uint8_t *data)
     memcpy(data, &config, balloon_config_size(s));
 }
 
-static void tell_size(void *opaque)
+static void report_actual(void *opaque)
 {
     Ballonet *s = opaque;
 
-    if (s->told != s->actual) {
-        s->told = s->actual;
-        qapi_event_send_balloon_change(left_bytes(s->told));
+    if (s->reported_actual != s->actual) {
+        s->reported_actual = s->actual;
+        qapi_event_send_balloon_change(left_bytes(s->reported_actual));
     }
 }
 
 void balloon_config_init(Ballonet *s)
 {
-    s->settle = timer_new_ms(QEMU_CLOCK_REALTIME, tell_size, s);
+    s->actual_timer = timer_new_ms(QEMU_CLOCK_REALTIME, report_actual, s);
     balloon_target_init(s);
 }
 
 void balloon_config_loaded(Ballonet *s)
 {
-    s->told = s->actual;
+    s->reported_actual = s->actual;
     balloon_target_watch(s);
 }
 
 void balloon_config_fini(Ballonet *s)
 {
     balloon_target_fini(s);
-    timer_free(s->settle);
+    timer_free(s->actual_timer);
 }
 
 void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
@@ -153,9 +153,9 @@ void balloon_config_set(VirtIODevice *vdev, const uint8_t *data)
         balloon_target_watch(s);
     }
     if (virtio_vdev_has_feature(vdev, VIRTIO_F_VERSION_1)) {
-        tell_size(s);
+        report_actual(s);
     } else {
-        timer_mod(s->settle, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + SETTLE_MS);
+        timer_mod(s->actual_timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + ACTUAL_WRITTEN_MS);
     }
 }
 
@@ -177,12 +177,14 @@ void balloon_config_target(void *opaque, ram_addr_t target)
     if (target) {
         s->num_pages = MIN((ram - target) >> VIRTIO_BALLOON_PFN_SHIFT, UINT32_MAX);
         balloon_target_watch(s);
-        virtio_notify_config(VIRTIO_DEVICE(s));
     }
     trace_virtio_balloon_to_target(target, s->num_pages);
+    if (target) {
+        balloon_ring_notify_config(s);
+    }
 }
 
 void balloon_config_info(void *opaque, BalloonInfo *info)
 {
-    info->actual = left_bytes(((Ballonet *)opaque)->told);
+    info->actual = left_bytes(((Ballonet *)opaque)->reported_actual);
 }

@@ -1,30 +1,138 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Free page hinting: the protocol with the driver and with the migration.
- * The worker and its lists are in hintwork.c.
+ * Free page hinting: the protocol with the driver and with the migration, and
+ * the worker that applies hints.
  *
  * A hint must be applied between two syncs of the migration's dirty bitmap,
  * and only while the driver keeps the page: a sync ends the run, and what was
  * hinted under an older one is dropped.  To drop a hint is always right.
  *
- * Context of everything here: BQL held.
+ * Thread: work() and apply() run in the I/O thread without the BQL; all else
+ * with the BQL held.  Locks in order: BQL, run_lock, list_lock.
  */
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
+#include "qemu/lockable.h"
+#include "exec/target_page.h"
 #include "migration/misc.h"
 #include "hw/virtio/virtio-access.h"
 #include "balloon.h"
-#include "hintwork.h"
 #include "trace.h"
 
-/* Buffers popped in one go, and with the worker at a time. */
-#define POP_MAX 64
-#define AWAY_MAX 256
+/* Pieces of guest memory that are mapped for the worker at a time. */
+#define SEGMENTS_MAX 4096
+
+/* How long buffers are taken, or answered, before others have their turn. */
+#define SLICE_NS (1 * SCALE_MS)
+
+/* Jobs done before the I/O thread's other users have their turn. */
+#define WORK_MAX 32
 
 static bool negotiated(Ballonet *s)
 {
     return virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_BALLOON_F_FREE_PAGE_HINT);
 }
+
+/* The worker. */
+
+static void apply_part(BalloonHinting *h, const BalloonHintJob *job, unsigned i)
+{
+    size_t page = MAX(qemu_target_page_size(), VIRTIO_BALLOON_PFN_SIZE);
+    uintptr_t host = (uintptr_t)job->elem.in_sg[i].iov_base;
+    /* Whole pages alone: the rest of a page hinted in part is in use. */
+    uintptr_t start = ROUND_UP(host, page);
+    uintptr_t end = QEMU_ALIGN_DOWN(host + job->elem.in_sg[i].iov_len, page);
+
+    QEMU_LOCK_GUARD(&h->run_lock);
+    if (!h->open || job->run != h->run) {
+        trace_ballonet_hint_stale(job->run, h->run);
+    } else if (start < end) {
+        trace_ballonet_hint(job->elem.in_addr[i], end - start);
+        qemu_guest_free_page_hint((void *)start, end - start);
+    }
+}
+
+static BalloonHintJob *first_of(BalloonHintList *list)
+{
+    BalloonHintJob *job = QSIMPLEQ_FIRST(list);
+
+    if (job) {
+        QSIMPLEQ_REMOVE_HEAD(list, next);
+    }
+    return job;
+}
+
+static void work(void *opaque)
+{
+    Ballonet *s = opaque;
+    BalloonHinting *h = &s->hinting;
+
+    for (unsigned n = 0; n < WORK_MAX; n++) {
+        BalloonHintJob *job;
+
+        WITH_QEMU_LOCK_GUARD(&h->list_lock) {
+            job = first_of(&h->todo);
+            h->working = job != NULL;
+        }
+        if (!job) {
+            return;
+        }
+        for (unsigned i = 0; i < job->elem.in_num; i++) {
+            apply_part(h, job, i);
+        }
+        WITH_QEMU_LOCK_GUARD(&h->list_lock) {
+            QSIMPLEQ_INSERT_TAIL(&h->done, job, next);
+            h->working = false;
+            qemu_cond_signal(&h->idle);
+        }
+        qemu_bh_schedule(h->collect_bh);
+    }
+    qemu_bh_schedule(h->work_bh);
+}
+
+/* Hints of @run may be applied from now on. */
+static void open_run(BalloonHinting *h, uint32_t run)
+{
+    QEMU_LOCK_GUARD(&h->run_lock);
+    h->open = true;
+    h->run = run;
+}
+
+/* No hint may be applied, and none is being applied any more. */
+static void close_run(BalloonHinting *h)
+{
+    QEMU_LOCK_GUARD(&h->run_lock);
+    h->open = false;
+}
+
+/*
+ * Leaves all jobs in the list of those that are done.  The run is closed, so
+ * that the worker passes over what is left of its job: the wait is for the one
+ * hint that it may be at.
+ */
+static void stop_worker(BalloonHinting *h)
+{
+    QEMU_LOCK_GUARD(&h->list_lock);
+    QSIMPLEQ_CONCAT(&h->done, &h->todo);
+    while (h->working) {
+        qemu_cond_wait(&h->idle, &h->list_lock);
+    }
+}
+
+static void hand_over(BalloonHinting *h, BalloonHintJob *job)
+{
+    QEMU_LOCK_GUARD(&h->list_lock);
+    QSIMPLEQ_INSERT_TAIL(&h->todo, job, next);
+}
+
+/* The next job that the worker is through with; NULL: there is none. */
+static BalloonHintJob *get_back(BalloonHinting *h)
+{
+    QEMU_LOCK_GUARD(&h->list_lock);
+    return first_of(&h->done);
+}
+
+/* The protocol. */
 
 uint32_t balloon_hinting_config(const Ballonet *s)
 {
@@ -45,7 +153,7 @@ static void set_status(Ballonet *s, uint32_t status)
     if (s->hinting.status != status) {
         trace_ballonet_hint_status(s->hinting.status, status, s->hinting.cmd_id);
         s->hinting.status = status;
-        virtio_notify_config(VIRTIO_DEVICE(s));
+        balloon_ring_notify_config(s);
     }
 }
 
@@ -60,20 +168,19 @@ static void driver_said(Ballonet *s, uint32_t id)
     trace_ballonet_hint_id(id, h->cmd_id, h->status);
     if (h->status == BALLOON_HINT_REQUESTED && id == h->cmd_id) {
         h->status = BALLOON_HINT_START;
-        balloon_hintwork_open(h, id);
+        open_run(h, id);
     } else if (h->status == BALLOON_HINT_START && id != h->cmd_id) {
         /* Not told back: the driver knows, and hints under way still hold. */
         h->status = BALLOON_HINT_STOP;
     }
 }
 
-static void push(Ballonet *s, BalloonHintJob *job)
+static bool answer(Ballonet *s, BalloonHintJob *job)
 {
-    virtqueue_push(s->hinting.vq, &job->elem, 0);
-    g_free(job);
+    return balloon_ring_push(s, job->vq, job, 0);
 }
 
-/* Return: false where the device is broken now. */
+/* Return: whether the device's state is still what it was. */
 static bool take(Ballonet *s, BalloonHintJob *job)
 {
     BalloonHinting *h = &s->hinting;
@@ -84,73 +191,91 @@ static bool take(Ballonet *s, BalloonHintJob *job)
 
         if (iov_to_buf(job->elem.out_sg, job->elem.out_num, 0, raw, sizeof(raw)) != sizeof(raw)) {
             s->count.rejected_buffers++;
-            virtio_error(vdev, "received an incorrect cmd id");
-            push(s, job);
+            if (answer(s, job)) {
+                balloon_ring_error(s, "received an incorrect cmd id");
+            }
             return false;
         }
         driver_said(s, virtio_ldl_p(vdev, raw));
     }
     if (job->elem.in_num && h->status == BALLOON_HINT_START) {
         job->run = h->cmd_id;
-        h->away++;
-        balloon_hintwork_add(h, job);
-    } else {
-        push(s, job);
-    }
-    return true;
-}
-
-static void pump(Ballonet *s)
-{
-    BalloonHinting *h = &s->hinting;
-    unsigned before = h->away, popped = 0;
-    BalloonHintJob *job;
-
-    if (!h->vq || !VIRTIO_DEVICE(s)->vm_running) {
-        return;
-    }
-    while (popped < POP_MAX && h->away < AWAY_MAX &&
-           (job = virtqueue_pop(h->vq, sizeof(BalloonHintJob)))) {
-        popped++;
-        if (!take(s, job)) {
-            break;
-        }
-    }
-    if (h->away > before) {
+        h->with_worker += balloon_ring_segments(job);
+        hand_over(h, job);
         qemu_bh_schedule(h->work_bh);
+        return true;
     }
-    if (popped) {
-        virtio_notify(VIRTIO_DEVICE(s), h->vq);
-    }
-    if (popped == POP_MAX) {
-        qemu_bh_schedule(h->collect_bh);
-    }
+    return answer(s, job);
 }
 
-void balloon_hinting_collect(void *opaque)
+/* Takes what is queued.  Return: whether the device's state is still what it was. */
+static bool take_all(Ballonet *s, VirtQueue *vq, int64_t deadline)
 {
-    Ballonet *s = opaque;
     BalloonHinting *h = &s->hinting;
+    uint32_t epoch = s->epoch;
     BalloonHintJob *job;
     bool any = false;
 
-    while ((job = balloon_hintwork_finished(h))) {
-        h->away--;
-        push(s, job);
+    while (h->with_worker < SEGMENTS_MAX &&
+           (job = balloon_ring_pop(s, vq, sizeof(BalloonHintJob)))) {
+        job->vq = vq;
         any = true;
+        if (!take(s, job)) {
+            return false;
+        }
+        if (get_clock() >= deadline) {
+            qemu_bh_schedule(h->collect_bh);
+            break;
+        }
     }
-    if (any) {
-        virtio_notify(VIRTIO_DEVICE(s), h->vq);
-    }
-    pump(s);
+    return s->epoch == epoch && (!any || balloon_ring_notify(s, vq));
 }
 
-void balloon_hinting_kick(Ballonet *s, VirtQueue *vq)
+/* Answers what is done.  Return: whether the device's state is still what it was. */
+static bool answer_done(Ballonet *s, int64_t deadline)
 {
-    if (!s->hinting.away) {
-        s->hinting.vq = vq;
+    BalloonHinting *h = &s->hinting;
+    BalloonHintJob *job;
+    VirtQueue *vq = NULL;
+
+    while ((job = get_back(h))) {
+        h->with_worker -= balloon_ring_segments(job);
+        vq = job->vq;
+        if (!answer(s, job)) {
+            return false;
+        }
+        if (get_clock() >= deadline) {
+            qemu_bh_schedule(h->collect_bh);
+            break;
+        }
     }
-    pump(s);
+    return !vq || balloon_ring_notify(s, vq);
+}
+
+static void run(Ballonet *s)
+{
+    BalloonHinting *h = &s->hinting;
+    VirtQueue *vq = balloon_virtqueue(s, BALLOON_QUEUE_HINT);
+    int64_t deadline = get_clock() + SLICE_NS;
+
+    if (h->running || !balloon_driver_is_up(s)) {
+        return;
+    }
+    h->running = true;
+    if (answer_done(s, deadline) && vq) {
+        take_all(s, vq, deadline);
+    }
+    h->running = false;
+}
+
+static void collect(void *opaque)
+{
+    run(opaque);
+}
+
+void balloon_hinting_kick(Ballonet *s)
+{
+    run(s);
 }
 
 static void begin(Ballonet *s)
@@ -176,7 +301,7 @@ static int migration_step(Ballonet *s, PrecopyNotifyReason reason)
     }
     switch (reason) {
     case PRECOPY_NOTIFY_BEFORE_BITMAP_SYNC:
-        balloon_hintwork_close(h);
+        close_run(h);
         set_status(s, BALLOON_HINT_STOP);
         break;
     case PRECOPY_NOTIFY_AFTER_BITMAP_SYNC:
@@ -185,12 +310,12 @@ static int migration_step(Ballonet *s, PrecopyNotifyReason reason)
             break;
         }
         /* The last sync: the driver finds DONE when it runs on the target. */
-        balloon_hintwork_close(h);
+        close_run(h);
         set_status(s, BALLOON_HINT_DONE);
         break;
     case PRECOPY_NOTIFY_CLEANUP:
         /* Also where the migration failed or was cancelled. */
-        balloon_hintwork_close(h);
+        close_run(h);
         set_status(s, BALLOON_HINT_DONE);
         break;
     default:
@@ -205,26 +330,26 @@ BALLONET_PRECOPY_NOTIFY(on_precopy)
                           ((PrecopyNotifyData *)data)->reason);
 }
 
-void balloon_hinting_resume(Ballonet *s, VirtQueue *vq)
+void balloon_hinting_wake(Ballonet *s)
 {
-    if (!s->hinting.away) {
-        s->hinting.vq = vq;
+    if (s->hinting.collect_bh) {
+        qemu_bh_schedule(s->hinting.collect_bh);
     }
-    qemu_bh_schedule(s->hinting.collect_bh);
 }
 
-void balloon_hinting_drain(Ballonet *s)
+void balloon_hinting_stop(Ballonet *s)
 {
     BalloonHinting *h = &s->hinting;
-    BalloonHintJob *job;
+    bool open = h->open;
 
     qemu_bh_cancel(h->collect_bh);
-    balloon_hintwork_stop(h);
-    while ((job = balloon_hintwork_finished(h))) {
-        h->away--;
-        push(s, job);
-        virtio_notify(VIRTIO_DEVICE(s), h->vq);
+    /* Hints that are not applied yet are dropped; the run itself outlives a stop. */
+    close_run(h);
+    stop_worker(h);
+    if (open) {
+        open_run(h, h->run);
     }
+    answer_done(s, INT64_MAX);
 }
 
 void balloon_hinting_reset(Ballonet *s)
@@ -233,14 +358,12 @@ void balloon_hinting_reset(Ballonet *s)
     BalloonHintJob *job;
 
     qemu_bh_cancel(h->collect_bh);
-    balloon_hintwork_close(h);
-    balloon_hintwork_stop(h);
-    while ((job = balloon_hintwork_finished(h))) {
-        h->away--;
-        virtqueue_detach_element(h->vq, &job->elem, 0);
-        g_free(job);
+    close_run(h);
+    stop_worker(h);
+    while ((job = get_back(h))) {
+        h->with_worker -= balloon_ring_segments(job);
+        balloon_ring_forget(job->vq, job);
     }
-    h->vq = NULL;
     h->status = BALLOON_HINT_STOP;
 }
 
@@ -251,27 +374,44 @@ int balloon_hinting_loaded(Ballonet *s)
 
 void balloon_hinting_init(Ballonet *s)
 {
-    s->hinting.collect_bh = virtio_bh_new_guarded(DEVICE(s), balloon_hinting_collect, s);
-    balloon_hintwork_init(s);
-    s->hinting.precopy.notify = on_precopy;
-    precopy_add_notifier(&s->hinting.precopy);
+    BalloonHinting *h = &s->hinting;
+
+    object_ref(OBJECT(s->iothread));
+    h->collect_bh = virtio_bh_new_guarded(DEVICE(s), collect, s);
+    h->work_bh = aio_bh_new(iothread_get_aio_context(s->iothread), work, s);
+    h->precopy.notify = on_precopy;
+    precopy_add_notifier(&h->precopy);
 }
 
 void balloon_hinting_fini(Ballonet *s)
 {
-    precopy_remove_notifier(&s->hinting.precopy);
+    BalloonHinting *h = &s->hinting;
+
+    precopy_remove_notifier(&h->precopy);
     balloon_hinting_reset(s);
-    balloon_hintwork_fini(s);
-    qemu_bh_delete(s->hinting.collect_bh);
+    qemu_bh_delete(h->work_bh);
+    /* A worker that still runs finds its list empty; wait until it has looked. */
+    ballonet_wait_for_iothread(s->iothread);
+    qemu_bh_delete(h->collect_bh);
+    h->collect_bh = NULL;
+    object_unref(OBJECT(s->iothread));
 }
 
 void balloon_hinting_construct(Ballonet *s)
 {
-    s->hinting.cmd_id = BALLOON_HINT_ID_FIRST;
-    balloon_hintwork_construct(&s->hinting);
+    BalloonHinting *h = &s->hinting;
+
+    h->cmd_id = BALLOON_HINT_ID_FIRST;
+    qemu_mutex_init(&h->run_lock);
+    qemu_mutex_init(&h->list_lock);
+    qemu_cond_init(&h->idle);
+    QSIMPLEQ_INIT(&h->todo);
+    QSIMPLEQ_INIT(&h->done);
 }
 
 void balloon_hinting_destruct(Ballonet *s)
 {
-    balloon_hintwork_destruct(&s->hinting);
+    qemu_mutex_destroy(&s->hinting.run_lock);
+    qemu_mutex_destroy(&s->hinting.list_lock);
+    qemu_cond_destroy(&s->hinting.idle);
 }

@@ -33,6 +33,7 @@ struct Ballonet;
 
 typedef struct BalloonHintJob {
     VirtQueueElement elem; /* first: virtqueue_pop() allocates the whole */
+    VirtQueue *vq;
     uint32_t run;
     QSIMPLEQ_ENTRY(BalloonHintJob) next;
 } BalloonHintJob;
@@ -43,13 +44,13 @@ typedef struct BalloonHinting {
     /* BQL */
     uint32_t cmd_id;
     uint32_t status;
-    unsigned away;               /* jobs with the worker */
-    VirtQueue *vq;               /* the queue that was kicked */
+    unsigned with_worker;        /* pieces of guest memory in the jobs that the worker has */
+    bool running;                /* buffers are being taken: a kick that comes now is left to it */
     QEMUBH *collect_bh;          /* main loop: jobs come back */
     QEMUBH *work_bh;             /* I/O thread: the worker */
     NotifierWithReturn precopy;  /* called by the migration thread, with the BQL */
 
-    /* run_lock: held by the worker over each job; whoever takes it knows that none is half done. */
+    /* run_lock: held by the worker over each hint; whoever takes it knows that none is half done. */
     QemuMutex run_lock;
     bool open;                   /* hints of @run may be applied */
     uint32_t run;
@@ -57,6 +58,8 @@ typedef struct BalloonHinting {
     /* list_lock: never held for long. */
     QemuMutex list_lock;
     BalloonHintList todo, done;
+    bool working;                /* the worker has a job that is in neither list */
+    QemuCond idle;               /* it has none any more */
 } BalloonHinting;
 
 /* At instance init and finalize. */
@@ -68,14 +71,18 @@ void balloon_hinting_init(struct Ballonet *s);
 void balloon_hinting_fini(struct Ballonet *s);
 
 /* Context: BQL held. */
-void balloon_hinting_kick(struct Ballonet *s, VirtQueue *vq);
+void balloon_hinting_kick(struct Ballonet *s);
 
 /* What the driver reads in free_page_hint_cmd_id.  Context: BQL held. */
 uint32_t balloon_hinting_config(const struct Ballonet *s);
 
-/* As the executor's.  Context: BQL held. */
-void balloon_hinting_resume(struct Ballonet *s, VirtQueue *vq);
-void balloon_hinting_drain(struct Ballonet *s);
+/*
+ * As the engine's: there may be buffers; the VM stops, and every buffer is
+ * answered; the rings are gone, or @vq alone where it is not NULL.
+ * Context: BQL held.
+ */
+void balloon_hinting_wake(struct Ballonet *s);
+void balloon_hinting_stop(struct Ballonet *s);
 void balloon_hinting_reset(struct Ballonet *s);
 
 /* What came in a migration stream.  Return: 0, or -EINVAL.  Context: BQL held. */

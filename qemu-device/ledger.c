@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The sparse page set of ledger.h.  A table of chunks of 128 MiB of guest
- * memory each; a chunk exists while it has a page in it, so that a balloon in
- * a 16 TiB guest costs what the balloon covers and not what the guest has.
- * Every chunk knows its count: full and absent ones are passed in one step.
+ * memory each; a bitmap exists for a chunk only while some of its pages are in
+ * the set and some are not, so that a balloon in a 16 TiB guest costs what its
+ * ragged parts cover and not what the guest has.  Every chunk knows its count:
+ * full and empty ones are passed in one step.
+ *
+ * Emptying the whole set takes constant time, whatever is in it: the chunks
+ * stay and are known by their generation to be out of date.
  *
  * Pure: see ledger.h for who serialises access.
  */
 #include <glib.h>
+#include <string.h>
 
 #include "ledger.h"
 
@@ -15,15 +20,21 @@
 #define CHUNK_WORDS 512u
 #define CHUNK_PAGES (WORD_PAGES * CHUNK_WORDS)
 
-typedef struct Chunk {
-    uint32_t count; /* pages of this chunk in the set, never 0 while it exists */
+typedef struct Bitmap {
     uint64_t word[CHUNK_WORDS];
+} Bitmap;
+
+typedef struct Chunk {
+    uint32_t generation; /* the chunk is empty where it is not the ledger's */
+    uint32_t count;      /* pages of this chunk in the set */
+    Bitmap *bitmap;      /* valid where 0 < count < CHUNK_PAGES; else NULL or left over */
 } Chunk;
 
 struct Ledger {
     uint64_t pages;
     uint64_t count;
-    Chunk **chunk; /* NULL: no page of it in the set */
+    uint32_t generation;
+    Chunk *chunk;
 };
 
 static uint64_t chunks_for(uint64_t pages)
@@ -36,17 +47,18 @@ Ledger *ledger_new(uint64_t pages)
     Ledger *l = g_new0(Ledger, 1);
 
     l->pages = pages;
-    l->chunk = g_new0(Chunk *, chunks_for(pages));
+    l->chunk = g_new0(Chunk, chunks_for(pages));
     return l;
 }
 
 void ledger_clear_all(Ledger *l)
 {
-    for (uint64_t i = 0; l->count && i < chunks_for(l->pages); i++) {
-        if (l->chunk[i]) {
-            l->count -= l->chunk[i]->count;
-            g_free(l->chunk[i]);
-            l->chunk[i] = NULL;
+    l->count = 0;
+    l->generation++;
+    if (!l->generation) {
+        /* Chunks of 4 billion generations ago would count again. */
+        for (uint64_t i = 0; i < chunks_for(l->pages); i++) {
+            l->chunk[i].count = 0;
         }
     }
 }
@@ -54,10 +66,17 @@ void ledger_clear_all(Ledger *l)
 void ledger_free(Ledger *l)
 {
     if (l) {
-        ledger_clear_all(l);
+        for (uint64_t i = 0; i < chunks_for(l->pages); i++) {
+            g_free(l->chunk[i].bitmap);
+        }
         g_free(l->chunk);
         g_free(l);
     }
+}
+
+static uint32_t count_of(const Ledger *l, const Chunk *c)
+{
+    return c->generation == l->generation ? c->count : 0;
 }
 
 uint64_t ledger_pages(const Ledger *l)
@@ -85,8 +104,22 @@ static uint64_t mask(unsigned lo, unsigned hi)
     return (~UINT64_C(0) >> (WORD_PAGES - (hi - lo))) << lo;
 }
 
-/* Sets or clears pages [lo, hi) of one chunk.  Return: how many changed. */
-static uint32_t chunk_change(Chunk *c, unsigned lo, unsigned hi, bool in)
+/* The bitmap of @c, with what the chunk's count alone has said so far. */
+static Bitmap *bitmap_of(const Ledger *l, Chunk *c)
+{
+    uint32_t count = count_of(l, c);
+
+    if (!c->bitmap) {
+        c->bitmap = g_new(Bitmap, 1);
+    }
+    if (count == 0 || count == CHUNK_PAGES) {
+        memset(c->bitmap, count ? 0xff : 0, sizeof(*c->bitmap));
+    }
+    return c->bitmap;
+}
+
+/* Sets or clears pages [lo, hi) of a bitmap.  Return: how many changed. */
+static uint32_t bitmap_change(Bitmap *b, unsigned lo, unsigned hi, bool in)
 {
     uint32_t changed = 0;
 
@@ -94,68 +127,77 @@ static uint32_t chunk_change(Chunk *c, unsigned lo, unsigned hi, bool in)
         unsigned w = lo / WORD_PAGES;
         unsigned stop = MIN(hi, (w + 1) * WORD_PAGES);
         uint64_t want = mask(lo % WORD_PAGES, stop - w * WORD_PAGES);
-        uint64_t flip = in ? want & ~c->word[w] : want & c->word[w];
+        uint64_t flip = in ? want & ~b->word[w] : want & b->word[w];
 
-        c->word[w] ^= flip;
+        b->word[w] ^= flip;
         changed += (uint32_t)__builtin_popcountll(flip);
         lo = stop;
     }
     return changed;
 }
 
-uint64_t ledger_set(Ledger *l, uint64_t first, uint64_t n)
+/* Sets or clears pages [lo, hi) of a chunk.  Return: how many changed. */
+static uint32_t chunk_change(const Ledger *l, Chunk *c, unsigned lo, unsigned hi, bool in)
 {
-    uint64_t end = cut(l, first, n);
-    uint64_t before = l->count;
+    uint32_t before = count_of(l, c), after, changed;
+
+    if (before == (in ? CHUNK_PAGES : 0)) {
+        return 0;
+    }
+    if (hi - lo == CHUNK_PAGES) {
+        after = in ? CHUNK_PAGES : 0;
+        changed = in ? after - before : before;
+    } else {
+        changed = bitmap_change(bitmap_of(l, c), lo, hi, in);
+        after = in ? before + changed : before - changed;
+    }
+    if (after == 0 || after == CHUNK_PAGES) {
+        g_free(c->bitmap);
+        c->bitmap = NULL;
+    }
+    c->count = after;
+    c->generation = l->generation;
+    return changed;
+}
+
+/* Return: how many pages of [first, first + n) changed. */
+static uint64_t change(Ledger *l, uint64_t first, uint64_t n, bool in)
+{
+    uint64_t end = cut(l, first, n), changed = 0;
 
     while (first < end) {
         uint64_t i = first / CHUNK_PAGES;
         uint64_t base = i * CHUNK_PAGES;
         uint64_t stop = MIN(end, base + CHUNK_PAGES);
-        uint32_t changed;
 
-        if (!l->chunk[i]) {
-            l->chunk[i] = g_new0(Chunk, 1);
-        }
-        changed = chunk_change(l->chunk[i], first - base, stop - base, true);
-        l->chunk[i]->count += changed;
-        l->count += changed;
+        changed += chunk_change(l, &l->chunk[i], first - base, stop - base, in);
         first = stop;
     }
-    return l->count - before;
+    return changed;
+}
+
+uint64_t ledger_set(Ledger *l, uint64_t first, uint64_t n)
+{
+    uint64_t changed = change(l, first, n, true);
+
+    l->count += changed;
+    return changed;
 }
 
 uint64_t ledger_clear(Ledger *l, uint64_t first, uint64_t n)
 {
-    uint64_t end = cut(l, first, n);
-    uint64_t before = l->count;
+    uint64_t changed = l->count ? change(l, first, n, false) : 0;
 
-    while (first < end) {
-        uint64_t i = first / CHUNK_PAGES;
-        uint64_t base = i * CHUNK_PAGES;
-        uint64_t stop = MIN(end, base + CHUNK_PAGES);
-
-        if (l->chunk[i]) {
-            uint32_t changed = chunk_change(l->chunk[i], first - base, stop - base, false);
-
-            l->chunk[i]->count -= changed;
-            l->count -= changed;
-            if (!l->chunk[i]->count) {
-                g_free(l->chunk[i]);
-                l->chunk[i] = NULL;
-            }
-        }
-        first = stop;
-    }
-    return before - l->count;
+    l->count -= changed;
+    return changed;
 }
 
-/* As ledger_find() within one chunk. */
-static unsigned chunk_find(const Chunk *c, unsigned lo, unsigned hi, bool in)
+/* As ledger_find() within one bitmap. */
+static unsigned bitmap_find(const Bitmap *b, unsigned lo, unsigned hi, bool in)
 {
     while (lo < hi) {
         unsigned w = lo / WORD_PAGES;
-        uint64_t bits = (in ? c->word[w] : ~c->word[w]) & mask(lo % WORD_PAGES, WORD_PAGES);
+        uint64_t bits = (in ? b->word[w] : ~b->word[w]) & mask(lo % WORD_PAGES, WORD_PAGES);
 
         if (bits) {
             return MIN(hi, w * WORD_PAGES + (unsigned)__builtin_ctzll(bits));
@@ -168,19 +210,22 @@ static unsigned chunk_find(const Chunk *c, unsigned lo, unsigned hi, bool in)
 uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in)
 {
     end = MIN(end, l->pages);
+    if (in && !l->count) {
+        return end;
+    }
     while (from < end) {
         uint64_t i = from / CHUNK_PAGES;
         uint64_t base = i * CHUNK_PAGES;
         uint64_t stop = MIN(end, base + CHUNK_PAGES);
-        const Chunk *c = l->chunk[i];
+        uint32_t count = count_of(l, &l->chunk[i]);
 
-        if (c && c->count < CHUNK_PAGES) {
-            uint64_t hit = base + chunk_find(c, from - base, stop - base, in);
+        if (count && count < CHUNK_PAGES) {
+            uint64_t hit = base + bitmap_find(l->chunk[i].bitmap, from - base, stop - base, in);
 
             if (hit < stop) {
                 return hit;
             }
-        } else if ((c != NULL) == in) {
+        } else if ((count != 0) == in) {
             return from;
         }
         from = stop;
@@ -188,7 +233,7 @@ uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in)
     return end;
 }
 
-bool ledger_next_run(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n)
+bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n)
 {
     end = MIN(end, l->pages);
     *first = ledger_find(l, from, end, true);
@@ -199,15 +244,15 @@ bool ledger_next_run(const Ledger *l, uint64_t from, uint64_t end, uint64_t *fir
     return true;
 }
 
-/* How many pages [lo, hi) of one chunk are in the set. */
-static uint32_t chunk_count(const Chunk *c, unsigned lo, unsigned hi)
+/* How many pages [lo, hi) of one bitmap are in the set. */
+static uint32_t bitmap_count(const Bitmap *b, unsigned lo, unsigned hi)
 {
     uint32_t count = 0;
 
     while (lo < hi) {
         unsigned w = lo / WORD_PAGES;
         unsigned stop = MIN(hi, (w + 1) * WORD_PAGES);
-        uint64_t bits = c->word[w] & mask(lo % WORD_PAGES, stop - w * WORD_PAGES);
+        uint64_t bits = b->word[w] & mask(lo % WORD_PAGES, stop - w * WORD_PAGES);
 
         count += (uint32_t)__builtin_popcountll(bits);
         lo = stop;
@@ -223,12 +268,14 @@ uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n)
         uint64_t i = first / CHUNK_PAGES;
         uint64_t base = i * CHUNK_PAGES;
         uint64_t stop = MIN(end, base + CHUNK_PAGES);
-        const Chunk *c = l->chunk[i];
+        uint32_t all = count_of(l, &l->chunk[i]);
 
-        if (c && stop - first == CHUNK_PAGES) {
-            count += c->count;
-        } else if (c) {
-            count += chunk_count(c, first - base, stop - base);
+        if (all == CHUNK_PAGES) {
+            count += stop - first;
+        } else if (all && stop - first == CHUNK_PAGES) {
+            count += all;
+        } else if (all) {
+            count += bitmap_count(l->chunk[i].bitmap, first - base, stop - base);
         }
         first = stop;
     }

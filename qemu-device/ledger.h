@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ledger: a sparse set of page numbers, one bit for each 4 KiB page of one
- * RAM block.  The device keeps two for every block: the pages in the balloon,
- * and those of them whose memory is still to be given back.
+ * RAM block.  The device keeps several for every block: the pages that are
+ * inflated, those of them whose memory is still to be given back, and more.
  *
  * Pure: no lock, no guest memory, no QEMU type.  The owner serialises access
  * (in the device: the BQL).  Page numbers count 4 KiB units from the start of
@@ -31,6 +31,8 @@ uint64_t ledger_count(const Ledger *l);
  */
 uint64_t ledger_set(Ledger *l, uint64_t first, uint64_t n);
 uint64_t ledger_clear(Ledger *l, uint64_t first, uint64_t n);
+
+/* Takes all pages out, in constant time. */
 void ledger_clear_all(Ledger *l);
 
 /*
@@ -40,16 +42,16 @@ void ledger_clear_all(Ledger *l);
 uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in);
 
 /*
- * The first run of pages of the set in [from, end), cut to it.  Iterate with
+ * The first extent (pages without a gap) of the set in [from, end), cut to it.  Iterate with
  * from = *first + *n.  Return: false where there is no more.
  */
-bool ledger_next_run(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n);
+bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n);
 
 /* How many pages of [first, first + n) are in the set. */
 uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n);
 
 /*
- * The first run, at or after page @from, of blocks that are wholly in the set;
+ * The first extent, at or after page @from, of blocks that are wholly in the set;
  * a block is @unit pages from a multiple of @unit on.  Iterate as above.
  * Return: false where there is no more.
  */

@@ -40,7 +40,7 @@ static void pci_instance_init(Object *obj)
     BallonetPCI *pci = BALLONET_PCI(obj);
 
     virtio_instance_init_common(obj, &pci->balloon, sizeof(pci->balloon), TYPE_BALLONET);
-    balloon_show_on_proxy(obj, OBJECT(&pci->balloon));
+    balloon_properties_on_proxy(obj, OBJECT(&pci->balloon));
 }
 
 static void pci_class_init(ObjectClass *klass, BallonetClassData *data)

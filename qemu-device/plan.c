@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The search behind plan.h: take the first fresh page, go back to the start of
- * its block, and reach forward as far as balloon, limit and bridge allow.
+ * The search behind plan.h: take the first pending page, go back to the start
+ * of its unit, and reach forward as far as balloon, limit and bridge allow.
  *
  * Pure: see plan.h for who serialises access.
  */
@@ -15,64 +15,61 @@ static uint64_t round_up(uint64_t page, uint64_t unit)
 }
 
 /*
- * Where the run that starts at @start should end: after the last fresh
- * block that can be reached below @stop without a gap longer than the bridge.
+ * Where the extent that starts at @start should end: after the last unit with a
+ * pending page that can be reached below @stop without a gap longer than the bridge.
  */
-static uint64_t reach(const Ledger *fresh, uint64_t start, uint64_t stop, const PlanLimits *lim)
+static uint64_t reach(const Ledger *pending, uint64_t start, uint64_t stop, const PlanLimits *lim)
 {
     uint64_t end = start;
     uint64_t first, n;
 
     while (end < stop &&
-           ledger_next_run(fresh, end, MIN(stop, end + lim->bridge + lim->unit), &first, &n)) {
-        uint64_t run_end = ledger_find(fresh, first, stop, false);
+           ledger_next_extent(pending, end, MIN(stop, end + lim->bridge + lim->unit), &first, &n)) {
+        uint64_t extent_end = ledger_find(pending, first, stop, false);
 
         /*
          * The window reaches one unit past the bridge: the gap is counted
-         * between blocks, not between the fresh pages within them.
+         * between units, not between the pending pages within them.
          */
         if (end > start && first / lim->unit * lim->unit - end > lim->bridge) {
             break;
         }
-        end = round_up(run_end, lim->unit);
+        end = round_up(extent_end, lim->unit);
     }
     return MIN(end, stop);
 }
 
-bool plan_next(const Ledger *in, Ledger *fresh, uint64_t from, const PlanLimits *lim, PlanRun *run)
+PlanStep plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
+                   const PlanLimits *lim, PlanExtent *extent)
 {
-    uint64_t pages = ledger_pages(in);
+    uint64_t pages = ledger_pages(inflated);
     uint64_t max = MAX(lim->max / lim->unit, 1) * lim->unit;
+    uint64_t first = ledger_find(pending, from, pages, true);
+    uint64_t start = first / lim->unit * lim->unit;
+    uint64_t stop;
 
-    for (;;) {
-        uint64_t f = ledger_find(fresh, from, pages, true);
-        uint64_t start = f / lim->unit * lim->unit;
-        uint64_t stop;
-
-        if (f >= pages) {
-            return false;
-        }
-        stop = ledger_find(in, start, MIN(pages, start + max), false);
-        stop = stop / lim->unit * lim->unit;
-        if (stop > start) {
-            run->first = start;
-            run->n = reach(fresh, start, stop, lim) - start;
-            return true;
-        }
-        ledger_clear(fresh, start, lim->unit);
-        from = start + lim->unit;
+    if (first >= pages) {
+        return PLAN_NOTHING;
     }
+    stop = ledger_find(inflated, start, MIN(pages, start + max), false);
+    stop = stop / lim->unit * lim->unit;
+    if (stop > start) {
+        *extent = (PlanExtent){ .first = start, .n = reach(pending, start, stop, lim) - start };
+        return PLAN_DISCARD;
+    }
+    *extent = (PlanExtent){ .first = start, .n = MIN(lim->unit, pages - start) };
+    return PLAN_PARTIAL;
 }
 
-uint64_t plan_withheld(const Ledger *in, const Ledger *fresh, uint64_t unit)
+uint64_t plan_withheld(const Ledger *inflated, const Ledger *pending, uint64_t unit)
 {
-    uint64_t withheld = ledger_count(in), at = 0, first, n;
+    uint64_t withheld = ledger_count(inflated), at = 0, first, n;
 
     if (unit == 1) {
-        return ledger_count(fresh); /* every page is a whole block */
+        return ledger_count(pending); /* every page is a whole unit */
     }
-    while (ledger_next_blocks(in, unit, at, &first, &n)) {
-        withheld -= n - ledger_count_in(fresh, first, n);
+    while (ledger_next_blocks(inflated, unit, at, &first, &n)) {
+        withheld -= n - ledger_count_in(pending, first, n);
         at = first + n;
     }
     return withheld;

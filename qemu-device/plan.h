@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The plan: from what the ledger says is in the balloon, and which of those
- * pages are fresh (their memory not given back yet), the fewest discards that
- * give it back, in whole blocks: host pages, or more where the user asks for it.
+ * The plan: from what the ledger says is inflated, and which of those pages
+ * are pending (their memory is still to be given back), the next extent to
+ * discard, so that the fewest discards give all of it back in whole units: host
+ * pages, or larger blocks where the user asks for them.
  *
  * The state is in the ledgers alone, so it does not matter in what order, in
  * which buffers or with what pauses the 4 KiB pieces of a huge page arrive.
- * Pure: no lock, no guest memory, no QEMU type; the owner serialises access.
+ * Pure: no lock, no guest memory, no QEMU type; changes nothing; the owner
+ * serialises access.
  */
 #ifndef BALLONET_PLAN_H
 #define BALLONET_PLAN_H
@@ -14,31 +16,38 @@
 #include "ledger.h"
 
 typedef struct PlanLimits {
-    uint64_t unit;   /* 4 KiB pages in one block, which goes back as a whole, >= 1 */
-    uint64_t bridge; /* so many pages given back before may be discarded again to join two runs */
-    uint64_t max;    /* longest run wanted, in pages; raised to one unit where it is less */
+    uint64_t unit;   /* 4 KiB pages that only go back together, >= 1 */
+    uint64_t bridge; /* so many pages given back before may be discarded again to join extents */
+    uint64_t max;    /* longest extent wanted, in pages; raised to one unit where it is less */
 } PlanLimits;
 
-typedef struct PlanRun {
+typedef struct PlanExtent {
     uint64_t first; /* multiple of the unit */
-    uint64_t n;     /* multiple of the unit, > 0 */
-} PlanRun;
+    uint64_t n;     /* > 0; a multiple of the unit, but for the ragged end of a ledger */
+} PlanExtent;
+
+typedef enum PlanStep {
+    PLAN_NOTHING, /* no page is pending from there on */
+    PLAN_DISCARD, /* the extent is to be discarded, and is not pending after that */
+    PLAN_PARTIAL, /* the extent is one unit that is not wholly inflated: it cannot go back yet */
+} PlanStep;
 
 /*
- * The next run to discard at or after page @from (a multiple of the unit).
+ * The next step at or after page @from (a multiple of the unit), in constant
+ * time but for the length of the extent.
  *
- * Every page of it is in @in, the first and the last block have a fresh
- * page each.  Fresh pages of a block that is not wholly in the balloon are
- * passed, and dropped from @fresh: the last of its pages to arrive brings the
- * whole back.  The pages of the run stay fresh; the caller takes them out of
- * @fresh once they are discarded.  Return: false where nothing is left to do.
+ * PLAN_DISCARD: every page of the extent is in @inflated, and its first and its
+ * last unit have a pending page each.
+ * PLAN_PARTIAL: the caller takes the pages of the unit out of @pending; the
+ * last page of the unit to be inflated brings the whole unit back.
  */
-bool plan_next(const Ledger *in, Ledger *fresh, uint64_t from, const PlanLimits *lim, PlanRun *run);
+PlanStep plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
+                   const PlanLimits *lim, PlanExtent *extent);
 
 /*
- * How many pages of @in are not given back: the fresh ones, and those of a
- * block of @unit pages that is not wholly in the balloon.
+ * How many pages of @inflated are not given back: the pending ones, and those
+ * of a unit of @unit pages that is not wholly inflated.  Walks the ledgers.
  */
-uint64_t plan_withheld(const Ledger *in, const Ledger *fresh, uint64_t unit);
+uint64_t plan_withheld(const Ledger *inflated, const Ledger *pending, uint64_t unit);
 
 #endif

@@ -5,231 +5,458 @@
  * Context of everything here: BQL held.
  */
 #include "qemu/osdep.h"
-#include "qemu/units.h"
-#include "migration/misc.h"
+#include "qapi/qapi-types-machine.h"
+#include "qapi/qapi-visit-machine.h"
+#include "hw/mem/memory-device.h"
 
 #include "ram.h"
-#include "plan.h"
 #include "trace.h"
-#include "virtio_balloon.h"
 
 /*
- * Discarding a page that is out already costs about 1 ns (one empty page table
- * entry), a discard of its own a microsecond: so much may lie between two
- * runs that are joined.
+ * The memory map is looked up in aligned windows, the largest first, so that
+ * neighbouring PFNs find the last look-up whatever their order: 1 GiB, 16 MiB,
+ * 256 KiB, a page.
  */
-#define BRIDGE_BYTES (8 * MiB)
+#define WINDOW_SHIFT_MAX 30
+#define WINDOW_SHIFT_STEP 6
 
-#define PAGES(bytes) ((uint64_t)(bytes) >> VIRTIO_BALLOON_PFN_SHIFT)
-#define BYTES(pages) ((uint64_t)(pages) << VIRTIO_BALLOON_PFN_SHIFT)
+static void block_free(BalloonRam *ram, BalloonBlock *b)
+{
+    QTAILQ_REMOVE(&ram->blocks, b, next);
+    trace_ballonet_block_gone(ledger_count(b->inflated), ledger_count(b->pending));
+    ledger_free(b->inflated);
+    ledger_free(b->pending);
+    ledger_free(b->failed);
+    g_free(b);
+}
+
+/*
+ * Unplugged memory goes by RCU, whose thread takes the BQL to free it; the
+ * block is still whole here and is not after.
+ */
+static void ram_block_removed(RAMBlockNotifier *n, void *host, size_t size, size_t max_size)
+{
+    BalloonRam *ram = container_of(n, BalloonRam, notifier);
+    BalloonBlock *b, *tmp;
+
+    ram->last.n = 0;
+    QTAILQ_FOREACH_SAFE (b, &ram->blocks, next, tmp) {
+        if (b->host == host) {
+            block_free(ram, b);
+        }
+    }
+}
+
+static void forget_persistent(BalloonRam *ram)
+{
+    g_clear_pointer(&ram->persistent, g_ptr_array_unref);
+}
+
+/* After each change of the memory map: memory came, went, moved, or may be written no more. */
+static void memory_map_changed(MemoryListener *listener)
+{
+    BalloonRam *ram = container_of(listener, BalloonRam, listener);
+
+    ram->last.n = 0;
+    forget_persistent(ram);
+}
+
+void balloon_ram_construct(BalloonRam *ram)
+{
+    QTAILQ_INIT(&ram->blocks);
+}
 
 void balloon_ram_init(BalloonRam *ram)
 {
-    balloon_zones_init(&ram->zones);
-    balloon_discard_init(&ram->discard);
-    balloon_ram_begin(ram);
+    ram->notifier = (RAMBlockNotifier){ .ram_block_removed = ram_block_removed };
+    ram_block_notifier_add(&ram->notifier);
+    ram->listener = (MemoryListener){
+        .name = "virtio-balloon",
+        .commit = memory_map_changed,
+    };
+    memory_listener_register(&ram->listener, &address_space_memory);
 }
 
 void balloon_ram_fini(BalloonRam *ram)
 {
-    balloon_zones_fini(&ram->zones);
-    balloon_discard_fini(&ram->discard);
-}
+    BalloonBlock *b, *tmp;
 
-void balloon_ram_begin(BalloonRam *ram)
-{
-    ram->span.n = 0;
-}
-
-/* What the first of [pfn, pfn + n) is, and how many after it are the same. */
-static BalloonSpan span_at(BalloonRam *ram, uint64_t pfn, uint64_t n)
-{
-    BalloonSpan *c = &ram->span;
-    uint64_t skip;
-
-    if (pfn < c->pfn || pfn - c->pfn >= c->n) {
-        balloon_span_look_up(&ram->zones, pfn, c);
+    memory_listener_unregister(&ram->listener);
+    ram_block_notifier_remove(&ram->notifier);
+    QTAILQ_FOREACH_SAFE (b, &ram->blocks, next, tmp) {
+        block_free(ram, b);
     }
-    skip = pfn - c->pfn;
-    return (BalloonSpan){
-        .zone = c->zone, .pfn = pfn, .n = MIN(n, c->n - skip), .first = c->first + skip,
-    };
+    ram->last.n = 0;
+    forget_persistent(ram);
 }
 
-void balloon_ram_inflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t)
+static BalloonBlock *block_of(BalloonRam *ram, RAMBlock *rb)
 {
-    while (n) {
-        BalloonSpan s = span_at(ram, pfn, n);
+    BalloonBlock *b;
+    uint64_t pages;
 
-        if (s.zone) {
-            uint64_t changed = ledger_set(s.zone->in, s.first, s.n);
-
-            ledger_set(s.zone->fresh, s.first, s.n);
-            t->changed += changed;
-            t->repeated += s.n - changed;
-            trace_ballonet_inflate(qemu_ram_get_idstr(s.zone->rb), s.first, s.n, s.n - changed);
-        } else {
-            t->rejected += s.n;
-            trace_virtio_balloon_bad_addr(BYTES(pfn));
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        if (b->rb == rb) {
+            return b;
         }
-        pfn += s.n;
-        n -= s.n;
+    }
+    pages = balloon_pages(qemu_ram_get_max_length(rb));
+    b = g_new0(BalloonBlock, 1);
+    b->rb = rb;
+    b->host = qemu_ram_get_host_addr(rb);
+    b->unit = MAX(balloon_pages(MAX(qemu_ram_pagesize(rb), ram->granularity)), 1);
+    b->inflated = ledger_new(pages);
+    b->pending = ledger_new(pages);
+    b->failed = ledger_new(pages);
+    QTAILQ_INSERT_TAIL(&ram->blocks, b, next);
+    trace_ballonet_block_new(qemu_ram_get_idstr(rb), pages, b->unit);
+    return b;
+}
+
+void balloon_ram_clear(BalloonRam *ram)
+{
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        ledger_clear_all(b->inflated);
+        ledger_clear_all(b->pending);
+        ledger_clear_all(b->failed);
+        b->plan_from = 0;
+        b->rest.n = 0;
+        b->swept = 0;
     }
 }
 
-void balloon_ram_deflate(BalloonRam *ram, uint64_t pfn, uint64_t n, BalloonTally *t)
+/* The RAM block of the memory backend at QOM path @path, NULL where there is none. */
+static RAMBlock *backend_block(const char *path)
 {
-    while (n) {
-        BalloonSpan s = span_at(ram, pfn, n);
+    Object *obj = path ? object_resolve_path(path, NULL) : NULL;
+    HostMemoryBackend *backend =
+        obj ? (HostMemoryBackend *)object_dynamic_cast(obj, TYPE_MEMORY_BACKEND) : NULL;
+    MemoryRegion *mr = backend ? host_memory_backend_get_memory(backend) : NULL;
 
-        if (s.zone) {
-            uint64_t changed = ledger_clear(s.zone->in, s.first, s.n);
+    return mr ? mr->ram_block : NULL;
+}
 
-            ledger_clear(s.zone->fresh, s.first, s.n);
-            t->changed += changed;
-            t->repeated += s.n - changed;
-            trace_ballonet_deflate(qemu_ram_get_idstr(s.zone->rb), s.first, s.n, s.n - changed);
-        } else {
-            t->rejected += s.n;
-            trace_virtio_balloon_bad_addr(BYTES(pfn));
+/*
+ * Neither device marks the region that its memory is in: an NVDIMM marks an
+ * alias of it, virtio-pmem nothing.
+ */
+static void look_up_persistent(BalloonRam *ram)
+{
+    MemoryDeviceInfoList *list = qmp_memory_device_list(), *l;
+
+    ram->persistent = g_ptr_array_new();
+    for (l = list; l; l = l->next) {
+        const MemoryDeviceInfo *info = l->value;
+
+        if (info->type == MEMORY_DEVICE_INFO_KIND_NVDIMM) {
+            g_ptr_array_add(ram->persistent, backend_block(info->u.nvdimm.data->memdev));
+        } else if (info->type == MEMORY_DEVICE_INFO_KIND_VIRTIO_PMEM) {
+            g_ptr_array_add(ram->persistent, backend_block(info->u.virtio_pmem.data->memdev));
         }
-        pfn += s.n;
-        n -= s.n;
     }
+    qapi_free_MemoryDeviceInfoList(list);
 }
 
-BalloonJudged balloon_ram_judge(BalloonRam *ram, uint64_t pfn, uint64_t n, bool in)
+static bool is_persistent(BalloonRam *ram, const MemoryRegion *mr)
 {
-    BalloonJudged judged = BALLOON_RAM_ALIKE;
-
-    while (n) {
-        BalloonSpan s = span_at(ram, pfn, n);
-
-        if (!s.zone) {
-            trace_virtio_balloon_bad_addr(BYTES(pfn));
-            return BALLOON_RAM_NONE;
-        }
-        if (ledger_find(s.zone->in, s.first, s.first + s.n, !in) < s.first + s.n) {
-            judged = BALLOON_RAM_UNLIKE;
-        }
-        pfn += s.n;
-        n -= s.n;
+    if (!ram->persistent) {
+        look_up_persistent(ram);
     }
-    return judged;
+    return g_ptr_array_find(ram->persistent, mr->ram_block, NULL);
 }
 
-BalloonZone *balloon_ram_zone_by_name(BalloonZones *zs, const char *name)
+/* Why memory of @mr cannot be ballooned; NULL: it can. */
+static const char *not_ballooned(BalloonRam *ram, MemoryRegion *mr)
 {
-    RAMBlock *rb = qemu_ram_block_by_name(name);
-    ram_addr_t offset;
-    MemoryRegion *mr =
-        rb ? memory_region_from_host(qemu_ram_get_host_addr(rb), &offset) : NULL;
-
-    if (!mr || balloon_span_no_memory(mr)) {
-        return NULL;
+    if (!memory_region_is_ram(mr)) {
+        return "device";
     }
-    return balloon_zone_of(zs, rb);
-}
-
-const char *balloon_ram_inhibited(void)
-{
-    if (runstate_check(RUN_STATE_SHUTDOWN)) {
-        /* QEMU may have ended migration already: its state must not be asked for. */
-        return "the machine is shut down";
+    if (memory_region_is_rom(mr) || memory_region_is_romd(mr)) {
+        return "ROM";
     }
-    if (ram_block_discard_is_disabled()) {
-        return "a device or a setting forbids discarding guest memory";
+    if (memory_region_is_ram_device(mr)) {
+        return "device memory";
     }
-    if (migration_in_incoming_postcopy()) {
-        return "postcopy migration is coming in";
+    if (memory_region_is_nonvolatile(mr) || is_persistent(ram, mr)) {
+        return "persistent memory";
     }
-    if (migration_in_bg_snapshot()) {
-        return "a background snapshot is being taken";
+    if (ballonet_has_guest_memfd(mr)) {
+        return "memory that only the guest can reach"; /* a discard would free its shared half */
     }
     return NULL;
 }
 
-/* Return: ranges given back; where that is not all, the block is left alone from then on. */
-static unsigned discard(BalloonRam *ram, BalloonZone *z, const BalloonDiscardRange *range,
-                        unsigned n)
+/*
+ * Why section @s cannot be ballooned; NULL: it can.  Memory that a
+ * RamDiscardManager rules (virtio-mem) can: the guest keeps its free memory
+ * there too, and it stays plugged whether populated or not.  A device that pins
+ * such memory does so through the manager and inhibits discards as a whole.
+ */
+static const char *section_not_ballooned(BalloonRam *ram, const MemoryRegionSection *s)
 {
-    unsigned done = balloon_discard(&ram->discard, z->rb, range, n);
+    const char *why = not_ballooned(ram, s->mr);
 
-    if (done < n) {
-        /* QEMU has said why, once for each call: once is enough. */
-        z->refused = true;
+    if (why) {
+        return why;
     }
-    return done;
+    if (s->readonly) {
+        return "ROM";
+    }
+    if (s->nonvolatile) {
+        return "persistent memory";
+    }
+    if (!QEMU_IS_ALIGNED(s->offset_within_region - s->offset_within_address_space,
+                         VIRTIO_BALLOON_PFN_SIZE)) {
+        return "RAM at an odd address";
+    }
+    return NULL;
 }
 
-/* The next fresh runs of @z, of @max bytes together or somewhat more.  Return: how many. */
-static unsigned next_runs(BalloonZone *z, uint64_t max, bool again, BalloonDiscardRange *range)
+/* Cuts section @s around @gpa to whole pages, and to what its block has in use. */
+static BalloonTranslation translate_ram(BalloonRam *ram, const MemoryRegionSection *s, hwaddr gpa)
 {
-    uint64_t bridge = again ? PAGES(BRIDGE_BYTES) : 0;
-    PlanLimits lim = { .unit = z->unit, .bridge = bridge, .max = PAGES(max) };
-    uint64_t from = 0, bytes = 0;
-    unsigned n = 0;
-    PlanRun run;
+    hwaddr start = ROUND_UP(s->offset_within_address_space, VIRTIO_BALLOON_PFN_SIZE);
+    hwaddr end = QEMU_ALIGN_DOWN(s->offset_within_address_space + int128_get64(s->size),
+                                 VIRTIO_BALLOON_PFN_SIZE);
+    uint64_t offset = s->offset_within_region + (start - s->offset_within_address_space);
+    uint64_t used = qemu_ram_get_used_length(s->mr->ram_block);
 
-    while (n < BALLOON_DISCARD_MAX && bytes < max && plan_next(z->in, z->fresh, from, &lim, &run)) {
-        range[n++] = (BalloonDiscardRange){ .offset = BYTES(run.first), .bytes = BYTES(run.n) };
-        bytes += BYTES(run.n);
-        from = run.first + run.n;
-        lim.max = PAGES(max) - MIN(PAGES(bytes), PAGES(max));
+    end = MIN(end, start + (used > offset ? used - offset : 0));
+    if (gpa < start || gpa + VIRTIO_BALLOON_PFN_SIZE > end) {
+        trace_ballonet_not_ram(gpa, 1, "RAM in part only");
+        return (BalloonTranslation){ .pfn = balloon_pages(gpa), .n = 1 };
     }
-    return n;
+    trace_virtio_balloon_handle_output(memory_region_name(s->mr), gpa);
+    return (BalloonTranslation){
+        .block = block_of(ram, s->mr->ram_block),
+        .pfn = balloon_pages(start),
+        .n = balloon_pages(end - start),
+        .first = balloon_pages(offset),
+    };
 }
 
-bool balloon_ram_give_back(BalloonRam *ram, uint64_t max, bool again, BalloonGiven *got)
+/*
+ * The memory around @gpa: the first section of the smallest window that does
+ * not begin with a section which ends below @gpa.  *@end is where that window
+ * ends.  The caller drops the reference on the region, if there is one.
+ */
+static MemoryRegionSection section_around(hwaddr gpa, hwaddr *end)
 {
-    BalloonZone *z;
+    for (unsigned shift = WINDOW_SHIFT_MAX;; shift -= WINDOW_SHIFT_STEP) {
+        hwaddr window = QEMU_ALIGN_DOWN(gpa, UINT64_C(1) << shift);
+        MemoryRegionSection s =
+            memory_region_find(get_system_memory(), window, UINT64_C(1) << shift);
 
-    *got = (BalloonGiven){ 0 };
-    QTAILQ_FOREACH (z, &ram->zones.list, next) {
-        BalloonDiscardRange range[BALLOON_DISCARD_MAX];
-        unsigned i, n = z->refused ? 0 : next_runs(z, max, again, range);
-
-        if (!n) {
-            continue;
+        *end = window + (UINT64_C(1) << shift);
+        if (!s.mr || shift == VIRTIO_BALLOON_PFN_SHIFT ||
+            s.offset_within_address_space + int128_get64(s.size) > gpa) {
+            return s;
         }
-        got->discards = discard(ram, z, range, n);
-        got->refused = got->discards < n;
-        for (i = 0; i < got->discards; i++) {
-            ledger_clear(z->fresh, PAGES(range[i].offset), PAGES(range[i].bytes));
-            got->bytes += range[i].bytes;
-        }
-        return true;
+        memory_region_unref(s.mr);
     }
-    return false;
 }
 
-void balloon_ram_report(BalloonRam *ram, void *host, uint64_t bytes, uint64_t max,
-                        BalloonReported *got)
+static BalloonTranslation look_up(BalloonRam *ram, uint64_t pfn)
 {
+    hwaddr gpa = balloon_bytes(pfn), stop;
+    MemoryRegionSection s = section_around(gpa, &stop);
+    const char *why = "nothing there";
+    BalloonTranslation t;
+
+    /* A page that a region begins or ends in is not wholly RAM, whatever that region is. */
+    if (s.mr && s.offset_within_address_space > gpa) {
+        stop = ROUND_UP(s.offset_within_address_space, VIRTIO_BALLOON_PFN_SIZE);
+    } else if (s.mr) {
+        why = section_not_ballooned(ram, &s);
+        stop = ROUND_UP(s.offset_within_address_space + int128_get64(s.size),
+                        VIRTIO_BALLOON_PFN_SIZE);
+    }
+    if (why) {
+        t = (BalloonTranslation){ .pfn = pfn, .n = balloon_pages(stop - gpa) };
+        trace_ballonet_not_ram(gpa, t.n, why);
+    } else {
+        t = translate_ram(ram, &s, gpa);
+    }
+    if (s.mr) {
+        /* The memory map holds another reference for as long as the BQL is ours. */
+        memory_region_unref(s.mr);
+    }
+    return t;
+}
+
+/* Where the first page of @e is, and how many after it are alike. */
+static BalloonTranslation translate(BalloonRam *ram, BalloonExtent e)
+{
+    BalloonTranslation *last = &ram->last;
+    uint64_t skip;
+
+    if (e.pfn < last->pfn || e.pfn - last->pfn >= last->n) {
+        *last = look_up(ram, e.pfn);
+    }
+    skip = e.pfn - last->pfn;
+    return (BalloonTranslation){
+        .block = last->block,
+        .pfn = e.pfn,
+        .n = MIN(e.n, last->n - skip),
+        .first = last->first + skip,
+    };
+}
+
+static void skip(BalloonExtent *e, uint64_t pages)
+{
+    e->pfn += pages;
+    e->n -= pages;
+}
+
+static void reject(const BalloonTranslation *at, BalloonTally *t)
+{
+    t->rejected += at->n;
+    trace_virtio_balloon_bad_addr(balloon_bytes(at->pfn));
+}
+
+void balloon_block_set_pending(BalloonBlock *b, uint64_t first, uint64_t n)
+{
+    ledger_set(b->pending, first, n);
+    b->plan_from = MIN(b->plan_from, QEMU_ALIGN_DOWN(first, b->unit));
+}
+
+void balloon_ram_inflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
+{
+    while (e.n) {
+        BalloonTranslation at = translate(ram, e);
+        BalloonBlock *b = at.block;
+
+        if (b) {
+            uint64_t changed = ledger_set(b->inflated, at.first, at.n);
+
+            balloon_block_set_pending(b, at.first, at.n);
+            t->changed += changed;
+            t->repeated += at.n - changed;
+            trace_ballonet_inflate(qemu_ram_get_idstr(b->rb), at.first, at.n, at.n - changed);
+        } else {
+            reject(&at, t);
+        }
+        skip(&e, at.n);
+    }
+}
+
+/* A unit that lost a page cannot go back, so what failed of it is not to be tried again. */
+static void forget_failed(BalloonBlock *b, uint64_t first, uint64_t n)
+{
+    uint64_t start = QEMU_ALIGN_DOWN(first, b->unit);
+
+    ledger_clear(b->failed, start, ROUND_UP(first + n, b->unit) - start);
+}
+
+void balloon_ram_deflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
+{
+    while (e.n) {
+        BalloonTranslation at = translate(ram, e);
+        BalloonBlock *b = at.block;
+
+        if (b) {
+            uint64_t changed = ledger_clear(b->inflated, at.first, at.n);
+
+            ledger_clear(b->pending, at.first, at.n);
+            forget_failed(b, at.first, at.n);
+            t->changed += changed;
+            t->repeated += at.n - changed;
+            trace_ballonet_deflate(qemu_ram_get_idstr(b->rb), at.first, at.n, at.n - changed);
+        } else {
+            reject(&at, t);
+        }
+        skip(&e, at.n);
+    }
+}
+
+BalloonState balloon_ram_state(BalloonRam *ram, BalloonExtent e, bool in)
+{
+    BalloonState state = BALLOON_STATE_RIGHT;
+
+    while (e.n) {
+        BalloonTranslation at = translate(ram, e);
+
+        if (!at.block) {
+            trace_virtio_balloon_bad_addr(balloon_bytes(at.pfn));
+            return BALLOON_STATE_NOT_RAM;
+        }
+        if (ledger_find(at.block->inflated, at.first, at.first + at.n, !in) < at.first + at.n) {
+            state = BALLOON_STATE_WRONG;
+        }
+        skip(&e, at.n);
+    }
+    return state;
+}
+
+BalloonBlock *balloon_ram_block_named(BalloonRam *ram, const char *name)
+{
+    RAMBlock *rb = qemu_ram_block_by_name(name);
     ram_addr_t offset;
-    MemoryRegion *mr = memory_region_from_host(host, &offset);
-    uint64_t page, start, end, used;
-    BalloonDiscardRange range;
-    BalloonZone *z;
+    MemoryRegion *mr = rb ? memory_region_from_host(qemu_ram_get_host_addr(rb), &offset) : NULL;
 
-    *got = (BalloonReported){ .passed = bytes };
-    if (!mr || balloon_span_no_memory(mr)) {
-        got->rejected = true; /* a bounce buffer, for one: what is there is no memory */
-        return;
+    return mr && !not_ballooned(ram, mr) ? block_of(ram, rb) : NULL;
+}
+
+BalloonBlock *balloon_ram_block_mapped(BalloonRam *ram, void *host, uint64_t *offset)
+{
+    ram_addr_t at;
+    MemoryRegion *mr = memory_region_from_host(host, &at);
+
+    if (!mr || not_ballooned(ram, mr)) {
+        return NULL;
     }
-    z = balloon_zone_of(&ram->zones, mr->ram_block);
-    used = qemu_ram_get_used_length(z->rb);
-    page = BYTES(z->unit);
-    start = ROUND_UP(offset, page);
-    end = QEMU_ALIGN_DOWN(MIN(offset + bytes, used), page);
-    if (z->refused || start >= end) {
-        trace_ballonet_report_kept(qemu_ram_get_idstr(z->rb), offset, bytes, page);
-        return;
+    *offset = at;
+    return block_of(ram, mr->ram_block);
+}
+
+uint64_t balloon_ram_inflated(const BalloonRam *ram)
+{
+    const BalloonBlock *b;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        sum += ledger_count(b->inflated);
     }
-    end = MIN(end, start + MAX(QEMU_ALIGN_DOWN(max, page), page));
-    got->passed = end - offset;
-    range = (BalloonDiscardRange){ .offset = start, .bytes = end - start };
-    got->given.discards = discard(ram, z, &range, 1);
-    got->given.refused = !got->given.discards;
-    got->given.bytes = got->given.discards ? range.bytes : 0;
+    return sum;
+}
+
+uint64_t balloon_ram_pending(const BalloonRam *ram)
+{
+    const BalloonBlock *b;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        sum += ledger_count(b->pending);
+    }
+    return sum;
+}
+
+uint64_t balloon_ram_withheld(const BalloonRam *ram)
+{
+    const BalloonBlock *b;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        sum += ledger_count(b->failed) + plan_withheld(b->inflated, b->pending, b->unit);
+    }
+    return sum;
+}
+
+uint64_t balloon_ram_in_whole_blocks(const BalloonRam *ram, uint64_t bytes)
+{
+    uint64_t pages = MAX(balloon_pages(bytes), 1);
+    const BalloonBlock *b;
+    uint64_t sum = 0;
+
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        uint64_t at = 0, first, n;
+
+        while (ledger_next_blocks(b->inflated, pages, at, &first, &n)) {
+            sum += n;
+            at = first + n;
+        }
+    }
+    return sum;
 }

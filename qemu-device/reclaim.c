@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reclaim, see reclaim.h.  What to discard is the plan's word, how it is done
- * ram.c's; here is when and how much at a time.
+ * Reclaim, see reclaim.h.  What to discard next is the plan's word, how it is
+ * done is discard.c's; here is when, and how much at a time.
  *
  * Context of everything here: BQL held.
  */
@@ -11,105 +11,382 @@
 #include "balloon.h"
 #include "trace.h"
 
-#define RETRY_MS 1000
+/* There is no notice of the end of an inhibition. */
+#define INHIBITION_LOOK_MS 1000
 
 /*
- * One discard: long enough to be cheap for each page, and cut down while one
- * takes more than half a slice (a host that has to unmap 4 KiB pages needs
- * about 5 ms for 64 MiB, shared memory 13 ms).
+ * One call: long enough to be cheap for each page, and cut down where one takes
+ * more than CALL_NS of processor time (a host that has to unmap 4 KiB pages
+ * needs about 75 us for 1 MiB, of shared memory 200 us).
  */
-#define STEP_MIN (4 * MiB)
+#define CALL_NS (1 * SCALE_MS)
+#define STEP_MIN (256 * KiB)
 #define STEP_START (16 * MiB)
+#define STEP_START_SHARED (4 * MiB)
 #define STEP_MAX (64 * MiB)
 
-void balloon_reclaim_account(Ballonet *s, const BalloonGiven *got, int64_t ns)
+/*
+ * Discarding a page that is out already costs about 1 ns (one empty page table
+ * entry), a call of its own a microsecond: so much may lie between two extents
+ * that are joined.
+ */
+#define BRIDGE_BYTES (8 * MiB)
+
+/*
+ * QEMU writes to the log for each discard that fails.  After so many in one RAM
+ * block nothing of that block is discarded until the next retry.
+ */
+#define FAILURES_MAX 4
+#define BACKOFF_MIN_MS 1000
+#define BACKOFF_MAX_MS 64000
+
+/* Extents that failed and are made pending again in one go. */
+#define RETRY_EXTENTS 1024
+
+static int64_t now_ms(void)
+{
+    return qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+}
+
+const char *balloon_reclaim_inhibited(void)
+{
+    if (runstate_check(RUN_STATE_SHUTDOWN)) {
+        /* QEMU may have ended migration already: its state must not be asked for. */
+        return "the machine is shut down";
+    }
+    if (ram_block_discard_is_disabled()) {
+        return "a device or a setting forbids discarding guest memory";
+    }
+    if (migration_in_incoming_postcopy()) {
+        return "postcopy migration is coming in";
+    }
+    if (migration_in_bg_snapshot()) {
+        return "a background snapshot is being taken";
+    }
+    return NULL;
+}
+
+static bool tells_first(Ballonet *s)
+{
+    return balloon_has_page_ops(s) ||
+           virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_BALLOON_F_MUST_TELL_HOST);
+}
+
+bool balloon_reclaim_may_defer(Ballonet *s)
+{
+    return balloon_driver_is_up(s) && tells_first(s);
+}
+
+const char *balloon_reclaim_look(Ballonet *s)
 {
     BalloonReclaim *rc = &s->reclaim;
+    const char *why = balloon_reclaim_inhibited();
 
-    s->count.failed_discards += got->refused;
-    s->count.discards += got->discards;
-    s->count.discarded_bytes += got->bytes;
-    if (ns > BALLOON_SLICE_NS / 2 && rc->step > STEP_MIN) {
-        rc->step /= 2;
-    } else if (ns < BALLOON_SLICE_NS / 8 && got->bytes >= rc->step && rc->step < STEP_MAX) {
-        rc->step *= 2;
+    if (why && !rc->inhibited) {
+        trace_ballonet_inhibited(why, balloon_ram_pending(&s->ram));
+        rc->inhibited = true;
+        timer_mod(rc->timer, now_ms() + INHIBITION_LOOK_MS);
+    } else if (!why && rc->inhibited) {
+        trace_ballonet_uninhibited(balloon_ram_pending(&s->ram));
+        rc->inhibited = false;
+        /* Whoever inhibited discards may have populated what had gone back before. */
+        balloon_residency_sweep_now(s);
+    }
+    return why;
+}
+
+static void tell_of_inhibition(Ballonet *s, const char *why)
+{
+    if (!runstate_check(RUN_STATE_SHUTDOWN) && balloon_ram_pending(&s->ram)) {
+        warn_report_once("balloon: memory cannot be given back to the host now (%s)%s", why,
+                         tells_first(s) ? "; it will be once that has ended" : "");
     }
 }
 
-/* Keeps what cannot be given back in the ledger, and looks again later. */
-static void note_inhibition(Ballonet *s, const char *why)
+static void drop(Ballonet *s, BalloonBlock *b)
 {
-    BalloonReclaim *rc = &s->reclaim;
-    uint64_t withheld = balloon_zones_fresh(&s->ram.zones);
+    s->count.dropped_pages += ledger_count(b->pending) + ledger_count(b->failed);
+    ledger_clear_all(b->pending);
+    ledger_clear_all(b->failed);
+}
 
-    if (!withheld || runstate_check(RUN_STATE_SHUTDOWN)) {
-        return;
+void balloon_reclaim_drop(Ballonet *s)
+{
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        drop(s, b);
     }
-    trace_ballonet_inhibited(why, withheld);
-    if (!rc->inhibited) {
-        rc->inhibited = true;
-        warn_report("balloon: memory cannot be given back to the host now (%s); "
-                    "it will be once that has ended", why);
+}
+
+void balloon_reclaim_settle(Ballonet *s)
+{
+    if (!balloon_reclaim_may_defer(s)) {
+        balloon_reclaim_drop(s);
     }
-    timer_mod(rc->retry, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + RETRY_MS);
+}
+
+static bool is_paused(const BalloonBlock *b)
+{
+    return b->failures >= FAILURES_MAX;
+}
+
+/* @b did not take a range: no more is tried in it for now, if there were several. */
+static void note_failure(Ballonet *s, BalloonBlock *b)
+{
+    s->count.failed_discards++;
+    b->failures++;
+    if (!b->retry_at) {
+        b->backoff_ms = MIN(MAX(b->backoff_ms * 2, BACKOFF_MIN_MS), BACKOFF_MAX_MS);
+        b->retry_at = now_ms() + b->backoff_ms;
+        trace_ballonet_discard_retry(qemu_ram_get_idstr(b->rb), b->backoff_ms);
+        timer_mod_anticipate(s->reclaim.timer, b->retry_at);
+    }
+}
+
+static uint64_t step_of(BalloonBlock *b)
+{
+    if (!b->step) {
+        b->step = qemu_ram_is_shared(b->rb) ? STEP_START_SHARED : STEP_START;
+    }
+    return b->step;
+}
+
+/* Processor time of this thread: what others do meanwhile must not make the step smaller. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * NANOSECONDS_PER_SECOND + t.tv_nsec;
+}
+
+/* Counts what was given back of @b in @ns, and fits the step to it. */
+static void account(Ballonet *s, BalloonBlock *b, uint64_t bytes, unsigned discards, int64_t ns)
+{
+    s->count.discards += discards;
+    s->count.discarded_bytes += bytes;
+    if (ns > CALL_NS && b->step > STEP_MIN) {
+        b->step /= 2;
+    } else if (ns < CALL_NS / 4 && bytes >= b->step && b->step < STEP_MAX) {
+        b->step *= 2;
+    }
+}
+
+static BalloonDiscardRange range_of(PlanExtent e)
+{
+    return (BalloonDiscardRange){ .offset = balloon_bytes(e.first), .bytes = balloon_bytes(e.n) };
 }
 
 /*
- * Whether a page in the balloon is the device's until it was told that it
- * leaves.  A driver that promised neither may use one first and tell later.
+ * A unit is whole when it is begun, but it need not go in one call unless it is
+ * one page of the host.  Return: whether there is such a unit; *@range is its next piece.
  */
-static bool told_first(Ballonet *s)
+static bool next_piece(BalloonBlock *b, BalloonDiscardRange *range)
 {
-    return balloon_ops_queue(s) ||
-           virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_BALLOON_F_MUST_TELL_HOST);
+    uint64_t page = MAX(balloon_pages(qemu_ram_pagesize(b->rb)), 1);
+    PlanExtent piece = b->rest;
+
+    if (!ledger_holds(b->inflated, piece.first, piece.n)) {
+        b->rest.n = 0; /* a page of it has left meanwhile */
+    }
+    if (!b->rest.n) {
+        return false;
+    }
+    piece.n = MIN(piece.n, MAX(QEMU_ALIGN_DOWN(balloon_pages(b->step), page), page));
+    b->rest.first += piece.n;
+    b->rest.n -= piece.n;
+    *range = range_of(piece);
+    return true;
+}
+
+/*
+ * The next ranges of @b to discard, a step together or somewhat more.
+ * Return: how many; 0 where there are none, or @deadline has passed: *@late.
+ */
+static unsigned next_ranges(Ballonet *s, BalloonBlock *b, int64_t deadline,
+                            BalloonDiscardRange *range, bool *late)
+{
+    uint64_t step = step_of(b), bytes = 0, from = b->plan_from;
+    PlanLimits lim = {
+        .unit = b->unit,
+        /* A page that was answered for may be the guest's again without a word. */
+        .bridge = balloon_reclaim_may_defer(s) ? balloon_pages(BRIDGE_BYTES) : 0,
+    };
+    unsigned n = 0;
+    PlanExtent e;
+
+    if (next_piece(b, range)) {
+        return 1;
+    }
+    while (n < BALLOON_DISCARD_MAX && bytes < step) {
+        PlanStep what;
+
+        lim.max = balloon_pages(step - bytes);
+        what = plan_next(b->inflated, b->pending, from, &lim, &e);
+        if (what == PLAN_NOTHING || (n && balloon_bytes(e.n) > step)) {
+            break;
+        }
+        if (what == PLAN_DISCARD && balloon_bytes(e.n) > step) {
+            b->rest = e;
+            return next_piece(b, range);
+        }
+        from = e.first + e.n;
+        if (what == PLAN_DISCARD) {
+            range[n++] = range_of(e);
+            bytes += balloon_bytes(e.n);
+            continue;
+        }
+        ledger_clear(b->pending, e.first, e.n);
+        if (get_clock() >= deadline) {
+            *late = true;
+            break;
+        }
+    }
+    if (!n) {
+        b->plan_from = from;
+    }
+    return n;
+}
+
+/* Discards ranges of @b, which are no longer pending afterwards. */
+static void give_back(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *range, unsigned n)
+{
+    int64_t t0 = cpu_ns();
+    unsigned done = balloon_discard(&s->reclaim.discard, b->rb, range, n);
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < done; i++) {
+        ledger_clear(b->pending, balloon_pages(range[i].offset), balloon_pages(range[i].bytes));
+        bytes += range[i].bytes;
+    }
+    account(s, b, bytes, done, cpu_ns() - t0);
+    if (done == n) {
+        b->plan_from = QEMU_ALIGN_DOWN(balloon_pages(range[n - 1].offset + range[n - 1].bytes),
+                                       b->unit);
+    } else {
+        uint64_t first = balloon_pages(range[done].offset);
+        uint64_t pages = balloon_pages(range[done].bytes);
+
+        ledger_clear(b->pending, first, pages);
+        if (balloon_reclaim_may_defer(s)) {
+            ledger_set(b->failed, first, pages);
+        } else {
+            s->count.dropped_pages += pages;
+        }
+        note_failure(s, b);
+    }
+}
+
+/* Return: false where nothing is left that could be discarded now. */
+static bool give_back_some(Ballonet *s, int64_t deadline)
+{
+    BalloonDiscardRange range[BALLOON_DISCARD_MAX];
+    bool late = false;
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        unsigned n = is_paused(b) ? 0 : next_ranges(s, b, deadline, range, &late);
+
+        if (n) {
+            give_back(s, b, range, n);
+        } else if (b->retrying && !b->retry_at) {
+            /* All that had failed has gone now. */
+            b->retrying = false;
+            b->backoff_ms = 0;
+        }
+        if (n || late) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 {
-    BalloonReclaim *rc = &s->reclaim;
-
     do {
-        const char *why = balloon_ram_inhibited();
-        int64_t t0 = get_clock();
-        BalloonGiven got;
+        const char *why = balloon_reclaim_look(s);
 
         if (why) {
-            note_inhibition(s, why);
+            tell_of_inhibition(s, why);
             return true;
-        }
-        if (rc->inhibited) {
-            rc->inhibited = false;
-            trace_ballonet_uninhibited(balloon_zones_fresh(&s->ram.zones));
         }
         if (!virtio_queue_empty(s->deflateq)) {
             return false;
         }
-        if (!balloon_ram_give_back(&s->ram, rc->step, told_first(s), &got)) {
+        if (!give_back_some(s, deadline)) {
             return true;
         }
-        balloon_reclaim_account(s, &got, get_clock() - t0);
     } while (get_clock() < deadline);
     return false;
 }
 
-void balloon_reclaim_pause(Ballonet *s)
+uint64_t balloon_reclaim_reported(Ballonet *s, BalloonBlock *b, uint64_t start, uint64_t end)
 {
-    timer_del(s->reclaim.retry);
+    uint64_t page = qemu_ram_pagesize(b->rb);
+    BalloonDiscardRange range = {
+        .offset = start,
+        .bytes = MIN(end - start, MAX(QEMU_ALIGN_DOWN(step_of(b), page), page)),
+    };
+    int64_t t0 = cpu_ns();
+
+    if (is_paused(b)) {
+        return end - start;
+    }
+    if (balloon_discard(&s->reclaim.discard, b->rb, &range, 1)) {
+        s->count.reported_bytes += range.bytes;
+        account(s, b, range.bytes, 1, cpu_ns() - t0);
+    } else {
+        note_failure(s, b);
+    }
+    return range.bytes;
 }
 
-void balloon_reclaim_reset(Ballonet *s)
+/* What failed in @b is pending again, or a part of it where there is much. */
+static void retry(BalloonBlock *b)
 {
-    balloon_reclaim_pause(s);
-    s->reclaim.inhibited = false;
+    uint64_t first, n;
+
+    b->retry_at = 0;
+    b->failures = 0;
+    for (unsigned i = 0; i < RETRY_EXTENTS &&
+         ledger_next_extent(b->failed, 0, ledger_pages(b->failed), &first, &n); i++) {
+        ledger_clear(b->failed, first, n);
+        balloon_block_set_pending(b, first, n);
+        b->retrying = true;
+    }
 }
 
-void balloon_reclaim_init(Ballonet *s, QEMUTimerCB *retry)
+static void look_again(void *opaque)
 {
-    s->reclaim = (BalloonReclaim){ .step = STEP_START };
-    s->reclaim.retry = timer_new_ms(QEMU_CLOCK_REALTIME, retry, s);
+    Ballonet *s = opaque;
+    BalloonReclaim *rc = &s->reclaim;
+    BalloonBlock *b;
+
+    balloon_reclaim_look(s);
+    if (rc->inhibited) {
+        timer_mod_anticipate(rc->timer, now_ms() + INHIBITION_LOOK_MS);
+    }
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        if (b->retry_at && b->retry_at <= now_ms()) {
+            retry(b);
+        }
+        if (b->retry_at) {
+            timer_mod_anticipate(rc->timer, b->retry_at);
+        }
+    }
+    balloon_engine_wake(s);
+}
+
+void balloon_reclaim_init(Ballonet *s)
+{
+    s->reclaim = (BalloonReclaim){ 0 };
+    s->reclaim.timer = timer_new_ms(QEMU_CLOCK_REALTIME, look_again, s);
+    balloon_discard_init(&s->reclaim.discard);
 }
 
 void balloon_reclaim_fini(Ballonet *s)
 {
-    timer_free(s->reclaim.retry);
+    timer_free(s->reclaim.timer);
+    balloon_discard_fini(&s->reclaim.discard);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reclaim: gives the fresh pages of the ledgers back to the host at a pace
- * that keeps a slice short, and waits while the host must not take them.
+ * Reclaim: gives the pending pages of the ledgers back to the host, at a pace
+ * that keeps each hold of the main lock short.  Knows when the host must not
+ * take memory, for how long a page may stay pending, and when a discard that
+ * failed is tried again.
  *
  * Context of everything here: BQL held.
  */
@@ -9,34 +11,57 @@
 #define BALLONET_RECLAIM_H
 
 #include "qemu/timer.h"
+#include "discard.h"
 #include "ram.h"
 
 struct Ballonet;
 
 typedef struct BalloonReclaim {
-    uint64_t step;    /* bytes to discard in one call, fitted to the host's pace */
-    bool inhibited;   /* warned of; until the inhibition ends */
-    QEMUTimer *retry; /* looks whether the inhibition has ended; there is no notice of it */
+    BalloonDiscard discard;
+    bool inhibited;   /* at the last look; the host's user was told */
+    QEMUTimer *timer; /* looks whether an inhibition has ended; what failed is tried again */
 } BalloonReclaim;
 
-/* @retry is called with the device when withheld pages are worth another try. */
-void balloon_reclaim_init(struct Ballonet *s, QEMUTimerCB *retry);
+void balloon_reclaim_init(struct Ballonet *s);
 void balloon_reclaim_fini(struct Ballonet *s);
 
+/* Why memory must not be discarded at this moment; NULL: it may. */
+const char *balloon_reclaim_inhibited(void);
+
 /*
- * Discards what is fresh.  Return: whether nothing is left that could be
+ * Whether a page in the balloon is the device's until it was told that the page
+ * leaves, so that it may be discarded after its buffer was answered.  True for
+ * a driver that negotiated page ops (page-ops.md 4.1) or MUST_TELL_HOST
+ * (VIRTIO 5.5.3), while it is up.  Any other driver may free a page first and
+ * deflate it later.
+ */
+bool balloon_reclaim_may_defer(struct Ballonet *s);
+
+/*
+ * Discards what is pending.  Return: whether nothing is left that could be
  * discarded now; false where the deadline (get_clock()) passed or a deflate
  * came in, which must be applied first.
  */
 bool balloon_reclaim_run(struct Ballonet *s, int64_t deadline);
 
-/* No retries until the next run. */
-void balloon_reclaim_pause(struct Ballonet *s);
+/*
+ * The buffers so far are about to be answered.  What is still pending stays so
+ * only where it may be deferred; else it is dropped, and counted.
+ */
+void balloon_reclaim_settle(struct Ballonet *s);
 
-/* The ledgers were cleared: nothing is withheld any more. */
-void balloon_reclaim_reset(struct Ballonet *s);
+/* Buffers were forgotten without an answer: what is pending must not be discarded any more. */
+void balloon_reclaim_drop(struct Ballonet *s);
 
-/* Counts what was given back in @ns, and fits the step to it. */
-void balloon_reclaim_account(struct Ballonet *s, const BalloonGiven *got, int64_t ns);
+/* Looks for an inhibition; while there is one its end is waited for.  Return: as above. */
+const char *balloon_reclaim_look(struct Ballonet *s);
+
+/*
+ * Discards up to the step of [start, end), a part of @b in bytes that a guest
+ * reports as free, whole host pages.  Return: bytes that are dealt with, more
+ * than 0, whether the host took them or not.
+ */
+uint64_t balloon_reclaim_reported(struct Ballonet *s, BalloonBlock *b, uint64_t start,
+                                  uint64_t end);
 
 #endif

@@ -52,13 +52,16 @@ static void ask_in(BalloonStats *st, int64_t seconds)
     }
 }
 
-/* Hands the driver's buffer back, which asks it for fresh figures. */
-static void give_back(Ballonet *s)
+/*
+ * Answers the driver's buffer, which asks it for new figures.
+ * Return: whether the device's state is still what it was.
+ */
+static bool give_back(Ballonet *s)
 {
-    virtqueue_push(s->stats.vq, s->stats.elem, 0);
-    virtio_notify(VIRTIO_DEVICE(s), s->stats.vq);
-    g_free(s->stats.elem);
-    s->stats.elem = NULL;
+    VirtQueueElement *elem = g_steal_pointer(&s->stats.elem);
+    VirtQueue *vq = s->stats.vq;
+
+    return balloon_ring_push(s, vq, elem, 0) && balloon_ring_notify(s, vq);
 }
 
 static void ask(void *opaque)
@@ -69,7 +72,7 @@ static void ask(void *opaque)
 
     trace_ballonet_stats_ask(can);
     if (can) {
-        give_back(s); /* the answer sets the timer again */
+        give_back(s); /* the driver's answer sets the timer again */
     } else {
         ask_in(&s->stats, s->stats.interval);
     }
@@ -104,31 +107,49 @@ static void read_values(Ballonet *s, const VirtQueueElement *elem)
     }
 }
 
-void balloon_stats_kick(Ballonet *s, VirtQueue *vq)
+/* Takes the buffer that the driver has queued.  Return: as above. */
+static bool take(Ballonet *s, VirtQueue *vq)
 {
-    VirtQueueElement *elem = virtqueue_pop(vq, sizeof(VirtQueueElement));
+    BalloonStats *st = &s->stats;
+    bool filled;
 
-    if (elem) {
-        bool modern = virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_F_VERSION_1);
-        bool filled = modern || !s->stats.first;
-
-        s->stats.first = false;
-        if (s->stats.elem) {
-            /* The driver may not have two with us (VIRTIO 5.5.6.3.1): the older one is stale. */
-            s->count.rejected_buffers++;
-            give_back(s);
-        }
-        s->stats.vq = vq;
-        s->stats.elem = elem;
-        if (filled) {
-            read_values(s, elem);
+    if (st->elem && !virtio_queue_empty(vq)) {
+        /* The driver may not have two with us (VIRTIO 5.5.6.3.1): the older one is stale. */
+        s->count.rejected_buffers++;
+        if (!give_back(s)) {
+            return false;
         }
     }
-    ask_in(&s->stats, s->stats.interval);
+    st->vq = vq;
+    st->elem = balloon_ring_pop(s, vq, sizeof(VirtQueueElement));
+    if (st->elem) {
+        filled = virtio_vdev_has_feature(VIRTIO_DEVICE(s), VIRTIO_F_VERSION_1) || !st->first;
+        st->first = false;
+        if (filled) {
+            read_values(s, st->elem);
+        }
+    }
+    return true;
 }
 
-void balloon_stats_resume(Ballonet *s, VirtQueue *vq)
+void balloon_stats_kick(Ballonet *s, VirtQueue *vq)
 {
+    BalloonStats *st = &s->stats;
+
+    if (st->running) {
+        return; /* an answer was written onto the register that notifies of this queue */
+    }
+    st->running = true;
+    if (take(s, vq)) {
+        ask_in(st, st->interval);
+    }
+    st->running = false;
+}
+
+bool balloon_stats_resume(Ballonet *s, VirtQueue *vq)
+{
+    uint32_t epoch = s->epoch;
+
     /*
      * The stream has no word of a popped buffer, only that one is out: it is
      * popped again here, after our own stop and start as well as after the
@@ -137,6 +158,7 @@ void balloon_stats_resume(Ballonet *s, VirtQueue *vq)
     if (vq && !s->stats.elem && virtqueue_rewind(vq, 1)) {
         balloon_stats_kick(s, vq);
     }
+    return s->epoch == epoch;
 }
 
 void balloon_stats_rearm(Ballonet *s)
@@ -148,7 +170,7 @@ void balloon_stats_rearm(Ballonet *s)
 void balloon_stats_reset(Ballonet *s)
 {
     if (s->stats.elem) {
-        balloon_queue_forget(s->stats.vq, s->stats.elem);
+        balloon_ring_forget(s->stats.vq, s->stats.elem);
         s->stats.elem = NULL;
     }
     s->stats.first = true;
@@ -171,6 +193,11 @@ static void stop_asking(BalloonStats *st)
 void balloon_stats_fini(Ballonet *s)
 {
     balloon_stats_reset(s);
+    stop_asking(&s->stats);
+}
+
+void balloon_stats_destruct(Ballonet *s)
+{
     stop_asking(&s->stats);
 }
 

@@ -24,11 +24,16 @@ typedef struct BalloonStats {
     QEMUTimer *timer;                    /* virtual clock: a stopped guest is not asked */
     VirtQueue *vq;                       /* the queue last used; its number depends on the driver */
     VirtQueueElement *elem;              /* the driver's buffer while it is with us */
-    bool first;                          /* the next one is; of a legacy driver it holds nothing */
+    bool first;                          /* none came yet; a legacy driver's first one is empty */
+    bool running;                        /* a buffer is being taken */
 } BalloonStats;
 
-/* At instance init: the properties exist before realize. */
+/*
+ * At instance init and finalize: the properties exist, and may have started the
+ * timer, without the device ever being realized.
+ */
 void balloon_stats_properties(struct Ballonet *s);
+void balloon_stats_destruct(struct Ballonet *s);
 
 /* The figures are those of nobody from here on. */
 void balloon_stats_forget(struct Ballonet *s);
@@ -37,8 +42,11 @@ void balloon_stats_fini(struct Ballonet *s);
 
 void balloon_stats_kick(struct Ballonet *s, VirtQueue *vq);
 
-/* The VM runs: takes up the buffer that a migration left popped; @vq may be NULL. */
-void balloon_stats_resume(struct Ballonet *s, VirtQueue *vq);
+/*
+ * The VM runs: takes up the buffer that a migration left popped; @vq may be NULL.
+ * Return: whether the device's state is still what it was.
+ */
+bool balloon_stats_resume(struct Ballonet *s, VirtQueue *vq);
 
 /* After a migration came in: the questions go on. */
 void balloon_stats_rearm(struct Ballonet *s);

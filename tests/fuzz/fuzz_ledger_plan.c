@@ -12,8 +12,8 @@ static const uint64_t sizes[] = { 1000, 1, 63, 64, 65, 511, 1024, 600, 2048, 0, 
 static const uint64_t units[] = { 1, 1, 2, 16, 512, 3 };
 
 typedef struct World {
-    Ledger *in, *fresh;
-    Model in_model, fresh_model;
+    Ledger *in, *pending;
+    Model in_model, pending_model;
     uint64_t at; /* next piece of memory used; calls cluster around it */
 } World;
 
@@ -35,8 +35,8 @@ static void change(World *w, Bytes *b, bool in)
     uint64_t got = in ? ledger_set(w->in, first, n) : ledger_clear(w->in, first, n);
 
     CHECK(got == model_change(&w->in_model, first, n, in));
-    got = in ? ledger_set(w->fresh, first, n) : ledger_clear(w->fresh, first, n);
-    CHECK(got == model_change(&w->fresh_model, first, n, in));
+    got = in ? ledger_set(w->pending, first, n) : ledger_clear(w->pending, first, n);
+    CHECK(got == model_change(&w->pending_model, first, n, in));
 }
 
 static void look(World *w, Bytes *b)
@@ -53,12 +53,12 @@ static void look(World *w, Bytes *b)
     CHECK(ledger_count_in(w->in, from, n) ==
           (from < w->in_model.pages ? model_count(&w->in_model, from, n) : 0));
     end = MIN(end, w->in_model.pages);
-    CHECK(ledger_next_run(w->in, from, end, &first, &length) == (want < end));
+    CHECK(ledger_next_extent(w->in, from, end, &first, &length) == (want < end));
     CHECK(want >= end ||
           (first == want && first + length == model_find(&w->in_model, want, end, false)));
 }
 
-/* What is not given back: fresh, or of a block that is not whole. */
+/* What is not given back: pending, or of a block that is not whole. */
 static void withheld(const World *w, uint64_t unit)
 {
     uint64_t want = 0;
@@ -66,28 +66,30 @@ static void withheld(const World *w, uint64_t unit)
     for (uint64_t at = 0; at < w->in_model.pages; at += unit) {
         bool whole = model_count(&w->in_model, at, unit) == unit;
 
-        want += model_count(whole ? &w->fresh_model : &w->in_model, at, unit);
+        want += model_count(whole ? &w->pending_model : &w->in_model, at, unit);
     }
-    CHECK(plan_withheld(w->in, w->fresh, unit) == want);
+    CHECK(plan_withheld(w->in, w->pending, unit) == want);
 }
 
-/* As the device does it: discard run after run, or stop at one, or pass it. */
+/* As the device does it: discard extent after extent, or stop at one, or pass it. */
 static void plan(World *w, Bytes *b)
 {
     PlanLimits lim = { .unit = units[bytes_take(b, 1) % (sizeof(units) / sizeof(units[0]))] };
     unsigned rounds = (unsigned)bytes_take(b, 1) % 32;
     uint64_t from = 0;
-    PlanRun run;
+    PlanExtent run;
+    PlanStep step;
 
     withheld(w, lim.unit);
     /* In the device both come from bytes, so are below 2^52. */
     lim.bridge = bytes_number(b) >> 12;
     lim.max = bytes_number(b) >> 12;
-    while (judge_plan(w->in, w->fresh, &w->in_model, &w->fresh_model, from, &lim, &run) &&
+    while ((step = judge_plan(w->in, w->pending, &w->in_model, &w->pending_model, from, &lim,
+                              &run)) != PLAN_NOTHING &&
            rounds--) {
-        if (rounds % 8 != 7) {
-            CHECK(ledger_clear(w->fresh, run.first, run.n) ==
-                  model_change(&w->fresh_model, run.first, run.n, false));
+        if (step == PLAN_DISCARD && rounds % 8 != 7) {
+            CHECK(ledger_clear(w->pending, run.first, run.n) ==
+                  model_change(&w->pending_model, run.first, run.n, false));
         }
         from = rounds % 4 == 3 ? run.first + run.n : from;
     }
@@ -99,7 +101,7 @@ static void same(const Ledger *l, const Model *m)
 
     CHECK(ledger_pages(l) == m->pages);
     CHECK(ledger_count(l) == model_count(m, 0, m->pages));
-    while (ledger_next_run(l, at, UINT64_MAX, &first, &n)) {
+    while (ledger_next_extent(l, at, UINT64_MAX, &first, &n)) {
         CHECK(n && model_count(m, at, first - at) == 0 && model_count(m, first, n) == n);
         at = first + n;
     }
@@ -109,17 +111,17 @@ static void same(const Ledger *l, const Model *m)
 static void forget(World *w)
 {
     ledger_clear_all(w->in);
-    ledger_clear_all(w->fresh);
+    ledger_clear_all(w->pending);
     memset(w->in_model.in, 0, w->in_model.pages);
-    memset(w->fresh_model.in, 0, w->fresh_model.pages);
+    memset(w->pending_model.in, 0, w->pending_model.pages);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Bytes b = { data, size };
     uint64_t pages = sizes[bytes_take(&b, 1) % (sizeof(sizes) / sizeof(sizes[0]))];
-    World w = { .in = ledger_new(pages), .fresh = ledger_new(pages),
-                .in_model = model_new(pages), .fresh_model = model_new(pages) };
+    World w = { .in = ledger_new(pages), .pending = ledger_new(pages),
+                .in_model = model_new(pages), .pending_model = model_new(pages) };
 
     for (unsigned calls = 0; b.left && calls < 64; calls++) {
         uint64_t call = bytes_take(&b, 1);
@@ -137,10 +139,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     same(w.in, &w.in_model);
-    same(w.fresh, &w.fresh_model);
+    same(w.pending, &w.pending_model);
     ledger_free(w.in);
-    ledger_free(w.fresh);
+    ledger_free(w.pending);
     model_free(&w.in_model);
-    model_free(&w.fresh_model);
+    model_free(&w.pending_model);
     return 0;
 }

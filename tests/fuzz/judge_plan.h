@@ -21,30 +21,22 @@
 #pragma clang attribute pop
 #endif
 
-/* Whether host page @first is to be given back: all in the balloon, some of it fresh. */
-static bool due(const Model *in, const Model *fresh, uint64_t first, uint64_t unit)
+/* Whether host page @first is to be given back: all in the balloon, some of it pending. */
+static bool due(const Model *in, const Model *pending, uint64_t first, uint64_t unit)
 {
     return unit <= in->pages && first <= in->pages - unit &&
-           model_count(in, first, unit) == unit && model_count(fresh, first, unit);
+           model_count(in, first, unit) == unit && model_count(pending, first, unit);
 }
 
-/* Nothing that was due before the run was passed; the rest was dropped from @fresh. */
-static void judge_passed(const Model *in, Model *fresh, uint64_t from, uint64_t to, uint64_t unit)
+/* Nothing pending was passed over before page @to. */
+static void judge_passed(const Model *pending, uint64_t from, uint64_t to)
 {
-    const uint8_t *hit;
-
-    while (from < to && (hit = memchr(fresh->in + from, 1, to - from))) {
-        uint64_t page = (uint64_t)(hit - fresh->in) / unit * unit;
-
-        CHECK(!due(in, fresh, page, unit));
-        model_change(fresh, page, unit, false);
-        from = page + unit;
-    }
+    CHECK(from >= to || model_count(pending, from, to - from) == 0);
 }
 
 /* The next host page that is due could not have been part of the run. */
-static void judge_end(const Model *in, const Model *fresh, const PlanLimits *lim,
-                      const PlanRun *run, uint64_t max)
+static void judge_end(const Model *in, const Model *pending, const PlanLimits *lim,
+                      const PlanExtent *run, uint64_t max)
 {
     uint64_t end = run->first + run->n;
 
@@ -53,28 +45,38 @@ static void judge_end(const Model *in, const Model *fresh, const PlanLimits *lim
             model_count(in, p, lim->unit) < lim->unit) {
             return;
         }
-        CHECK(!due(in, fresh, p, lim->unit));
+        CHECK(!due(in, pending, p, lim->unit));
     }
 }
 
-/* Calls plan_next(), judges the answer, and keeps @fresh_model like @fresh. */
-static bool judge_plan(const Ledger *in, Ledger *fresh, const Model *in_model, Model *fresh_model,
-                       uint64_t from, const PlanLimits *lim, PlanRun *run)
+/* Calls plan_next() and judges the answer; a partial unit leaves @pending and its model. */
+static PlanStep judge_plan(const Ledger *in, Ledger *pending, const Model *in_model,
+                           Model *pending_model, uint64_t from, const PlanLimits *lim,
+                           PlanExtent *run)
 {
     uint64_t unit = lim->unit, max = MAX(lim->max / unit, 1) * unit;
+    PlanStep step = plan_next(in, pending, from, lim, run);
 
-    if (!plan_next(in, fresh, from, lim, run)) {
-        judge_passed(in_model, fresh_model, from, in_model->pages, unit);
-        return false;
+    if (step == PLAN_NOTHING) {
+        judge_passed(pending_model, from, in_model->pages);
+        return step;
     }
-    CHECK(run->n && run->first % unit == 0 && run->n % unit == 0);
-    CHECK(run->first >= from && run->n <= max && run->first + run->n <= in_model->pages);
+    CHECK(run->n && run->first % unit == 0 && run->first + unit > from);
+    CHECK(run->first + run->n <= in_model->pages);
+    judge_passed(pending_model, from, run->first);
+    if (step == PLAN_PARTIAL) {
+        CHECK(run->n == MIN(unit, in_model->pages - run->first));
+        CHECK(!due(in_model, pending_model, run->first, unit));
+        CHECK(ledger_clear(pending, run->first, run->n) ==
+              model_change(pending_model, run->first, run->n, false));
+        return step;
+    }
+    CHECK(run->n % unit == 0 && run->n <= max);
     CHECK(model_count(in_model, run->first, run->n) == run->n);
-    CHECK(due(in_model, fresh_model, run->first, unit));
-    CHECK(due(in_model, fresh_model, run->first + run->n - unit, unit));
-    judge_passed(in_model, fresh_model, from, run->first, unit);
-    judge_end(in_model, fresh_model, lim, run, max);
-    return true;
+    CHECK(due(in_model, pending_model, run->first, unit));
+    CHECK(due(in_model, pending_model, run->first + run->n - unit, unit));
+    judge_end(in_model, pending_model, lim, run, max);
+    return step;
 }
 
 #endif

@@ -14,7 +14,7 @@ seconds=${FUZZ_SECONDS:-600}
 [[ $seconds =~ ^[0-9]+$ ]] || die "FUZZ_SECONDS=$seconds is not a number"
 [ "$seconds" -gt 0 ] || die "FUZZ_SECONDS must be at least 1"
 [[ ${FUZZ_SEED:-0} =~ ^[0-9]+$ ]] || die "FUZZ_SEED=$FUZZ_SEED is not a number"
-targets=(request oprequest ledger_plan)
+targets=(request_pfns request_ops ledger_plan)
 here=$ROOT/tests/fuzz
 out=$ROOT/build/fuzz
 child=

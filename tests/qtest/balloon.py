@@ -38,7 +38,7 @@ SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repea
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
          "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
          "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers",
-         "target-unreached", "whole-block-pages", "block-size")
+         "target-unreached", "whole-block-pages", "block-size", "resident-pages", "dropped-pages")
 
 
 class Balloon:
@@ -46,11 +46,17 @@ class Balloon:
 
     queues: how many it sets up from number 0 on, or a list of numbers.
     ring: what these are, ring.Ring or packed.PackedRing.
+    sizes: {number: entries} of queues that are not as long as the device says.
+    used: {number: address} of rings whose part for the device is no memory, or elsewhere.
     """
 
-    def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring):
+    def __init__(self, machine, interface=pci.Modern, features=None, queues=3, ring=Ring,
+                 sizes=None, used=None, driver_ok=True):
         self.m = machine
+        self.driver_ok = driver_ok
         self.make_ring = ring
+        self.sizes = sizes or {}
+        self.used = used or {}
         self.io = interface(machine, SLOT)
         self.features = features
         self.queues = range(queues) if isinstance(queues, int) else queues
@@ -71,11 +77,13 @@ class Balloon:
         self.ring = {}
         base = RINGS
         for index in self.queues:
-            ring = self.make_ring(self.m, base, io.queue_size(index))
+            ring = self.make_ring(self.m, base, self.sizes.get(index) or io.queue_size(index))
+            ring.used = self.used.get(index, ring.used)
             io.enable_queue(index, ring)
             self.ring[index] = ring
             base = ring.end
-        io.set_status(io.status() | pci.STATUS_DRIVER_OK)
+        if self.driver_ok:
+            io.set_status(io.status() | pci.STATUS_DRIVER_OK)
 
     def queue_sizes(self, *asked):
         """Whether the queues from number 0 on have these sizes. Later QEMUs (10.0.13 is one) make

@@ -6,6 +6,7 @@ runs on the stock device built from the same tree as well, to show that what it
 expects is right where the stock device is right.
 """
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -77,8 +78,9 @@ class Factory:
         return ",".join(filter(None, [options, self.kind == "ours" and "page-ops=off"]))
 
     def close(self):
-        for m in self.machines:
-            m.close()
+        with contextlib.ExitStack() as all_of_them:
+            for m in self.machines:
+                all_of_them.callback(m.close)
 
 
 @pytest.fixture

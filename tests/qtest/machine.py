@@ -32,8 +32,38 @@ class QmpError(Exception):
         self.desc = error["desc"]
 
 
+class QemuFault(Exception):
+    """QEMU did not end as it should: by a signal, not at all, or with a sanitizer's report."""
+
+
+# A sanitizer's first words, and those of an abort().
+REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:.*|Assertion .* failed|"
+                    r"SUMMARY: \S+Sanitizer")
+# A leak check walks all of guest memory.
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+              "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+
+def fault(code, log, asked=False):
+    """What is wrong with a QEMU that ended with this status and this log; None: nothing.
+
+    asked: it was sent SIGTERM, which ends it in order, or at once where it still starts.
+    """
+    if REPORT.search(log):
+        return REPORT.search(log)[0]
+    if code < 0 and not (asked and code == -signal.SIGTERM):
+        return f"ended by {signal.Signals(-code).name}"
+    return None
+
+
 class Machine:
-    """A running QEMU; use as a context manager."""
+    """A running QEMU; use as a context manager.
+
+    close() raises QemuFault where QEMU crashed, or hung when it was to end; a test that
+    wants one that does says so by setting may_crash.
+    """
+
+    may_crash = False
 
     def __init__(self, binary, args, memory="512M", machine="q35", env=None):
         self.dir = tempfile.mkdtemp(prefix="ballonet-qtest-")
@@ -44,7 +74,7 @@ class Machine:
         try:
             self._start(binary, args, memory, machine, env)
         except BaseException:
-            self.close()
+            self.close()  # a crash while it starts is its own finding
             raise
 
     def _start(self, binary, args, memory, machine, env):
@@ -63,7 +93,7 @@ class Machine:
                  "-qtest", f"unix:{self.dir}/qtest", "-qtest-log", "none",
                  "-qmp", f"unix:{self.dir}/qmp"] + list(args),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=dict(os.environ, **(env or {})))
+                env={**SANITIZERS, **os.environ, **(env or {})})
         self.qmp_file = self._accept(listeners["qmp"])
         self.qtest = self._accept(listeners["qtest"])
         self._line(self.qmp_file)
@@ -94,20 +124,37 @@ class Machine:
         self.close()
 
     def close(self):
-        for f in (self.qtest, self.qmp_file):
-            try:
-                if f:
-                    f.close()
-            except OSError:
-                pass
-        if self.process and self.process.poll() is None:
+        """Ends QEMU and judges how it ended; the second call does nothing."""
+        if not os.path.isdir(self.dir):
+            return
+        wrong = None
+        try:
+            for f in (self.qtest, self.qmp_file):
+                try:
+                    if f:
+                        f.close()
+                except OSError:
+                    pass
+            if self.process:
+                wrong = self._end()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        if wrong and not self.may_crash:
+            raise QemuFault(wrong)
+
+    def _end(self):
+        """Return: what was wrong, with the end of the log, or None."""
+        asked = self.process.poll() is None
+        if asked:
             self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            code = self.process.wait(LIMIT)
+            wrong = fault(code, self.log(), asked)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            wrong = f"does not end within {LIMIT} s of SIGTERM"
+        return wrong and f"{wrong}\n{self.log()[-8000:]}"
 
     def log(self):
         with open(self.log_path, errors="replace") as f:
@@ -115,6 +162,11 @@ class Machine:
 
     def alive(self):
         return self.process.poll() is None
+
+    def sanitized(self):
+        """Whether it was built with sanitizers, which take their time."""
+        with open(f"/proc/{self.process.pid}/maps") as f:
+            return "libasan" in f.read()
 
     def wait_exit(self):
         return self.process.wait(LIMIT)
@@ -177,6 +229,24 @@ class Machine:
             if not self.alive():
                 raise QemuGone(f"QEMU ended with {self.process.returncode}: {self.log()}")
             time.sleep(0.002)
+
+    def eventually(self, condition, what, limit=LIMIT):
+        """until(), with the guest's clock going on meanwhile, which it does not by itself."""
+        def look():
+            self.step_clock(10 ** 7)
+            return condition()
+
+        self.until(look, what, limit)
+
+    def stays(self, condition, what, seconds=3, clock=50):
+        """That condition() holds for so long: the device's timers had their time to break it,
+        by the host's clock and by the guest's, which goes so much faster."""
+        pause = 0.02
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert condition(), what
+            self.step_clock(int(clock * pause * 10 ** 9))
+            time.sleep(pause)
 
     # qtest: the bus, as a processor sees it
 

@@ -33,13 +33,13 @@ def raw(kind, addr, count, new_addr=0):
 class OpsBalloon(Balloon):
     """A driver that uses page ops; it sets up the queues of what it accepts, as Linux does."""
 
-    def __init__(self, machine, interface=pci.Modern, features=None, queues=None):
+    def __init__(self, machine, interface=pci.Modern, features=None, queues=None, **kw):
         if features is None:
             features = 1 << F_STATS_VQ | 1 << F_PAGE_POISON | 1 << pci.F_RING_RESET
         self.number = 2 + sum(features >> bit & 1 for bit in QUEUED)
         if not isinstance(queues, (list, tuple)):
             queues = range(self.number + 1)
-        super().__init__(machine, interface, features | 1 << F_PAGE_OPS, queues)
+        super().__init__(machine, interface, features | 1 << F_PAGE_OPS, queues, **kw)
 
     @property
     def opsq(self):

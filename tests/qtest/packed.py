@@ -5,7 +5,7 @@ the one that matters here: whether the device wants to be told of what was added
 
 import struct
 
-from ring import NEXT
+from ring import INDIRECT, NEXT
 
 AVAIL = 1 << 7
 USED = 1 << 15
@@ -69,6 +69,12 @@ class PackedRing:
         self.m.write(first[0] + 14, struct.pack("<H", first[1]))
         self.told += len(parts)
         return buffer
+
+    def indirect(self, place, parts):
+        """The one part that stands for these, in a table that place() finds room for."""
+        table = b"".join(struct.pack("<QIHH", address, length, 0, flags)
+                         for address, length, flags in parts)
+        return place(table), len(table), INDIRECT
 
     def take_used(self):
         """[(buffer id, length)] of what came back since the last call."""

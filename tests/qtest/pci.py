@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Just enough PCI to reach one virtio device on bus 0 through ports 0xcf8/0xcfc,
-and the two virtio interfaces on it, modern and legacy, with the same methods.
+"""Just enough PCI to reach one virtio device through ports 0xcf8/0xcfc, on bus 0 or
+behind a PCIe root port, and the two virtio interfaces on it, modern and legacy, with
+the same methods.
 """
 
 MODERN_BAR = 0xE0000000
+MSIX_BAR = MODERN_BAR + 0x80000
 LEGACY_BAR = 0xC000
 
-COMMON_STATUS = 0x14  # device_status in the common configuration
+# In the common configuration.
+COMMON_STATUS = 0x14  # device_status
+COMMON_QUEUE = 0x16  # queue_select
+COMMON_QUEUE_VECTOR = 0x1A
+COMMON_QUEUE_RESET = 0x3A
 STATUS_ACKNOWLEDGE = 1
 STATUS_DRIVER = 2
 STATUS_DRIVER_OK = 4
@@ -17,13 +23,45 @@ F_RING_RESET = 40
 F_VERSION_1 = 32
 
 
+CAP_VENDOR, CAP_EXPRESS, CAP_MSIX = 0x09, 0x10, 0x11
+DEVCTL, SLTCTL = 0x08, 0x18  # registers of the PCI Express capability
+FLR = 1 << 15  # of DEVCTL: function-level reset
+# Of SLTCTL: power alone, and with the indicator, which plugs and unplugs.
+POWER_OFF_BIT, POWER_OFF, POWER_ON = 0x400, 0x700, 0x100
+COMMAND_MASTER = 4
+BRIDGE_CONTROL = 0x3E  # of the root port; bit 6 resets the bus below
+
+PORT_SLOT = 5
+PORT = ("-device", f"pcie-root-port,id=rp,chassis=1,addr={PORT_SLOT:#x}",
+        # or the power of its slot would not plug and unplug
+        "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")
+MMCONFIG = 0xB0000000
+
+
 class PciDevice:
-    def __init__(self, machine, slot):
+    def __init__(self, machine, slot, bus=0):
         self.m = machine
         self.slot = slot
+        self.bus = bus
 
     def _select(self, offset):
-        self.m.io_write(4, 0xCF8, 1 << 31 | self.slot << 11 | offset & 0xFC)
+        self.m.io_write(4, 0xCF8, 1 << 31 | self.bus << 16 | self.slot << 11 | offset & 0xFC)
+
+    def capability(self, kind):
+        """Where the first capability of this kind is in configuration space."""
+        at = self.config_read(1, 0x34)
+        while at and self.config_read(1, at) != kind:
+            at = self.config_read(1, at + 1)
+        return at
+
+    def mmconfig(self, offset):
+        """The address of a register in q35's MMCONFIG, which this switches on."""
+        PciDevice(self.m, 0).config_write(4, 0x60, MMCONFIG | 1)
+        return MMCONFIG + (self.bus << 20 | self.slot << 15) + offset
+
+    def express(self, register):
+        """The same for a register of the PCI Express capability."""
+        return self.mmconfig(self.capability(CAP_EXPRESS) + register)
 
     def config_read(self, size, offset):
         self._select(offset)
@@ -44,7 +82,7 @@ class PciDevice:
         caps = {}
         at = self.config_read(1, 0x34) if self.config_read(2, 6) & 0x10 else 0
         while at:
-            if self.config_read(1, at) == 9:
+            if self.config_read(1, at) == CAP_VENDOR:
                 kind = self.config_read(1, at + 3)
                 caps.setdefault(kind, (self.config_read(1, at + 4), self.config_read(4, at + 8),
                                        self.config_read(4, at + 12),
@@ -59,9 +97,9 @@ class Modern:
     name = "modern"
     ring_align = 64
 
-    def __init__(self, machine, slot):
+    def __init__(self, machine, slot, bus=0):
         self.m = machine
-        self.pci = PciDevice(machine, slot)
+        self.pci = PciDevice(machine, slot, bus)
         caps = self.pci.virtio_caps()
         if not caps:
             raise AssertionError("no modern interface on this device")
@@ -104,11 +142,11 @@ class Modern:
         return bool(self.status() & STATUS_FEATURES_OK)
 
     def queue_size(self, index):
-        self._set(2, 0x16, index)
+        self._set(2, COMMON_QUEUE, index)
         return self._get(2, 0x18)
 
     def enable_queue(self, index, ring):
-        self._set(2, 0x16, index)
+        self._set(2, COMMON_QUEUE, index)
         self._set(2, 0x18, ring.size)
         for offset, address in ((0x20, ring.desc), (0x28, ring.avail), (0x30, ring.used)):
             self._set(4, offset, address & 0xFFFFFFFF)
@@ -116,13 +154,30 @@ class Modern:
         self._set(2, 0x1C, 1)
 
     def reset_queue(self, index):
-        self._set(2, 0x16, index)
-        self._set(2, 0x3A, 1)
+        self._set(2, COMMON_QUEUE, index)
+        self._set(2, COMMON_QUEUE_RESET, 1)
+
+    def doorbell(self, index):
+        """The register that a kick writes the queue's number to."""
+        self._set(2, COMMON_QUEUE, index)
+        return self.notify + self._get(2, 0x1E) * self.multiplier
 
     def kick(self, index):
-        self._set(2, 0x16, index)
-        offset = self._get(2, 0x1E)
-        self.m.mem_write(2, self.notify + offset * self.multiplier, index)
+        self.m.mem_write(2, self.doorbell(index), index)
+
+    def message(self, index, address, data):
+        """Has buffers of a queue announced by an MSI-X message, this write. False: has no MSI-X."""
+        cap = self.pci.capability(CAP_MSIX)
+        if not cap:
+            return False
+        table = self.pci.config_read(4, cap + 4)
+        self.pci.config_write(4, 0x10 + 4 * (table & 7), MSIX_BAR)
+        for offset, value in ((0, address & 0xFFFFFFFF), (4, address >> 32), (8, data), (12, 0)):
+            self.m.mem_write(4, MSIX_BAR + (table & ~7) + offset, value)
+        self.pci.config_write(2, cap + 2, 0x8000)
+        self._set(2, COMMON_QUEUE, index)
+        self._set(2, COMMON_QUEUE_VECTOR, 0)
+        return True
 
     def isr(self):
         return self.m.mem_read(1, self.isr_at)
@@ -132,6 +187,37 @@ class Modern:
 
     def config_write(self, offset, value, size=4):
         self.m.mem_write(size, self.config_at + offset, value)
+
+
+class Port:
+    """The power of the root port's slot."""
+
+    def __init__(self, machine):
+        self.pci = PciDevice(machine, PORT_SLOT)
+        self.sltctl = self.pci.capability(CAP_EXPRESS) + SLTCTL
+
+    def is_off(self):
+        return bool(self.pci.config_read(2, self.sltctl) & POWER_OFF_BIT)
+
+    def switch_on(self):
+        self.pci.config_write(2, self.sltctl, POWER_ON)
+
+    def switch_off(self):
+        """A device there is unplugged."""
+        self.pci.config_write(2, self.sltctl, POWER_OFF)
+
+
+def behind_port(machine, _slot):
+    """The modern interface of the device behind the root port PORT, made reachable."""
+    port = PciDevice(machine, PORT_SLOT)
+    port.config_write(4, 0x18, 0x010100)  # buses: 0 above, 1 below
+    port.config_write(4, 0x20, MODERN_BAR | MODERN_BAR >> 16)  # 1 MiB of memory
+    port.config_write(4, 0x24, 0xFFF0)  # and none that can be prefetched: it ends below its start
+    port.config_write(4, 0x28, 0xFFFFFFFF)
+    port.config_write(4, 0x2C, 0)
+    port.config_write(2, BRIDGE_CONTROL, 0)
+    port.enable()
+    return Modern(machine, 0, bus=1)
 
 
 class Legacy:

@@ -51,6 +51,14 @@ class Ring:
         self.offer(indexes[0])
         return indexes[0]
 
+    def indirect(self, place, parts):
+        """The one part that stands for these, in a table that place() finds room for."""
+        last = len(parts) - 1
+        table = b"".join(struct.pack("<QIHH", address, length, flags | (NEXT if i < last else 0),
+                                     i + 1 if i < last else 0)
+                         for i, (address, length, flags) in enumerate(parts))
+        return place(table), len(table), INDIRECT
+
     def used_index(self):
         return struct.unpack("<H", self.m.read(self.used + 2, 2))[0]
 

@@ -16,15 +16,16 @@ from machine import LIMIT
 
 PAGES = 2048
 CALL = "process_madvise"
+TRIES = 4  # discards that fail in one RAM block before it is left alone for a while
 
 
 @contextlib.contextmanager
-def watched(m, log, *inject):
-    """Yields with the calls of the process written to @log."""
+def watched(m, log, *inject, trace=f"madvise,{CALL}"):
+    """Yields with these calls of the process written to @log."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     tracer = subprocess.Popen(
-        ["strace", "-f", "-e", f"trace=madvise,{CALL}", *inject, "-o", str(log),
+        ["strace", "-f", "-e", f"trace={trace}", *inject, "-o", str(log),
          "-p", str(m.process.pid)],
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -94,14 +95,26 @@ def test_a_call_that_is_interrupted(boot, tmp_path):
 
 
 def test_locked_memory(boot):
-    """What the host does not let go stays, and is shown as any other that it failed to take."""
-    b = boot("-overcommit", "mem-lock=on")
+    """What the host does not let go stays, is shown as withheld, and is tried again later."""
+    b = boot("-overcommit", "mem-lock=on", options="must-tell-host=on")
     b.m.fill(PLAY, PAGES * PAGE)
     b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
     assert b.m.present(PLAY, PAGES) == [True] * PAGES
     assert b.shown("withheld-pages") == PAGES // 2
-    assert b.shown("failed-discards") == 1
-    assert b.m.log().count("Failed to discard range") == 1
+    failed = b.shown("failed-discards")
+    assert b.m.log().count("Failed to discard range") == failed <= TRIES
+    b.m.until(lambda: b.shown("failed-discards") > failed, "the next try")
+    assert b.shown("withheld-pages") == PAGES // 2
+
+
+def test_locked_memory_of_a_driver_that_tells_later(boot):
+    """What the host does not take at once may be in use later: it is never tried again."""
+    b = boot("-overcommit", "mem-lock=on")
+    b.m.fill(PLAY, PAGES * PAGE)
+    b.send(INFLATE, [PLAY // PAGE + i for i in range(1, PAGES, 2)])
+    assert b.shown("withheld-pages") == 0
+    assert b.shown("dropped-pages") == PAGES // 2
+    assert b.m.log().count("Failed to discard range") == b.shown("failed-discards") <= TRIES
 
 
 @pytest.mark.parametrize("backend", ["memory-backend-ram,share=on", "memory-backend-memfd"])

@@ -13,7 +13,7 @@ from machine import QemuGone, QmpError
 from ops import OpsBalloon
 from ring import WRITE
 from test_discard import huge_held, huge_pages, memory_backend  # noqa: F401
-from test_inhibited import end_snapshot, snapshot  # noqa: F401
+from test_inhibited import TELLS_FIRST, end_snapshot, snapshot  # noqa: F401
 from test_migration import migrate, moved
 
 FIRST = PLAY // PAGE
@@ -119,7 +119,7 @@ def test_huge_pages_of_the_host_stay_whole(boot, options, stay):
 
 def test_inhibited(boot, snapshot):  # noqa: F811
     """Whole blocks go back when that ends, parts of one stay."""
-    b = boot(options=ON)
+    b = boot(options=f"{ON},{TELLS_FIRST}")
     b.m.fill(PLAY, 4 * MIB)
     snapshot(b.m)
     b.inflate(PLAY, BLOCK + 100)

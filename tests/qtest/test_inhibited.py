@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """While the host cannot take memory back (here: a background snapshot, and
 postcopy coming in), what the guest gave is kept in the ledger and given back
-afterwards. The stock device forgets it for good.
+afterwards, where its driver tells the host before it uses a page again; of others
+see test_dropped.py. The stock device forgets it for good.
 """
 
 import os
@@ -11,7 +12,8 @@ import pytest
 from balloon import INFLATE, PAGE, PLAY, SLOT, Balloon
 from machine import QmpError
 
-ARGS = ("-device", f"virtio-balloon-pci,id=balloon,addr={SLOT:#x}")
+TELLS_FIRST = "must-tell-host=on"
+ARGS = ("-device", f"virtio-balloon-pci,id=balloon,addr={SLOT:#x},{TELLS_FIRST}")
 
 
 def capability(m, name, on=True):
@@ -54,7 +56,7 @@ def end_snapshot(m):
 
 
 def test_given_back_when_it_ends(boot, snapshot):
-    b = boot()
+    b = boot(options=TELLS_FIRST)
     b.m.fill(PLAY, 64 * PAGE)
     snapshot(b.m)
     b.send(INFLATE, [PLAY // PAGE + i for i in range(16)])
@@ -87,7 +89,7 @@ def test_stock_forgets_it(boot, stock, snapshot):
 
 
 def test_reset_while_inhibited(boot, snapshot):
-    b = boot()
+    b = boot(options=TELLS_FIRST)
     b.m.fill(PLAY, 16 * PAGE)
     snapshot(b.m)
     b.inflate(PLAY, 16)

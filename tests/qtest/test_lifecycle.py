@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reset, stop, queue reset, unplug, and devices that do not come to be."""
 
+import functools
+
 import pytest
 
 import pci
@@ -224,8 +226,7 @@ def test_memory_module_unplugged_takes_its_ledger_along(boot):
 
 def test_legacy_driver_that_never_says_driver_ok(boot_both):
     """Drivers of long ago used the queues without it."""
-    b = boot_both(interface=pci.Legacy)
-    b.io.set_status(3)
+    b = boot_both(interface=pci.Legacy, driver=functools.partial(Balloon, driver_ok=False))
     b.m.fill(PLAY, 2 * PAGE)
     b.inflate(PLAY, 1)
     assert b.m.backed(PLAY, 2) == 1

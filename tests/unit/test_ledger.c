@@ -38,7 +38,7 @@ static void empty_ledger(void **state)
     assert_int_equal(ledger_find(l, 0, 100, true), 100);
     assert_int_equal(ledger_find(l, 7, 100, false), 7);
     assert_int_equal(ledger_find(l, 7, 7, false), 7);
-    assert_false(ledger_next_run(l, 0, UINT64_MAX, &first, &n));
+    assert_false(ledger_next_extent(l, 0, UINT64_MAX, &first, &n));
     assert_int_equal(ledger_clear(l, 0, 100), 0);
     assert_false(ledger_holds(l, 0, 1));
     assert_true(ledger_holds(l, 5, 0));
@@ -146,7 +146,7 @@ static void runs_cover_the_set_once(void **state)
     for (int i = 0; i < 3000; i++) {
         ledger_set(l, model_rand(5 * CHUNK), model_rand(40));
     }
-    while (ledger_next_run(l, at, 5 * CHUNK, &first, &n)) {
+    while (ledger_next_extent(l, at, 5 * CHUNK, &first, &n)) {
         assert_true(n > 0 && (first > last || !seen));
         assert_true(ledger_holds(l, first, n));
         seen += n;
@@ -245,18 +245,44 @@ static void huge_and_sparse(void **state)
     (void)state;
     assert_int_equal(ledger_set(l, pages - 2, 10), 2);
     assert_int_equal(ledger_set(l, pages / 2, 1), 1);
-    assert_true(ledger_next_run(l, 0, pages, &first, &n));
+    assert_true(ledger_next_extent(l, 0, pages, &first, &n));
     assert_int_equal(first, pages / 2);
-    assert_true(ledger_next_run(l, first + n, pages, &first, &n));
+    assert_true(ledger_next_extent(l, first + n, pages, &first, &n));
     assert_int_equal(first, pages - 2);
     assert_int_equal(n, 2);
-    assert_false(ledger_next_run(l, first + n, pages, &first, &n));
+    assert_false(ledger_next_extent(l, first + n, pages, &first, &n));
     assert_false(ledger_next_blocks(l, 512, 0, &first, &n));
     ledger_set(l, pages / 4, 513);
     assert_true(ledger_next_blocks(l, 512, 0, &first, &n));
     assert_true(first == pages / 4 && n == 512);
     assert_int_equal(ledger_count_in(l, 0, pages), 516);
     ledger_free(l);
+}
+
+/* What an emptied ledger keeps of its chunks must not show in any of its answers. */
+static void emptied_and_filled_again(void **state)
+{
+    uint64_t pages = 4 * CHUNK, first, n;
+    Ledger *l = ledger_new(pages);
+    Model m = model_new(pages);
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        ledger_set(l, 0, CHUNK);            /* full */
+        ledger_set(l, CHUNK + 7, 100);      /* in part */
+        ledger_set(l, 2 * CHUNK - 1, 2);    /* across an edge */
+        ledger_clear_all(l);
+        same(l, &m);
+        assert_int_equal(ledger_clear(l, 0, pages), 0);
+        assert_int_equal(ledger_count_in(l, 0, pages), 0);
+        assert_false(ledger_next_extent(l, 0, pages, &first, &n));
+        assert_false(ledger_next_blocks(l, 1, 0, &first, &n));
+    }
+    assert_int_equal(ledger_set(l, CHUNK, 8), model_change(&m, CHUNK, 8, true));
+    assert_int_equal(ledger_set(l, 5, 1), model_change(&m, 5, 1, true));
+    same(l, &m);
+    ledger_free(l);
+    model_free(&m);
 }
 
 int main(void)
@@ -270,6 +296,7 @@ int main(void)
         cmocka_unit_test(whole_blocks),
         cmocka_unit_test(edges_of_blocks),
         cmocka_unit_test(huge_and_sparse),
+        cmocka_unit_test(emptied_and_filled_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The plan against the model: nothing outside the balloon is ever discarded,
- * every whole host page that has something fresh is, and no two runs could
+ * every whole host page that has something pending is, and no two extents could
  * have been one.
  */
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #define UNLIMITED (UINT64_C(1) << 40)
 
 typedef struct World {
-    Ledger *in, *fresh;
+    Ledger *inflated, *pending;
     Model discarded; /* what the runs covered */
     unsigned runs;
 } World;
@@ -24,55 +24,60 @@ typedef struct World {
 static World world(uint64_t pages)
 {
     return (World){
-        .in = ledger_new(pages),
-        .fresh = ledger_new(pages),
+        .inflated = ledger_new(pages),
+        .pending = ledger_new(pages),
         .discarded = model_new(pages),
     };
 }
 
 static void end(World *w)
 {
-    ledger_free(w->in);
-    ledger_free(w->fresh);
+    ledger_free(w->inflated);
+    ledger_free(w->pending);
     model_free(&w->discarded);
 }
 
 static void inflate(World *w, uint64_t first, uint64_t n)
 {
-    ledger_set(w->in, first, n);
-    ledger_set(w->fresh, first, n);
+    ledger_set(w->inflated, first, n);
+    ledger_set(w->pending, first, n);
 }
 
 static void deflate(World *w, uint64_t first, uint64_t n)
 {
-    ledger_clear(w->in, first, n);
-    ledger_clear(w->fresh, first, n);
+    ledger_clear(w->inflated, first, n);
+    ledger_clear(w->pending, first, n);
 }
 
-/* What the executor does with a plan; checks each run's promises. */
+/* What the device does with a plan; checks what each extent promises. */
 static void run_all(World *w, const PlanLimits *lim)
 {
-    PlanRun run;
-    uint64_t at = 0;
+    PlanExtent e;
+    PlanStep step;
+    uint64_t at = 0, pages = ledger_pages(w->inflated);
     uint64_t max = lim->max / lim->unit ? lim->max / lim->unit * lim->unit : lim->unit;
 
     w->runs = 0;
-    while (plan_next(w->in, w->fresh, at, lim, &run)) {
-        assert_true(run.n > 0 && run.n <= max);
-        assert_int_equal(run.first % lim->unit, 0);
-        assert_int_equal(run.n % lim->unit, 0);
-        assert_true(run.first >= at);
-        assert_true(ledger_holds(w->in, run.first, run.n));
-        assert_true(ledger_find(w->fresh, run.first, run.first + lim->unit, true) <
-                    run.first + lim->unit);
-        assert_true(ledger_find(w->fresh, run.first + run.n - lim->unit, run.first + run.n, true) <
-                    run.first + run.n);
-        model_change(&w->discarded, run.first, run.n, true);
-        ledger_clear(w->fresh, run.first, run.n);
-        at = run.first + run.n;
-        w->runs++;
+    while ((step = plan_next(w->inflated, w->pending, at, lim, &e)) != PLAN_NOTHING) {
+        assert_int_equal(e.first % lim->unit, 0);
+        assert_true(e.n > 0 && e.first >= at);
+        if (step == PLAN_PARTIAL) {
+            assert_int_equal(e.n, lim->unit < pages - e.first ? lim->unit : pages - e.first);
+            assert_false(ledger_holds(w->inflated, e.first, lim->unit));
+            assert_true(ledger_count_in(w->pending, e.first, e.n) > 0);
+        } else {
+            assert_true(e.n <= max);
+            assert_int_equal(e.n % lim->unit, 0);
+            assert_true(ledger_holds(w->inflated, e.first, e.n));
+            assert_true(ledger_count_in(w->pending, e.first, lim->unit) > 0);
+            assert_true(ledger_count_in(w->pending, e.first + e.n - lim->unit, lim->unit) > 0);
+            model_change(&w->discarded, e.first, e.n, true);
+            w->runs++;
+        }
+        ledger_clear(w->pending, e.first, e.n);
+        at = e.first + e.n;
     }
-    assert_int_equal(ledger_count(w->fresh), 0);
+    assert_int_equal(ledger_count(w->pending), 0);
 }
 
 static void nothing_to_do(void **state)
@@ -81,7 +86,7 @@ static void nothing_to_do(void **state)
     World w = world(1000);
 
     (void)state;
-    ledger_set(w.in, 0, 1000);
+    ledger_set(w.inflated, 0, 1000);
     run_all(&w, &lim);
     assert_int_equal(w.runs, 0);
     end(&w);
@@ -111,7 +116,7 @@ static void bridge_over_what_is_out_already(void **state)
     World w = world(4096);
 
     (void)state;
-    ledger_set(w.in, 100, 100);
+    ledger_set(w.inflated, 100, 100);
     inflate(&w, 100, 5);
     inflate(&w, 115, 5); /* gap of 10: joined */
     inflate(&w, 131, 5); /* gap of 11: not */
@@ -188,7 +193,7 @@ static void huge_pages_join(void **state)
     World w = world(512 * 8);
 
     (void)state;
-    ledger_set(w.in, 512, 512 * 6);
+    ledger_set(w.inflated, 512, 512 * 6);
     inflate(&w, 512 + 511, 1);
     inflate(&w, 512 * 3 + 511, 1); /* gap of one host page, though 1023 pages apart */
     inflate(&w, 512 * 6, 1);       /* gap of two */
@@ -199,15 +204,15 @@ static void huge_pages_join(void **state)
     end(&w);
 }
 
-/* Pages not given back, by brute force: fresh ones, and all of a block that is not whole. */
-static uint64_t left_over(const Model *in, const Model *fresh, uint64_t unit)
+/* Pages not given back, by brute force: pending ones, and all of a block that is not whole. */
+static uint64_t left_over(const Model *in, const Model *pending, uint64_t unit)
 {
     uint64_t sum = 0;
 
     for (uint64_t b = 0; b < in->pages; b += unit) {
         bool whole = model_count(in, b, unit) == unit;
 
-        sum += model_count(whole ? fresh : in, b, unit);
+        sum += model_count(whole ? pending : in, b, unit);
     }
     return sum;
 }
@@ -219,33 +224,33 @@ static void withheld_until_the_block_is_whole(void **state)
 
     (void)state;
     inflate(&w, 512, 511);
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 511);
     run_all(&w, &lim);
-    assert_int_equal(ledger_count(w.fresh), 0); /* passed by, and still withheld */
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    assert_int_equal(ledger_count(w.pending), 0); /* passed by, and still withheld */
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 511);
     inflate(&w, 1023, 1);
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 1);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 1);
     run_all(&w, &lim);
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 0);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 0);
     deflate(&w, 600, 1); /* the host may hold all of it again */
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 511);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 511);
     inflate(&w, 512 * 4, 100); /* a block that ends with the memory never goes */
     run_all(&w, &lim);
-    assert_int_equal(plan_withheld(w.in, w.fresh, 512), 611);
-    assert_int_equal(plan_withheld(w.in, w.fresh, 1), 0);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 512), 611);
+    assert_int_equal(plan_withheld(w.inflated, w.pending, 1), 0);
     end(&w);
 }
 
 /* Minimal number of runs, by brute force over the model's bytes. */
-static unsigned fewest(const Model *in, const Model *fresh, const PlanLimits *lim)
+static unsigned fewest(const Model *in, const Model *pending, const PlanLimits *lim)
 {
     unsigned runs = 0;
-    uint64_t gap = UINT64_MAX; /* pages since the last fresh host page, all in the balloon */
+    uint64_t gap = UINT64_MAX; /* pages since the last pending host page, all in the balloon */
 
     for (uint64_t h = 0; h + lim->unit <= in->pages; h += lim->unit) {
         if (model_count(in, h, lim->unit) < lim->unit) {
             gap = UINT64_MAX;
-        } else if (model_count(fresh, h, lim->unit)) {
+        } else if (model_count(pending, h, lim->unit)) {
             runs += gap > lim->bridge;
             gap = 0;
         } else if (gap != UINT64_MAX) {
@@ -264,7 +269,7 @@ static void random_worlds(void **state)
         PlanLimits lim = { .unit = units[model_rand(5)], .max = UNLIMITED };
         uint64_t pages = lim.unit * (1 + model_rand(3000 / lim.unit + 10));
         World w = world(pages);
-        Model in = model_new(pages), fresh = model_new(pages);
+        Model in = model_new(pages), pending = model_new(pages);
 
         lim.bridge = model_rand(3) ? model_rand(pages) : 0;
         for (uint64_t k = model_rand(60); k; k--) {
@@ -274,32 +279,32 @@ static void random_worlds(void **state)
             if (model_rand(3)) {
                 inflate(&w, first, n);
                 model_change(&in, first, n, true);
-                model_change(&fresh, first, n, true);
+                model_change(&pending, first, n, true);
             } else {
                 deflate(&w, first, n);
                 model_change(&in, first, n, false);
-                model_change(&fresh, first, n, false);
+                model_change(&pending, first, n, false);
             }
             if (!model_rand(20)) {
-                ledger_set(w.in, 0, pages);
+                ledger_set(w.inflated, 0, pages);
                 model_change(&in, 0, pages, true);
             }
         }
-        assert_int_equal(plan_withheld(w.in, w.fresh, lim.unit), left_over(&in, &fresh, lim.unit));
+        assert_int_equal(plan_withheld(w.inflated, w.pending, lim.unit), left_over(&in, &pending, lim.unit));
         run_all(&w, &lim);
-        assert_int_equal(w.runs, fewest(&in, &fresh, &lim));
+        assert_int_equal(w.runs, fewest(&in, &pending, &lim));
         for (uint64_t h = 0; h < pages; h += lim.unit) {
             bool whole = model_count(&in, h, lim.unit) == lim.unit;
 
             if (!whole) {
                 assert_int_equal(model_count(&w.discarded, h, lim.unit), 0);
-            } else if (model_count(&fresh, h, lim.unit)) {
+            } else if (model_count(&pending, h, lim.unit)) {
                 assert_int_equal(model_count(&w.discarded, h, lim.unit), lim.unit);
             }
         }
         end(&w);
         model_free(&in);
-        model_free(&fresh);
+        model_free(&pending);
     }
 }
 

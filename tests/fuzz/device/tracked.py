@@ -11,7 +11,7 @@ import struct
 from balloon import BUFFERS, PAGE
 from oracle import INHIBITED, OP_BYTES, Oracle
 from rig import Finding
-from ring import INDIRECT, NEXT, WRITE
+from ring import WRITE
 
 WINDOW = 16 * (1 << 20) // PAGE  # pages that most requests are about
 WINDOW_PAGES = 2048
@@ -109,10 +109,7 @@ class Tracked:
         if not parts:
             return None
         if b.features >> F_INDIRECT & 1 and rng.random() < 0.3:
-            last = len(parts) - 1
-            table = b"".join(struct.pack("<QIHH", a, n, f | (NEXT if i < last else 0), i + 1)
-                             for i, (a, n, f) in enumerate(parts))
-            return ring.add([(b.place(table), len(table), INDIRECT)])
+            return ring.add([ring.indirect(b.place, parts)])
         return ring.add(parts)
 
     def kick(self, number):

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "role.h"
+#include "queue_numbers.h"
 #include "virtio_balloon.h"
 
 static const unsigned bit[3] = {
@@ -47,17 +47,17 @@ static void understood(unsigned offered, unsigned used, unsigned counted)
     }
     for (unsigned i = 0; i < 3; i++) {
         if (number[i] >= 0) {
-            BalloonRole role = role_of_queue(features(offered), features(used), rings,
+            BalloonQueue queue = queue_by_number(features(offered), features(used), rings,
                                              (unsigned)number[i]);
 
-            assert_int_equal(role, BALLOON_ROLE_STATS + i);
-            assert_int_equal(role_queue(features(offered), features(used), rings, role), number[i]);
+            assert_int_equal(queue, BALLOON_QUEUE_STATS + i);
+            assert_int_equal(queue_number(features(offered), features(used), rings, queue), number[i]);
         }
     }
-    assert_int_equal(role_of_queue(features(offered), features(used), rings, 0),
-                     BALLOON_ROLE_INFLATE);
-    assert_int_equal(role_of_queue(features(offered), features(used), rings, 1),
-                     BALLOON_ROLE_DEFLATE);
+    assert_int_equal(queue_by_number(features(offered), features(used), rings, 0),
+                     BALLOON_QUEUE_INFLATE);
+    assert_int_equal(queue_by_number(features(offered), features(used), rings, 1),
+                     BALLOON_QUEUE_DEFLATE);
 }
 
 static void every_subset(void **state)
@@ -90,18 +90,18 @@ static void ops_queue(void **state)
             for (unsigned i = 0; i < 3; i++) {
                 if (used >> i & 1) {
                     /* The others are numbered the same way then, also before there are rings. */
-                    assert_int_equal(role_of_queue(features(offered) | ops, negotiated, 3, n),
-                                     BALLOON_ROLE_STATS + i);
+                    assert_int_equal(queue_by_number(features(offered) | ops, negotiated, 3, n),
+                                     BALLOON_QUEUE_STATS + i);
                     n++;
                 }
             }
-            assert_int_equal(role_ops_queue(negotiated), n);
-            assert_int_equal(role_of_queue(features(offered) | ops, negotiated, 0x3f, n),
-                             BALLOON_ROLE_OPS);
-            assert_int_equal(role_queue(features(offered) | ops, negotiated, 0x3f,
-                                        BALLOON_ROLE_OPS), n);
-            assert_int_equal(role_ops_queue(features(used)), -1);
-            assert_int_equal(role_ops_queue(negotiated & ~(UINT64_C(1) << 32)), -1);
+            assert_int_equal(queue_number_of_ops(negotiated), n);
+            assert_int_equal(queue_by_number(features(offered) | ops, negotiated, 0x3f, n),
+                             BALLOON_QUEUE_OPS);
+            assert_int_equal(queue_number(features(offered) | ops, negotiated, 0x3f,
+                                        BALLOON_QUEUE_OPS), n);
+            assert_int_equal(queue_number_of_ops(features(used)), -1);
+            assert_int_equal(queue_number_of_ops(negotiated & ~(UINT64_C(1) << 32)), -1);
         }
     }
 }
@@ -109,17 +109,17 @@ static void ops_queue(void **state)
 static void no_such_queue(void **state)
 {
     (void)state;
-    assert_int_equal(role_of_queue(features(1), features(1), 7, 3), BALLOON_ROLE_NONE);
-    assert_int_equal(role_of_queue(features(7), features(7), 31, 5), BALLOON_ROLE_NONE);
-    assert_int_equal(role_queue(features(1), features(1), 7, BALLOON_ROLE_REPORTING), -1);
+    assert_int_equal(queue_by_number(features(1), features(1), 7, 3), BALLOON_QUEUE_NONE);
+    assert_int_equal(queue_by_number(features(7), features(7), 31, 5), BALLOON_QUEUE_NONE);
+    assert_int_equal(queue_number(features(1), features(1), 7, BALLOON_QUEUE_REPORTING), -1);
 }
 
 /* Before the features are settled, and for drivers of long ago that settle none. */
 static void without_negotiation(void **state)
 {
     (void)state;
-    assert_int_equal(role_of_queue(features(7), 0, 7, 2), BALLOON_ROLE_STATS);
-    assert_int_equal(role_of_queue(features(5), 0, 0, 3), BALLOON_ROLE_REPORTING);
+    assert_int_equal(queue_by_number(features(7), 0, 7, 2), BALLOON_QUEUE_STATS);
+    assert_int_equal(queue_by_number(features(5), 0, 0, 3), BALLOON_QUEUE_REPORTING);
 }
 
 int main(void)

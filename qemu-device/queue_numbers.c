@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Queue numbers, see role.h.  Pure.
+ * Queue numbers, see queue_numbers.h.  Pure.
  */
 #include <stdbool.h>
 
-#include "role.h"
+#include "queue_numbers.h"
 #include "virtio_balloon.h"
 
 /* From the transport's feature bits (VIRTIO 6). */
@@ -12,12 +12,12 @@
 
 /* Queues that come with a feature, in the order of their numbers; they start at number 2. */
 static const struct {
-    BalloonRole role;
+    BalloonQueue queue;
     unsigned feature;
 } optional[] = {
-    { BALLOON_ROLE_STATS, VIRTIO_BALLOON_F_STATS_VQ },
-    { BALLOON_ROLE_HINT, VIRTIO_BALLOON_F_FREE_PAGE_HINT },
-    { BALLOON_ROLE_REPORTING, VIRTIO_BALLOON_F_REPORTING },
+    { BALLOON_QUEUE_STATS, VIRTIO_BALLOON_F_STATS_VQ },
+    { BALLOON_QUEUE_HINT, VIRTIO_BALLOON_F_FREE_PAGE_HINT },
+    { BALLOON_QUEUE_REPORTING, VIRTIO_BALLOON_F_REPORTING },
 };
 
 #define OPTIONAL (sizeof(optional) / sizeof(optional[0]))
@@ -52,41 +52,41 @@ static uint32_t rings_by(uint64_t counted, uint64_t negotiated)
     return rings;
 }
 
-int role_ops_queue(uint64_t negotiated)
+int queue_number_of_ops(uint64_t negotiated)
 {
     bool on = negotiated >> VIRTIO_BALLOON_F_PAGE_OPS & 1 && negotiated >> F_VERSION_1 & 1;
 
     return on ? (int)number_of(negotiated, OPTIONAL) : -1;
 }
 
-BalloonRole role_of_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, unsigned index)
+BalloonQueue queue_by_number(uint64_t offered, uint64_t negotiated, uint32_t rings, unsigned index)
 {
     uint64_t counted = offered;
     uint32_t by_us = rings_by(offered, negotiated), by_linux = rings_by(negotiated, negotiated);
 
     if (index < FIRST_OPTIONAL) {
-        return index ? BALLOON_ROLE_DEFLATE : BALLOON_ROLE_INFLATE;
+        return index ? BALLOON_QUEUE_DEFLATE : BALLOON_QUEUE_INFLATE;
     }
-    if (role_ops_queue(negotiated) == (int)index) {
-        return BALLOON_ROLE_OPS;
+    if (queue_number_of_ops(negotiated) == (int)index) {
+        return BALLOON_QUEUE_OPS;
     }
     rings &= ~((UINT32_C(1) << FIRST_OPTIONAL) - 1);
     /* A driver with page ops says by the number of their queue how it counts. */
-    if (role_ops_queue(negotiated) >= 0 || (rings == by_linux && rings != by_us)) {
+    if (queue_number_of_ops(negotiated) >= 0 || (rings == by_linux && rings != by_us)) {
         counted = negotiated;
     }
     for (unsigned i = 0; i < OPTIONAL; i++) {
         if (has(counted, i) && number_of(counted, i) == index) {
-            return optional[i].role;
+            return optional[i].queue;
         }
     }
-    return BALLOON_ROLE_NONE;
+    return BALLOON_QUEUE_NONE;
 }
 
-int role_queue(uint64_t offered, uint64_t negotiated, uint32_t rings, BalloonRole role)
+int queue_number(uint64_t offered, uint64_t negotiated, uint32_t rings, BalloonQueue queue)
 {
-    for (unsigned index = 0; index < BALLOON_ROLE_QUEUES_MAX; index++) {
-        if (role_of_queue(offered, negotiated, rings, index) == role) {
+    for (unsigned index = 0; index < BALLOON_QUEUES_MAX; index++) {
+        if (queue_by_number(offered, negotiated, rings, index) == queue) {
             return (int)index;
         }
     }

@@ -20,7 +20,7 @@ static uint64_t pfn_of(const uint8_t *p, bool big_endian)
 static void check_shape(uint64_t readable, uint64_t writable)
 {
     uint64_t pfns;
-    unsigned wrong = request_shape(readable, writable, &pfns);
+    unsigned wrong = request_pfns_shape(readable, writable, &pfns);
 
     CHECK(pfns == readable >> 2);
     CHECK(!(wrong & REQUEST_EMPTY) == (readable >= 4));
@@ -32,11 +32,11 @@ static void check_shape(uint64_t readable, uint64_t writable)
 static void check_ranges(const uint8_t *raw, size_t count, bool big_endian)
 {
     /* Not one element more than promised: a write past it is seen. */
-    RequestRange *out = malloc(count ? count * sizeof(*out) : 1);
+    BalloonExtent *out = malloc(count ? count * sizeof(*out) : 1);
     size_t ranges, at = 0;
 
     CHECK(out);
-    ranges = request_ranges(raw, count, big_endian, out);
+    ranges = request_pfns_decode(raw, count, big_endian, out);
     CHECK(ranges <= count);
     for (size_t i = 0; i < ranges; i++) {
         uint64_t low, high;

@@ -32,7 +32,7 @@ static void shapes(void **state)
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         uint64_t pfns = 99;
 
-        assert_int_equal(request_shape(t[i].readable, t[i].writable, &pfns), t[i].wrong);
+        assert_int_equal(request_pfns_shape(t[i].readable, t[i].writable, &pfns), t[i].wrong);
         assert_int_equal(pfns, t[i].pfns);
     }
 }
@@ -40,16 +40,16 @@ static void shapes(void **state)
 static void byte_order(void **state)
 {
     const uint8_t raw[] = { 0x01, 0x02, 0x03, 0x04, 0xff, 0xff, 0xff, 0xff };
-    RequestRange r[2];
+    BalloonExtent r[2];
 
     (void)state;
-    assert_int_equal(request_ranges(raw, 2, false, r), 2);
+    assert_int_equal(request_pfns_decode(raw, 2, false, r), 2);
     assert_int_equal(r[0].pfn, 0x04030201);
     assert_int_equal(r[1].pfn, 0xffffffff);
-    assert_int_equal(request_ranges(raw, 2, true, r), 2);
+    assert_int_equal(request_pfns_decode(raw, 2, true, r), 2);
     assert_int_equal(r[0].pfn, 0x01020304);
     assert_int_equal(r[1].n, 1);
-    assert_int_equal(request_ranges(raw, 0, false, r), 0);
+    assert_int_equal(request_pfns_decode(raw, 0, false, r), 0);
 }
 
 static void put(uint8_t *raw, const uint32_t *pfn, size_t n, bool big_endian)
@@ -81,10 +81,10 @@ static void joining(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         uint8_t raw[sizeof(t[i].pfn)];
-        RequestRange r[6];
+        BalloonExtent r[6];
 
         put(raw, t[i].pfn, t[i].n, false);
-        assert_int_equal(request_ranges(raw, t[i].n, false, r), t[i].ranges);
+        assert_int_equal(request_pfns_decode(raw, t[i].n, false, r), t[i].ranges);
         assert_int_equal(r[0].pfn, t[i].first);
         assert_int_equal(r[0].n, t[i].len);
     }
@@ -99,7 +99,7 @@ static void random_arrays(void **state)
     for (int i = 0; i < 2000; i++) {
         uint32_t pfn[N];
         uint8_t raw[N * 4];
-        RequestRange r[N];
+        BalloonExtent r[N];
         unsigned named[SPACE] = { 0 }, covered[SPACE] = { 0 };
         size_t n = 1 + model_rand(N), ranges;
         bool big_endian = model_rand(2);
@@ -113,7 +113,7 @@ static void random_arrays(void **state)
             named[pfn[k]]++;
         }
         put(raw, pfn, n, big_endian);
-        ranges = request_ranges(raw, n, big_endian, r);
+        ranges = request_pfns_decode(raw, n, big_endian, r);
         assert_true(ranges <= n);
         for (size_t k = 0; k < ranges; k++) {
             for (uint64_t p = 0; p < r[k].n; p++) {

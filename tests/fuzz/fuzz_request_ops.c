@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "oprequest.h"
+#include "request.h"
 #include "virtio_balloon.h"
 
 #define OP_BYTES 24
@@ -42,7 +42,7 @@ static bool allowed(const Fields *f)
     return (f->type == 1 || f->type == 2) && !f->new_addr;
 }
 
-static void check_range(const RequestRange *r, bool there, uint64_t addr, uint64_t count)
+static void check_range(const BalloonExtent *r, bool there, uint64_t addr, uint64_t count)
 {
     CHECK(r->n == (there ? count : 0));
     CHECK(!there || (r->pfn == addr / 4096 && (Wide)r->pfn + r->n <= END / 4096));
@@ -53,7 +53,7 @@ static void check_op(const uint8_t *bytes)
     uint8_t *raw = malloc(OP_BYTES); /* to the byte, for the sanitizer */
     Bytes b = { raw, OP_BYTES };
     Fields f;
-    OpRequest op;
+    RequestOp op;
     bool good;
 
     CHECK(raw);
@@ -63,7 +63,7 @@ static void check_op(const uint8_t *bytes)
     f.count = bytes_take(&b, 4);
     f.addr = bytes_take(&b, 8);
     f.new_addr = bytes_take(&b, 8);
-    good = oprequest_decode(raw, &op);
+    good = request_op_decode(raw, &op);
     CHECK(good == allowed(&f));
     if (good) {
         CHECK(op.type == f.type);
@@ -76,16 +76,16 @@ static void check_op(const uint8_t *bytes)
 static void check_shape(uint64_t readable, uint64_t writable)
 {
     uint32_t ops;
-    OpShape shape = oprequest_shape(readable, writable, &ops);
-    bool empty = !readable, many = readable / OP_BYTES > OPREQUEST_MAX;
+    RequestOpsShape shape = request_ops_shape(readable, writable, &ops);
+    bool empty = !readable, many = readable / OP_BYTES > REQUEST_OPS_MAX;
 
-    CHECK((shape == OP_SHAPE_NO_ROOM) == (writable < 8));
+    CHECK((shape == REQUEST_OPS_NO_STATUS) == (writable < 8));
     if (writable >= 8) {
-        CHECK((shape == OP_SHAPE_REFUSED) == (empty || many));
-        CHECK(empty || many || (shape == OP_SHAPE_TORN) == (readable % OP_BYTES != 0));
+        CHECK((shape == REQUEST_OPS_REFUSED) == (empty || many));
+        CHECK(empty || many || (shape == REQUEST_OPS_TORN) == (readable % OP_BYTES != 0));
         CHECK(ops == (empty || many ? 0 : readable / OP_BYTES));
     }
-    CHECK(ops <= OPREQUEST_MAX && ops <= readable / OP_BYTES);
+    CHECK(ops <= REQUEST_OPS_MAX && ops <= readable / OP_BYTES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "model.h"
-#include "oprequest.h"
+#include "request.h"
 #include "virtio_balloon.h"
 
 #define TIB (UINT64_C(1) << 40)
@@ -21,29 +21,29 @@ static void shapes(void **state)
 {
     static const struct {
         uint64_t readable, writable;
-        OpShape shape;
+        RequestOpsShape shape;
         uint32_t ops;
     } t[] = {
-        { 24, 8, OP_SHAPE_GOOD, 1 },
-        { 24 * OPREQUEST_MAX, 8, OP_SHAPE_GOOD, OPREQUEST_MAX },
-        { 24 * OPREQUEST_MAX + 23, 8, OP_SHAPE_TORN, OPREQUEST_MAX },
-        { 24 * (OPREQUEST_MAX + 1), 8, OP_SHAPE_REFUSED, 0 },
-        { UINT64_MAX, UINT64_MAX, OP_SHAPE_REFUSED, 0 },
-        { 0, 8, OP_SHAPE_REFUSED, 0 },
-        { 1, 8, OP_SHAPE_TORN, 0 },
-        { 23, 4096, OP_SHAPE_TORN, 0 },
-        { 36, 8, OP_SHAPE_TORN, 1 },
-        { 24, 7, OP_SHAPE_NO_ROOM, 0 },
-        { 24, 0, OP_SHAPE_NO_ROOM, 0 },
-        { 0, 0, OP_SHAPE_NO_ROOM, 0 },
-        { UINT64_MAX, 4, OP_SHAPE_NO_ROOM, 0 },
+        { 24, 8, REQUEST_OPS_GOOD, 1 },
+        { 24 * REQUEST_OPS_MAX, 8, REQUEST_OPS_GOOD, REQUEST_OPS_MAX },
+        { 24 * REQUEST_OPS_MAX + 23, 8, REQUEST_OPS_TORN, REQUEST_OPS_MAX },
+        { 24 * (REQUEST_OPS_MAX + 1), 8, REQUEST_OPS_REFUSED, 0 },
+        { UINT64_MAX, UINT64_MAX, REQUEST_OPS_REFUSED, 0 },
+        { 0, 8, REQUEST_OPS_REFUSED, 0 },
+        { 1, 8, REQUEST_OPS_TORN, 0 },
+        { 23, 4096, REQUEST_OPS_TORN, 0 },
+        { 36, 8, REQUEST_OPS_TORN, 1 },
+        { 24, 7, REQUEST_OPS_NO_STATUS, 0 },
+        { 24, 0, REQUEST_OPS_NO_STATUS, 0 },
+        { 0, 0, REQUEST_OPS_NO_STATUS, 0 },
+        { UINT64_MAX, 4, REQUEST_OPS_NO_STATUS, 0 },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         uint32_t ops = 99;
 
-        assert_int_equal(oprequest_shape(t[i].readable, t[i].writable, &ops), t[i].shape);
+        assert_int_equal(request_ops_shape(t[i].readable, t[i].writable, &ops), t[i].shape);
         assert_int_equal(ops, t[i].ops);
     }
 }
@@ -61,7 +61,7 @@ static void put(uint8_t **p, uint64_t value, unsigned bytes)
     }
 }
 
-static bool decode(const Fields *f, OpRequest *op)
+static bool decode(const Fields *f, RequestOp *op)
 {
     uint8_t raw[24], *p = raw;
 
@@ -70,7 +70,7 @@ static bool decode(const Fields *f, OpRequest *op)
     put(&p, f->count, 4);
     put(&p, f->addr, 8);
     put(&p, f->new_addr, 8);
-    return oprequest_decode(raw, op);
+    return request_op_decode(raw, op);
 }
 
 enum { I = VIRTIO_BALLOON_OP_INFLATE, D = VIRTIO_BALLOON_OP_DEFLATE, S = VIRTIO_BALLOON_OP_SWAP };
@@ -116,8 +116,8 @@ static void fields(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         const Fields *f = &t[i].f;
-        RequestRange old, new;
-        OpRequest op;
+        BalloonExtent old, new;
+        RequestOp op;
 
         if (decode(f, &op) != t[i].good) {
             fail_msg("case %zu", i);
@@ -125,8 +125,8 @@ static void fields(void **state)
         if (!t[i].good) {
             continue;
         }
-        old = (RequestRange){ f->addr >> 12, f->count };
-        new = (RequestRange){ f->new_addr >> 12, f->count };
+        old = (BalloonExtent){ f->addr >> 12, f->count };
+        new = (BalloonExtent){ f->new_addr >> 12, f->count };
         assert_int_equal(op.type, f->type);
         assert_int_equal(op.leave.n, f->type == I ? 0 : f->count);
         assert_int_equal(op.enter.n, f->type == D ? 0 : f->count);
@@ -185,7 +185,7 @@ static void random_operations(void **state)
             .addr = random_address(),
             .new_addr = random_address(),
         };
-        OpRequest op;
+        RequestOp op;
 
         assert_int_equal(decode(&f, &op), allowed(&f));
         good += allowed(&f);

@@ -15,6 +15,7 @@
  *                  or for the rest of what goes back together (a host page, or
  *                  discard-granularity), or that the host failed to take
  * whole-block-pages  those of them in whole, aligned blocks of block-size
+ * resident-pages   those of balloon-pages that the host backed at the last sweep (residency.h)
  * block-size       bytes that the host best gets back together; what ops_block_size says
  * inhibited        whether memory cannot be given back at this moment
  * target-unreached whether the guest stands still off its target (target.h)
@@ -28,26 +29,26 @@ static const char *const names[] = {
     "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
     "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
     "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached",
-    "whole-block-pages", "block-size", "guest-stats", "guest-stats-polling-interval",
+    "whole-block-pages", "block-size", "resident-pages", "dropped-pages", "guest-stats", "guest-stats-polling-interval",
 };
 
-void balloon_show_on_proxy(Object *proxy, Object *balloon)
+void balloon_properties_on_proxy(Object *proxy, Object *balloon)
 {
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         object_property_add_alias(proxy, names[i], balloon, names[i]);
     }
 }
 
-static void get_in(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+static void get_inflated(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    uint64_t pages = balloon_zones_in(&BALLONET(obj)->ram.zones);
+    uint64_t pages = balloon_ram_inflated(&BALLONET(obj)->ram);
 
     visit_type_uint64(v, name, &pages, errp);
 }
 
 static void get_withheld(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    uint64_t pages = balloon_zones_withheld(&BALLONET(obj)->ram.zones);
+    uint64_t pages = balloon_ram_withheld(&BALLONET(obj)->ram);
 
     visit_type_uint64(v, name, &pages, errp);
 }
@@ -55,19 +56,19 @@ static void get_withheld(Object *obj, Visitor *v, const char *name, void *opaque
 static void get_whole(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
     Ballonet *s = BALLONET(obj);
-    uint64_t pages = balloon_zones_whole(&s->ram.zones, s->ops.block_size);
+    uint64_t pages = balloon_ram_in_whole_blocks(&s->ram, s->block_size);
 
     visit_type_uint64(v, name, &pages, errp);
 }
 
 static bool get_inhibited(Object *obj, Error **errp)
 {
-    return balloon_ram_inhibited() != NULL;
+    return balloon_reclaim_inhibited() != NULL;
 }
 
 static bool get_negotiated(Object *obj, Error **errp)
 {
-    return balloon_ops_queue(BALLONET(obj)) != NULL;
+    return balloon_has_page_ops(BALLONET(obj));
 }
 
 static bool get_unreached(Object *obj, Error **errp)
@@ -75,7 +76,7 @@ static bool get_unreached(Object *obj, Error **errp)
     return BALLONET(obj)->target.unreached;
 }
 
-void balloon_show_init(Ballonet *s)
+void balloon_properties_init(Ballonet *s)
 {
     Object *obj = OBJECT(s);
     const struct {
@@ -98,12 +99,14 @@ void balloon_show_init(Ballonet *s)
         { "ops-wrong-state", &s->count.ops_refused[VIRTIO_BALLOON_OPS_WRONG_STATE] },
         { "ops-inhibited", &s->count.ops_refused[VIRTIO_BALLOON_OPS_INHIBITED] },
         { "closed-buffers", &s->count.closed_buffers },
+        { "dropped-pages", &s->count.dropped_pages },
+        { "resident-pages", &s->residency.resident },
     };
 
-    object_property_add(obj, "balloon-pages", "uint64", get_in, NULL, NULL, NULL);
+    object_property_add(obj, "balloon-pages", "uint64", get_inflated, NULL, NULL, NULL);
     object_property_add(obj, "withheld-pages", "uint64", get_withheld, NULL, NULL, NULL);
     object_property_add(obj, "whole-block-pages", "uint64", get_whole, NULL, NULL, NULL);
-    object_property_add_uint32_ptr(obj, "block-size", &s->ops.block_size, OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(obj, "block-size", &s->block_size, OBJ_PROP_FLAG_READ);
     object_property_add_bool(obj, "inhibited", get_inhibited, NULL);
     object_property_add_bool(obj, "page-ops-negotiated", get_negotiated, NULL);
     object_property_add_bool(obj, "target-unreached", get_unreached, NULL);

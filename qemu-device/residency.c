@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Residency, see residency.h.
+ *
+ * Context of everything here: BQL held.
+ */
+#include "qemu/osdep.h"
+#include <sys/mman.h>
+
+#include "balloon.h"
+#include "trace.h"
+
+/* One look of a sweep takes TICK_NS at most, and the next one comes TICK_MS later. */
+#define TICK_NS (SCALE_MS / 4)
+#define TICK_MS 20
+
+/* Host pages that are asked for in one call: 32 KiB of the page map, some 20 us. */
+#define ASK_PAGES 4096
+
+/* An entry of the page map (Linux: admin-guide/mm/pagemap.rst): present, or swapped out. */
+#define PAGEMAP_BACKED (UINT64_C(3) << 62)
+
+/*
+ * Asks which of @n host pages of @rb from byte @offset on are backed.  Shared
+ * memory is asked by its file, as another process may have populated it; private
+ * memory, and huge pages, by our own page table.
+ * Return: whether @backed was filled in.
+ */
+static bool ask(BalloonResidency *r, RAMBlock *rb, uint64_t offset, unsigned n, uint8_t *backed)
+{
+    size_t page = qemu_real_host_page_size();
+    uint8_t *host = (uint8_t *)qemu_ram_get_host_addr(rb) + offset;
+    uint64_t entry[ASK_PAGES];
+    ssize_t want = n * sizeof(entry[0]);
+
+    if (qemu_ram_is_shared(rb) && qemu_ram_pagesize(rb) == page) {
+        return !mincore(host, n * page, backed);
+    }
+    if (r->pagemap < 0) {
+        r->pagemap = qemu_open_old("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    }
+    if (r->pagemap < 0 ||
+        pread(r->pagemap, entry, want, (uintptr_t)host / page * sizeof(entry[0])) != want) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        backed[i] = !!(entry[i] & PAGEMAP_BACKED);
+    }
+    return true;
+}
+
+/* Gives pages [first, first + n) of @b back, which are in the balloon and backed. */
+static void give_back_again(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t n)
+{
+    /* What failed is tried again in its own time. */
+    if (balloon_reclaim_may_defer(s) && !ledger_count_in(b->failed, first, n)) {
+        balloon_block_set_pending(b, first, n);
+    }
+}
+
+/* Looks at pages [first, end) of @b, whole host pages and at most ASK_PAGES of them. */
+static void look_at(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t end)
+{
+    uint64_t page = balloon_pages(qemu_real_host_page_size());
+    uint8_t backed[ASK_PAGES];
+    unsigned n = (end - first) / page;
+
+    if (!ask(&s->residency, b->rb, balloon_bytes(first), n, backed)) {
+        return;
+    }
+    for (unsigned i = 0; i < n;) {
+        unsigned start = i;
+        uint64_t at;
+
+        while (i < n && (backed[i] & 1) == (backed[start] & 1)) {
+            i++;
+        }
+        at = first + start * page;
+        if (backed[start] & 1) {
+            s->residency.found += (i - start) * page;
+            give_back_again(s, b, at, (i - start) * page);
+        }
+    }
+}
+
+/* Looks at the next pages of @b that are in the balloon. */
+static void look_on(Ballonet *s, BalloonBlock *b)
+{
+    uint64_t page = balloon_pages(qemu_real_host_page_size()), first, n, end;
+
+    if (!ledger_next_extent(b->inflated, b->swept, ledger_pages(b->inflated), &first, &n)) {
+        b->swept = ledger_pages(b->inflated);
+        return;
+    }
+    end = first + MIN(n, ASK_PAGES * page);
+    b->swept = end;
+    first = ROUND_UP(first, page);
+    end = QEMU_ALIGN_DOWN(end, page);
+    if (first < end) {
+        look_at(s, b, first, end);
+    }
+}
+
+/* The block that the sweep has not finished; NULL: all are. */
+static BalloonBlock *unswept(Ballonet *s)
+{
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        if (b->swept < ledger_pages(b->inflated)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void begin(Ballonet *s)
+{
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        b->swept = 0;
+    }
+    s->residency.found = 0;
+    s->residency.sweeping = true;
+}
+
+static void tick_in(BalloonResidency *r, int64_t ms)
+{
+    timer_mod(r->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + ms);
+}
+
+static void end(Ballonet *s)
+{
+    BalloonResidency *r = &s->residency;
+
+    trace_ballonet_swept(r->found, balloon_ram_pending(&s->ram));
+    r->sweeping = false;
+    r->resident = r->found;
+    if (balloon_ram_inflated(&s->ram)) {
+        tick_in(r, r->interval * INT64_C(1000));
+    }
+}
+
+static void tick(void *opaque)
+{
+    Ballonet *s = opaque;
+    BalloonResidency *r = &s->residency;
+    int64_t deadline = get_clock() + TICK_NS;
+    BalloonBlock *b;
+
+    if (!balloon_driver_is_up(s) || balloon_reclaim_look(s)) {
+        /* The end of an inhibition, and the next inflate, begin a sweep. */
+        r->sweeping = false;
+        return;
+    }
+    if (!r->sweeping) {
+        begin(s);
+    }
+    while ((b = unswept(s)) && get_clock() < deadline) {
+        look_on(s, b);
+    }
+    if (balloon_ram_pending(&s->ram)) {
+        balloon_engine_wake(s);
+    }
+    if (b) {
+        tick_in(r, TICK_MS);
+    } else {
+        end(s);
+    }
+}
+
+void balloon_residency_watch(Ballonet *s)
+{
+    BalloonResidency *r = &s->residency;
+
+    if (r->interval && !timer_pending(r->timer)) {
+        tick_in(r, r->interval * INT64_C(1000));
+    }
+}
+
+void balloon_residency_sweep_now(Ballonet *s)
+{
+    if (s->residency.interval) {
+        s->residency.sweeping = false;
+        tick_in(&s->residency, 0);
+    }
+}
+
+void balloon_residency_reset(Ballonet *s)
+{
+    timer_del(s->residency.timer);
+    s->residency.sweeping = false;
+    s->residency.resident = 0;
+}
+
+void balloon_residency_init(Ballonet *s)
+{
+    s->residency.sweeping = false;
+    s->residency.timer = timer_new_ms(QEMU_CLOCK_REALTIME, tick, s);
+    s->residency.pagemap = -1;
+    s->residency.resident = 0;
+}
+
+void balloon_residency_fini(Ballonet *s)
+{
+    timer_free(s->residency.timer);
+    if (s->residency.pagemap >= 0) {
+        close(s->residency.pagemap);
+    }
+}
