@@ -95,7 +95,8 @@ pytest_run() {
 
 # Each test's file says what came of it, and those that fail say it here.
 unit_run() {
-	run make -s -k -j"$(nproc)" --output-sync -C "$ROOT/tests/unit" check XML="$came/$k"
+	run make -s -k -j"$(nproc)" --output-sync -C "$ROOT/tests/unit" check \
+		XML="$came/$k"
 }
 
 kind() {
@@ -130,7 +131,8 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest | scripts) echo "tests/$1" ;;
-	vm | interop | guests | speed | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
+	vm | interop | guests | speed | debug | migration | long) echo tests/vm ;;
+	arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac

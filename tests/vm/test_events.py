@@ -56,7 +56,7 @@ def test_balloon_change_event(lend, pair, given):
 
 
 def test_no_word_without_change(lend):
-    """A guest that is told the size it has says nothing; told another one it does, and only that."""
+    """A guest that is told the size it has says nothing; told another, it says that alone."""
     vm = lend()
     given = 16 * MIB
     with traced(vm, "virtio_balloon_set_config") as seen:
