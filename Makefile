@@ -37,13 +37,13 @@ results: ## put the figures of the last `make bench`, and the matrix, into READM
 	@$S/bench.sh --readme && $(MAKE) --no-print-directory matrix ARGS="--no-run --readme"
 
 test: all ## run every test that CI runs, and the style checks
-	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest guests speed
+	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest timing guests speed
 
 test-unit: ## the pure files against a model, and the scripts that judge; no guest
 	@$S/setup.sh test-unit && $S/test.sh unit scripts
 
 test-qtest: build-device ## the device alone, requests made by hand
-	@$S/setup.sh test && $S/test.sh qtest
+	@$S/setup.sh test && $S/test.sh qtest timing
 
 test-vm: all ## real guests
 	@$S/setup.sh test && $S/test.sh vm

@@ -5,7 +5,7 @@
 # closes with the ten slowest tests and one line for all: "N passed, M failed, K
 # skipped in T s" (totals.py). A kind that ran nothing has failed.
 #
-# usage: test.sh KIND...    (style unit scripts qtest vm interop guests speed debug
+# usage: test.sh KIND...    (style unit scripts qtest timing vm interop guests speed debug
 #                          migration qemu long matrix deb arch-GUEST
 #                          libvirt-VERSION; guests is vm and interop)
 #        KIND+KIND          the second beside the first, shown after it: a guest
@@ -17,6 +17,8 @@
 # Guests and emulators of one file come one after the other: they share what they
 # started, and the host's huge pages.
 SHARED=(-n "$(nproc)" --dist loadfile)
+# What holds QEMU to milliseconds, in tests/qtest: with nothing beside it.
+TIMED=(tests/qtest/test_holds.py)
 EACH='not qemu10 and not slow and not alone'
 # Of one test, in seconds; a kernel that checks itself and hours of stress take more.
 LIMIT=900
@@ -104,7 +106,8 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) unit_run ;;
 	scripts) pytest_run tests/scripts ;;
-	qtest) pytest_run tests/qtest "${SHARED[@]}" ;;
+	qtest) pytest_run tests/qtest "${SHARED[@]}" "${TIMED[@]/#/--ignore=}" ;;
+	timing) pytest_run "${TIMED[@]}" ;;
 	vm) pytest_run tests/vm "${SHARED[@]}" -m "not interop and $EACH" ;;
 	interop) pytest_run tests/vm "${SHARED[@]}" -m "interop and $EACH" ;;
 	guests) pytest_run tests/vm "${SHARED[@]}" -m "$EACH" ;;
@@ -131,6 +134,7 @@ folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
 	qtest | scripts) echo "tests/$1" ;;
+	timing) echo tests/qtest ;;
 	vm | interop | guests | speed | debug | migration | long) echo tests/vm ;;
 	arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
