@@ -29,6 +29,29 @@ static bool properties_hold(const Ballonet *s, Error **errp)
     return balloon_backing_suits(s->discard_granularity, errp);
 }
 
+/* Handler of all queues. */
+static void kicked(VirtIODevice *vdev, VirtQueue *vq)
+{
+    Ballonet *s = BALLONET(vdev);
+    unsigned number = virtio_get_queue_index(vq);
+    BalloonQueue queue = balloon_virtqueue_by_number(s, number);
+
+    trace_ballonet_kick(number, queue);
+    if (balloon_virtqueue(s, queue) != vq) {
+        return; /* its feature is not negotiated */
+    }
+    switch (queue) {
+    case BALLOON_QUEUE_STATS:
+        balloon_stats_kick(s, vq);
+        break;
+    case BALLOON_QUEUE_HINT:
+        balloon_hinting_kick(s);
+        break;
+    default:
+        balloon_engine_kick(s);
+    }
+}
+
 /*
  * Bytes best given back together (page-ops.md 3).  Only while no driver has read
  * it, and not at each reset, as it takes a dozen files of the host's to tell.
@@ -63,15 +86,13 @@ static void device_realize(DeviceState *dev, Error **errp)
     balloon_config_decide_features(s);
     virtio_init(vdev, VIRTIO_ID_BALLOON, balloon_config_size(s));
 
-    balloon_virtqueues_add(s);
+    balloon_virtqueues_add(s, kicked);
     s->stopped = true;
     balloon_config_init(s);
     balloon_stats_forget(s);
     s->ram.granularity = s->discard_granularity;
     balloon_ram_init(&s->ram);
     look_up_block_size(s);
-    balloon_reclaim_init(s);
-    balloon_residency_init(s);
     balloon_engine_init(s);
     if (hinting(s)) {
         balloon_hinting_init(s);
@@ -88,8 +109,6 @@ static void device_unrealize(DeviceState *dev)
         balloon_hinting_fini(s);
     }
     balloon_engine_fini(s);
-    balloon_residency_fini(s);
-    balloon_reclaim_fini(s);
     balloon_ram_fini(&s->ram);
     balloon_stats_fini(s);
     balloon_config_fini(s);
@@ -141,12 +160,8 @@ static void queue_reset(VirtIODevice *vdev, uint32_t index)
 /* Nothing is left popped, on any queue but the one of statistics (stats.h). */
 static void vm_stopped(Ballonet *s)
 {
-    uint32_t epoch;
-
     s->stopped = true;
-    balloon_engine_stop(s);
-    epoch = s->epoch;
-    if (hinting(s) && s->epoch == epoch) {
+    if (balloon_engine_stop(s) && hinting(s)) {
         balloon_hinting_stop(s);
     }
 }
@@ -181,6 +196,9 @@ static void status_changed(Ballonet *s, uint8_t status)
 {
     uint8_t before = VIRTIO_DEVICE(s)->status;
 
+    if (!DEVICE(s)->realized) {
+        return; /* on its way out */
+    }
     s->driver_gone |= before & ~status & VIRTIO_CONFIG_S_DRIVER_OK;
     if (!VIRTIO_DEVICE(s)->vm_running) {
         vm_stopped(s);

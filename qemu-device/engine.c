@@ -14,7 +14,6 @@
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
 #include "qemu/units.h"
-#include "hw/virtio/virtio-access.h"
 #include "balloon.h"
 #include "trace.h"
 
@@ -32,12 +31,6 @@
 
 /* What may be done in the kicking thread: two of Linux' arrays. */
 #define INLINE_PFNS 512
-
-/* PFNs in one step; in the worst case each of them is in another part of the memory map. */
-#define STEP_PFNS 256
-
-/* Pages of an operation in one step; the ledgers take some microseconds for them. */
-#define STEP_PAGES (8 * GiB / VIRTIO_BALLOON_PFN_SIZE)
 
 /*
  * The time between two looks at the rings: half of the time for which nothing
@@ -78,215 +71,15 @@ static const BalloonQueue queues[] = {
     BALLOON_QUEUE_OPS,
 };
 
-/* Jobs: what each step does, by queue. */
-
-static void begin_pfns(Ballonet *s, BalloonJob *job)
-{
-    const VirtQueueElement *elem = &job->elem;
-    unsigned wrong = request_pfns_shape(iov_size(elem->out_sg, elem->out_num),
-                                        iov_size(elem->in_sg, elem->in_num), &job->units);
-
-    s->count.rejected_buffers += wrong != 0;
-    if (balloon_has_page_ops(s)) {
-        /* These two queues are closed (page-ops.md 1). */
-        s->count.closed_buffers++;
-        job->units = 0;
-    }
-    trace_ballonet_buffer(job->queue == BALLOON_QUEUE_INFLATE ? "inflate" : "deflate", job->units,
-                          wrong);
-}
-
-/* Return: whether the job is applied. */
-static bool step_pfns(Ballonet *s, BalloonJob *job)
-{
-    uint8_t raw[STEP_PFNS * REQUEST_PFN_BYTES];
-    BalloonExtent extent[STEP_PFNS];
-    BalloonTally tally = { 0 };
-    size_t n = MIN(job->units - job->done, STEP_PFNS), extents;
-
-    /*
-     * The guest may change the array while we read it: from here on there is
-     * one copy, and it is ours.
-     */
-    iov_to_buf(job->elem.out_sg, job->elem.out_num, job->done * REQUEST_PFN_BYTES, raw,
-               n * REQUEST_PFN_BYTES);
-    extents = request_pfns_decode(raw, n, virtio_access_is_big_endian(VIRTIO_DEVICE(s)), extent);
-    if (job->queue == BALLOON_QUEUE_INFLATE) {
-        for (size_t i = 0; i < extents; i++) {
-            balloon_ram_inflate(&s->ram, extent[i], &tally);
-        }
-        s->count.repeated_pfns += tally.repeated;
-        s->engine.gathered += n;
-    } else {
-        for (size_t i = 0; i < extents; i++) {
-            balloon_ram_deflate(&s->ram, extent[i], &tally);
-        }
-        s->count.stray_pfns += tally.repeated;
-    }
-    s->count.rejected_pfns += tally.rejected;
-    job->done += n;
-    return job->done == job->units;
-}
-
-static void begin_ops(Ballonet *s, BalloonJob *job)
-{
-    const VirtQueueElement *elem = &job->elem;
-    uint64_t readable = iov_size(elem->out_sg, elem->out_num);
-    uint64_t writable = iov_size(elem->in_sg, elem->in_num);
-    uint32_t ops;
-
-    s->engine.found = get_clock();
-    job->shape = request_ops_shape(readable, writable, &ops);
-    job->status = VIRTIO_BALLOON_OPS_OK;
-    job->units = ops;
-    job->done = MIN(s->engine.resume, ops);
-    s->engine.resume = 0;
-    s->count.rejected_buffers += job->shape != REQUEST_OPS_GOOD;
-    trace_ballonet_ops_buffer(readable, writable, ops, job->shape);
-}
-
-/* What is next of the pages that leave, then of those that enter; n is 0 at the end. */
-static BalloonExtent next_piece(const BalloonJob *job, bool *enters)
-{
-    BalloonExtent leave = job->op.leave, enter = job->op.enter;
-
-    *enters = job->passed >= leave.n;
-    if (*enters) {
-        uint64_t at = job->passed - leave.n;
-
-        return (BalloonExtent){ .pfn = enter.pfn + at, .n = MIN(STEP_PAGES, enter.n - at) };
-    }
-    return (BalloonExtent){ .pfn = leave.pfn + job->passed,
-                            .n = MIN(STEP_PAGES, leave.n - job->passed) };
-}
-
-static void check_piece(Ballonet *s, BalloonJob *job, BalloonExtent piece, bool enters)
-{
-    switch (balloon_ram_state(&s->ram, piece, !enters)) {
-    case BALLOON_STATE_NOT_RAM:
-        job->status = VIRTIO_BALLOON_OPS_NOT_RAM;
-        break;
-    case BALLOON_STATE_WRONG:
-        /* Not the last word: a page that is no RAM goes before it. */
-        job->status = VIRTIO_BALLOON_OPS_WRONG_STATE;
-        break;
-    default:
-        break;
-    }
-}
-
-static void change_piece(Ballonet *s, BalloonExtent piece, bool enters)
-{
-    BalloonTally ignored = { 0 };
-
-    if (enters) {
-        balloon_ram_inflate(&s->ram, piece, &ignored);
-        s->engine.gathered += piece.n;
-    } else {
-        balloon_ram_deflate(&s->ram, piece, &ignored);
-    }
-}
-
-static void read_op(BalloonJob *job)
-{
-    uint8_t raw[REQUEST_OP_BYTES];
-
-    /* One copy, as in step_pfns(). */
-    iov_to_buf(job->elem.out_sg, job->elem.out_num, job->done * sizeof(raw), raw, sizeof(raw));
-    if (request_op_decode(raw, &job->op)) {
-        job->phase = BALLOON_OP_CHECK;
-        job->passed = 0;
-    } else {
-        job->status = VIRTIO_BALLOON_OPS_MALFORMED;
-    }
-}
-
-/*
- * The operation at hand has passed a phase.  Return: whether it is settled.
- * Nothing else changes the ledgers between its steps; that memory is unplugged
- * meanwhile does no harm, its pages go with it.
- */
-static bool end_phase(BalloonJob *job)
-{
-    if (job->phase == BALLOON_OP_CHANGE || job->status != VIRTIO_BALLOON_OPS_OK) {
-        return true;
-    }
-    if (job->op.type == VIRTIO_BALLOON_OP_INFLATE && balloon_reclaim_inhibited()) {
-        job->status = VIRTIO_BALLOON_OPS_INHIBITED;
-        return true;
-    }
-    job->phase = BALLOON_OP_CHANGE;
-    job->passed = 0;
-    return false;
-}
-
-/* One step of the operation at hand.  Return: whether it is settled. */
-static bool step_op(Ballonet *s, BalloonJob *job)
-{
-    BalloonExtent piece;
-    bool enters;
-
-    if (job->phase == BALLOON_OP_NEXT) {
-        read_op(job);
-        if (job->phase == BALLOON_OP_NEXT) {
-            return true;
-        }
-    }
-    piece = next_piece(job, &enters);
-    if (!piece.n) {
-        return end_phase(job);
-    }
-    if (job->phase == BALLOON_OP_CHANGE) {
-        change_piece(s, piece, enters);
-    } else {
-        check_piece(s, job, piece, enters);
-    }
-    job->passed += piece.n;
-    return job->status == VIRTIO_BALLOON_OPS_NOT_RAM;
-}
-
-/* Return: whether the job is applied. */
-static bool step_ops(Ballonet *s, BalloonJob *job)
-{
-    const RequestOp *op = &job->op;
-
-    if (job->done < job->units) {
-        if (!step_op(s, job)) {
-            return false;
-        }
-        trace_ballonet_op(op->type, op->leave.pfn, op->enter.pfn, MAX(op->leave.n, op->enter.n),
-                          job->status);
-        job->phase = BALLOON_OP_NEXT;
-        if (job->status == VIRTIO_BALLOON_OPS_OK) {
-            s->count.ops_done[op->type]++;
-            job->done++;
-        }
-    }
-    if (job->status == VIRTIO_BALLOON_OPS_OK && job->done < job->units) {
-        return false;
-    }
-    if (job->status == VIRTIO_BALLOON_OPS_OK && job->shape != REQUEST_OPS_GOOD) {
-        job->status = VIRTIO_BALLOON_OPS_MALFORMED;
-    }
-    if (job->status != VIRTIO_BALLOON_OPS_OK) {
-        s->count.ops_refused[job->status]++;
-    }
-    return true;
-}
-
+/* Applies @job one step further.  Return: whether it is applied. */
 static bool step(Ballonet *s, BalloonJob *job)
 {
-    switch (job->queue) {
-    case BALLOON_QUEUE_OPS:
-        return step_ops(s, job);
-    case BALLOON_QUEUE_REPORTING:
-        return balloon_reporting_step(s, job);
-    default:
-        return step_pfns(s, job);
-    }
-}
+    uint64_t before = job->entered;
+    bool done = balloon_job_step(s, job);
 
-/* The life of a job: take, apply, complete; or rewind, or forget. */
+    s->engine.gathered += job->entered - before;
+    return done;
+}
 
 /* Return: the next job of @queue, NULL where there is none. */
 static BalloonJob *take(Ballonet *s, BalloonQueue queue)
@@ -298,20 +91,15 @@ static BalloonJob *take(Ballonet *s, BalloonQueue queue)
         return NULL;
     }
     job->vq = vq;
-    job->queue = queue;
-    job->done = 0;
-    job->part_bytes = 0;
-    job->phase = BALLOON_OP_NEXT;
     s->engine.segments += balloon_ring_segments(job);
-    switch (queue) {
-    case BALLOON_QUEUE_OPS:
-        begin_ops(s, job);
-        break;
-    case BALLOON_QUEUE_REPORTING:
-        balloon_reporting_begin(s, job);
-        break;
-    default:
-        begin_pfns(s, job);
+    balloon_job_begin(s, job, queue);
+    if (queue == BALLOON_QUEUE_OPS) {
+        s->engine.found = get_clock();
+        job->done = MIN(s->engine.resume, job->units);
+        s->engine.resume = 0;
+    } else {
+        job->counted = MIN(s->engine.reread[queue], job->units);
+        s->engine.reread[queue] -= job->counted;
     }
     return job;
 }
@@ -371,7 +159,11 @@ static void settle(Ballonet *s)
     balloon_reclaim_settle(s);
     QSIMPLEQ_CONCAT(&s->engine.settled, &s->engine.applied);
     s->engine.gathered = 0;
-    if (balloon_ram_inflated(&s->ram)) {
+    if (s->reclaim.uninhibited) {
+        /* Whoever inhibited discards may have populated what had gone back before. */
+        s->reclaim.uninhibited = false;
+        balloon_residency_sweep_now(s);
+    } else if (balloon_ram_inflated(&s->ram)) {
         balloon_residency_watch(s);
     }
 }
@@ -586,7 +378,7 @@ static void run(Ballonet *s, bool in_kick)
         return;
     }
     e->running = true;
-    if (!(work(s, in_kick) && rest(s)) && balloon_driver_is_up(s) &&
+    if (!(work(s, in_kick) && rest(s)) && e->bh && balloon_driver_is_up(s) &&
         want_kicks(s, false, false)) {
         balloon_engine_wake(s);
     }
@@ -604,6 +396,13 @@ static void bottom_half(void *opaque)
 static void look(void *opaque)
 {
     run(opaque, false);
+}
+
+static void sweep(void *opaque)
+{
+    if (balloon_residency_step(opaque)) {
+        run(opaque, false);
+    }
 }
 
 void balloon_engine_wake(Ballonet *s)
@@ -680,6 +479,7 @@ static bool forget(Ballonet *s, VirtQueue *vq)
 static void rewind_job(Ballonet *s, BalloonJob *job)
 {
     s->engine.segments -= balloon_ring_segments(job);
+    s->engine.reread[job->queue] += job->done;
     trace_ballonet_buffer_rewound(job->queue, job->done, job->units);
     balloon_ring_rewind(job->vq, job);
 }
@@ -727,7 +527,7 @@ static void rewind_all(Ballonet *s)
     e->gathered = 0;
 }
 
-void balloon_engine_stop(Ballonet *s)
+bool balloon_engine_stop(Ballonet *s)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
     Slice slice = { .deadline = INT64_MAX };
@@ -735,12 +535,13 @@ void balloon_engine_stop(Ballonet *s)
     balloon_engine_halt(s);
     slice.epoch = s->epoch;
     if (!virtio_device_started(vdev, vdev->status) || virtio_device_disabled(vdev)) {
-        return; /* nobody waits for an answer; a reset will forget the buffers */
+        return true; /* nobody waits for an answer; a reset will forget the buffers */
     }
     rewind_all(s);
     if (complete_settled(s, &slice) && interrupt(s) && s->engine.kicks_off) {
         want_kicks(s, true, true);
     }
+    return !is_revoked(s, &slice);
 }
 
 void balloon_engine_queue_reset(Ballonet *s, VirtQueue *vq)
@@ -753,6 +554,7 @@ void balloon_engine_queue_reset(Ballonet *s, VirtQueue *vq)
         balloon_reclaim_drop(s);
     }
     e->answered &= ~(UINT32_C(1) << queue);
+    e->reread[queue] = 0;
     if (queue == BALLOON_QUEUE_OPS) {
         e->resume = 0;
     }
@@ -770,6 +572,7 @@ void balloon_engine_reset(Ballonet *s)
     e->answered = 0;
     e->resume = 0;
     e->kicks_off = false;
+    memset(e->reread, 0, sizeof(e->reread));
     balloon_ram_clear(&s->ram);
     balloon_residency_reset(s);
 }
@@ -779,6 +582,8 @@ void balloon_engine_init(Ballonet *s)
     BalloonEngine *e = &s->engine;
 
     *e = (BalloonEngine){ 0 };
+    balloon_reclaim_init(s, look);
+    balloon_residency_init(s, sweep);
     QSIMPLEQ_INIT(&e->applied);
     QSIMPLEQ_INIT(&e->settled);
     e->bh = virtio_bh_new_guarded(DEVICE(s), bottom_half, s);
@@ -795,4 +600,6 @@ void balloon_engine_fini(Ballonet *s)
     e->bh = NULL;
     timer_free(e->poll);
     e->poll = NULL;
+    balloon_residency_fini(s);
+    balloon_reclaim_fini(s);
 }

@@ -24,34 +24,9 @@
 #include "qemu/queue.h"
 #include "qemu/timer.h"
 
-#include "request.h"
-#include "virtqueues.h"
+#include "job.h"
 
 struct Ballonet;
-
-typedef enum BalloonOpPhase {
-    BALLOON_OP_NEXT,   /* the next operation has not been read */
-    BALLOON_OP_CHECK,  /* its pages are looked up: nothing has changed */
-    BALLOON_OP_CHANGE, /* all of them may change; some have */
-} BalloonOpPhase;
-
-typedef struct BalloonJob {
-    VirtQueueElement elem; /* first: virtqueue_pop() allocates the whole */
-    VirtQueue *vq;
-    BalloonQueue queue;
-    uint64_t units;        /* PFNs, operations, or parts of a report */
-    uint64_t done;         /* of them */
-    uint64_t part_bytes;   /* REPORTING: dealt with of part number @done */
-
-    /* OPS */
-    RequestOpsShape shape;
-    uint32_t status;       /* VIRTIO_BALLOON_OPS_*, so far */
-    BalloonOpPhase phase;  /* of operation number @done */
-    RequestOp op;
-    uint64_t passed;       /* pages of it that this phase is through with */
-
-    QSIMPLEQ_ENTRY(BalloonJob) next;
-} BalloonJob;
 
 typedef QSIMPLEQ_HEAD(BalloonJobs, BalloonJob) BalloonJobs;
 
@@ -69,6 +44,7 @@ typedef struct BalloonEngine {
     unsigned segments; /* of guest memory that they and the current ones have mapped */
     uint64_t gathered; /* pages that entered the balloon since the lists were last settled */
     uint32_t answered; /* queues whose driver is to be interrupted; bit n is queue n */
+    uint64_t reread[BALLOON_QUEUES]; /* PFNs that were read of buffers which were put back */
     uint32_t resume;   /* operations done of the next buffer, which was put back; migrated */
 } BalloonEngine;
 
@@ -84,8 +60,11 @@ void balloon_engine_wake(struct Ballonet *s);
 /* The driver is no longer up: nothing is done until it is, or was reset. */
 void balloon_engine_halt(struct Ballonet *s);
 
-/* The VM stops: every buffer is answered or put back. */
-void balloon_engine_stop(struct Ballonet *s);
+/*
+ * The VM stops: every buffer is answered or put back.
+ * Return: whether the device's state is still what it was (ring.h).
+ */
+bool balloon_engine_stop(struct Ballonet *s);
 
 /* Device reset: the guest owns all its memory again, the rings are gone. */
 void balloon_engine_reset(struct Ballonet *s);

@@ -85,12 +85,13 @@ const char *balloon_reclaim_look(Ballonet *s)
     if (why && !rc->inhibited) {
         trace_ballonet_inhibited(why, balloon_ram_pending(&s->ram));
         rc->inhibited = true;
-        timer_mod(rc->timer, now_ms() + INHIBITION_LOOK_MS);
     } else if (!why && rc->inhibited) {
         trace_ballonet_uninhibited(balloon_ram_pending(&s->ram));
         rc->inhibited = false;
-        /* Whoever inhibited discards may have populated what had gone back before. */
-        balloon_residency_sweep_now(s);
+        rc->uninhibited = true;
+    }
+    if (why) {
+        timer_mod_anticipate(rc->timer, now_ms() + INHIBITION_LOOK_MS);
     }
     return why;
 }
@@ -302,8 +303,39 @@ static bool give_back_some(Ballonet *s, int64_t deadline)
     return false;
 }
 
+/* What failed in @b is pending again, or a part of it where there is much. */
+static void retry(BalloonBlock *b)
+{
+    uint64_t first, n;
+
+    b->retry_at = 0;
+    b->failures = 0;
+    for (unsigned i = 0; i < RETRY_EXTENTS &&
+         ledger_next_extent(b->failed, 0, ledger_pages(b->failed), &first, &n); i++) {
+        ledger_clear(b->failed, first, n);
+        balloon_block_set_pending(b, first, n);
+        b->retrying = true;
+    }
+}
+
+/* What failed is pending again where its time has come; for the rest the timer waits. */
+static void retry_failed(Ballonet *s)
+{
+    BalloonBlock *b;
+
+    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
+        if (b->retry_at && b->retry_at <= now_ms()) {
+            retry(b);
+        }
+        if (b->retry_at) {
+            timer_mod_anticipate(s->reclaim.timer, b->retry_at);
+        }
+    }
+}
+
 bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 {
+    retry_failed(s);
     do {
         const char *why = balloon_reclaim_look(s);
 
@@ -342,46 +374,10 @@ uint64_t balloon_reclaim_reported(Ballonet *s, BalloonBlock *b, uint64_t start, 
     return range.bytes;
 }
 
-/* What failed in @b is pending again, or a part of it where there is much. */
-static void retry(BalloonBlock *b)
-{
-    uint64_t first, n;
-
-    b->retry_at = 0;
-    b->failures = 0;
-    for (unsigned i = 0; i < RETRY_EXTENTS &&
-         ledger_next_extent(b->failed, 0, ledger_pages(b->failed), &first, &n); i++) {
-        ledger_clear(b->failed, first, n);
-        balloon_block_set_pending(b, first, n);
-        b->retrying = true;
-    }
-}
-
-static void look_again(void *opaque)
-{
-    Ballonet *s = opaque;
-    BalloonReclaim *rc = &s->reclaim;
-    BalloonBlock *b;
-
-    balloon_reclaim_look(s);
-    if (rc->inhibited) {
-        timer_mod_anticipate(rc->timer, now_ms() + INHIBITION_LOOK_MS);
-    }
-    QTAILQ_FOREACH (b, &s->ram.blocks, next) {
-        if (b->retry_at && b->retry_at <= now_ms()) {
-            retry(b);
-        }
-        if (b->retry_at) {
-            timer_mod_anticipate(rc->timer, b->retry_at);
-        }
-    }
-    balloon_engine_wake(s);
-}
-
-void balloon_reclaim_init(Ballonet *s)
+void balloon_reclaim_init(Ballonet *s, QEMUTimerCB *look)
 {
     s->reclaim = (BalloonReclaim){ 0 };
-    s->reclaim.timer = timer_new_ms(QEMU_CLOCK_REALTIME, look_again, s);
+    s->reclaim.timer = timer_new_ms(QEMU_CLOCK_REALTIME, look, s);
     balloon_discard_init(&s->reclaim.discard);
 }
 

@@ -18,11 +18,13 @@ struct Ballonet;
 
 typedef struct BalloonReclaim {
     BalloonDiscard discard;
-    bool inhibited;   /* at the last look; the host's user was told */
-    QEMUTimer *timer; /* looks whether an inhibition has ended; what failed is tried again */
+    bool inhibited;     /* at the last look */
+    bool uninhibited;   /* an inhibition has ended since the owner cleared this */
+    QEMUTimer *timer;   /* to look whether an inhibition has ended, to try again what failed */
 } BalloonReclaim;
 
-void balloon_reclaim_init(struct Ballonet *s);
+/* @look is called with the device when it is time for the next run. */
+void balloon_reclaim_init(struct Ballonet *s, QEMUTimerCB *look);
 void balloon_reclaim_fini(struct Ballonet *s);
 
 /* Why memory must not be discarded at this moment; NULL: it may. */
@@ -38,7 +40,7 @@ const char *balloon_reclaim_inhibited(void);
 bool balloon_reclaim_may_defer(struct Ballonet *s);
 
 /*
- * Discards what is pending.  Return: whether nothing is left that could be
+ * Discards what is pending, with what failed where its time has come.  Return: whether nothing is left that could be
  * discarded now; false where the deadline (get_clock()) passed or a deflate
  * came in, which must be applied first.
  */
@@ -53,7 +55,7 @@ void balloon_reclaim_settle(struct Ballonet *s);
 /* Buffers were forgotten without an answer: what is pending must not be discarded any more. */
 void balloon_reclaim_drop(struct Ballonet *s);
 
-/* Looks for an inhibition; while there is one its end is waited for.  Return: as above. */
+/* Looks for an inhibition; while there is one, the timer waits for its end.  Return: as above. */
 const char *balloon_reclaim_look(struct Ballonet *s);
 
 /*

@@ -17,32 +17,30 @@ static bool may_discard(Ballonet *s)
     return !s->poison_val && !balloon_reclaim_inhibited();
 }
 
-void balloon_reporting_begin(Ballonet *s, BalloonJob *job)
+void balloon_reporting_begin(Ballonet *s, const VirtQueueElement *elem)
 {
-    const VirtQueueElement *elem = &job->elem;
-
-    job->units = elem->in_num;
     trace_ballonet_report(elem->in_num, elem->out_num, may_discard(s));
     s->count.rejected_buffers += !elem->in_num || elem->out_num;
 }
 
-/*
- * Discards once in the part at hand.  Only what is whole, host page or
- * granularity, goes back.
- * Return: bytes of the part that are dealt with now, in all.
- */
-static uint64_t step_part(Ballonet *s, const BalloonJob *job)
+uint64_t balloon_reporting_step(Ballonet *s, const VirtQueueElement *elem, unsigned i,
+                                uint64_t done)
 {
-    const struct iovec *part = &job->elem.in_sg[job->done];
-    uint64_t offset, start, end, used, unit, bytes = part->iov_len, done = job->part_bytes;
-    BalloonBlock *b = balloon_ram_block_mapped(&s->ram, part->iov_base, &offset);
+    const struct iovec *part = &elem->in_sg[i];
+    uint64_t offset, start, end, used, unit, bytes = part->iov_len;
+    BalloonBlock *b;
 
+    if (!may_discard(s)) {
+        return bytes;
+    }
+    b = balloon_ram_block_mapped(&s->ram, part->iov_base, &offset);
     if (!b) {
         /* A bounce buffer, for one: what is there is no memory. */
         s->count.rejected_pfns += DIV_ROUND_UP(bytes, VIRTIO_BALLOON_PFN_SIZE);
-        trace_virtio_balloon_bad_addr(job->elem.in_addr[job->done]);
+        trace_virtio_balloon_bad_addr(elem->in_addr[i]);
         return bytes;
     }
+    /* Only what is whole, host page or granularity, goes back. */
     unit = balloon_bytes(b->unit);
     used = qemu_ram_get_used_length(b->rb);
     start = MAX(ROUND_UP(offset, unit), offset + done);
@@ -54,17 +52,4 @@ static uint64_t step_part(Ballonet *s, const BalloonJob *job)
         return bytes;
     }
     return start - offset + balloon_reclaim_reported(s, b, start, end);
-}
-
-bool balloon_reporting_step(Ballonet *s, BalloonJob *job)
-{
-    if (job->done == job->units || !may_discard(s)) {
-        return true;
-    }
-    job->part_bytes = step_part(s, job);
-    if (job->part_bytes == job->elem.in_sg[job->done].iov_len) {
-        job->part_bytes = 0;
-        job->done++;
-    }
-    return job->done == job->units;
 }

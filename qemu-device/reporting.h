@@ -12,12 +12,19 @@
 #ifndef BALLONET_REPORTING_H
 #define BALLONET_REPORTING_H
 
-#include "engine.h"
+#include "hw/virtio/virtio.h"
 
-/* Validates a job of the reporting queue that was just taken. */
-void balloon_reporting_begin(struct Ballonet *s, BalloonJob *job);
+struct Ballonet;
 
-/* Discards once for @job at most.  Return: whether the job is done. */
-bool balloon_reporting_step(struct Ballonet *s, BalloonJob *job);
+/* Validates the shape of a report, and counts what is wrong with it. */
+void balloon_reporting_begin(struct Ballonet *s, const VirtQueueElement *elem);
+
+/*
+ * Discards once in part number @i of a report, of which @done bytes are dealt
+ * with.  Return: bytes of it that are dealt with now; all of them where nothing
+ * of it may be discarded.
+ */
+uint64_t balloon_reporting_step(struct Ballonet *s, const VirtQueueElement *elem, unsigned i,
+                                uint64_t done);
 
 #endif

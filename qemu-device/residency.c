@@ -10,9 +10,9 @@
 #include "balloon.h"
 #include "trace.h"
 
-/* One look of a sweep takes TICK_NS at most, and the next one comes TICK_MS later. */
-#define TICK_NS (SCALE_MS / 4)
-#define TICK_MS 20
+/* One step of a sweep takes STEP_NS at most, and the next one comes STEP_MS later. */
+#define STEP_NS (SCALE_MS / 4)
+#define STEP_MS 20
 
 /* Host pages that are asked for in one call: 32 KiB of the page map, some 20 us. */
 #define ASK_PAGES 4096
@@ -125,7 +125,7 @@ static void begin(Ballonet *s)
     s->residency.sweeping = true;
 }
 
-static void tick_in(BalloonResidency *r, int64_t ms)
+static void look_in(BalloonResidency *r, int64_t ms)
 {
     timer_mod(r->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + ms);
 }
@@ -138,21 +138,20 @@ static void end(Ballonet *s)
     r->sweeping = false;
     r->resident = r->found;
     if (balloon_ram_inflated(&s->ram)) {
-        tick_in(r, r->interval * INT64_C(1000));
+        look_in(r, r->interval * INT64_C(1000));
     }
 }
 
-static void tick(void *opaque)
+bool balloon_residency_step(Ballonet *s)
 {
-    Ballonet *s = opaque;
     BalloonResidency *r = &s->residency;
-    int64_t deadline = get_clock() + TICK_NS;
+    int64_t deadline = get_clock() + STEP_NS;
     BalloonBlock *b;
 
     if (!balloon_driver_is_up(s) || balloon_reclaim_look(s)) {
         /* The end of an inhibition, and the next inflate, begin a sweep. */
         r->sweeping = false;
-        return;
+        return false;
     }
     if (!r->sweeping) {
         begin(s);
@@ -160,14 +159,12 @@ static void tick(void *opaque)
     while ((b = unswept(s)) && get_clock() < deadline) {
         look_on(s, b);
     }
-    if (balloon_ram_pending(&s->ram)) {
-        balloon_engine_wake(s);
-    }
     if (b) {
-        tick_in(r, TICK_MS);
+        look_in(r, STEP_MS);
     } else {
         end(s);
     }
+    return balloon_ram_pending(&s->ram);
 }
 
 void balloon_residency_watch(Ballonet *s)
@@ -175,7 +172,7 @@ void balloon_residency_watch(Ballonet *s)
     BalloonResidency *r = &s->residency;
 
     if (r->interval && !timer_pending(r->timer)) {
-        tick_in(r, r->interval * INT64_C(1000));
+        look_in(r, r->interval * INT64_C(1000));
     }
 }
 
@@ -183,7 +180,7 @@ void balloon_residency_sweep_now(Ballonet *s)
 {
     if (s->residency.interval) {
         s->residency.sweeping = false;
-        tick_in(&s->residency, 0);
+        look_in(&s->residency, 0);
     }
 }
 
@@ -194,10 +191,10 @@ void balloon_residency_reset(Ballonet *s)
     s->residency.resident = 0;
 }
 
-void balloon_residency_init(Ballonet *s)
+void balloon_residency_init(Ballonet *s, QEMUTimerCB *look)
 {
     s->residency.sweeping = false;
-    s->residency.timer = timer_new_ms(QEMU_CLOCK_REALTIME, tick, s);
+    s->residency.timer = timer_new_ms(QEMU_CLOCK_REALTIME, look, s);
     s->residency.pagemap = -1;
     s->residency.resident = 0;
 }

@@ -28,8 +28,12 @@ typedef struct BalloonResidency {
     uint64_t resident; /* the same, of the last whole sweep; property */
 } BalloonResidency;
 
-void balloon_residency_init(struct Ballonet *s);
+/* @look is called with the device when it is time for balloon_residency_step(). */
+void balloon_residency_init(struct Ballonet *s, QEMUTimerCB *look);
 void balloon_residency_fini(struct Ballonet *s);
+
+/* The next step of a sweep.  Return: whether pages are pending by it. */
+bool balloon_residency_step(struct Ballonet *s);
 
 /* The balloon is not empty: sweeps begin, if they have not. */
 void balloon_residency_watch(struct Ballonet *s);

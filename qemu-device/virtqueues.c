@@ -6,7 +6,6 @@
  */
 #include "qemu/osdep.h"
 #include "balloon.h"
-#include "trace.h"
 
 static uint64_t offered(const Ballonet *s)
 {
@@ -59,6 +58,8 @@ VirtQueue *balloon_virtqueue(Ballonet *s, BalloonQueue queue)
     case BALLOON_QUEUE_OPS:
         number = queue_number_of_ops(vdev->guest_features);
         break;
+    case BALLOON_QUEUE_NONE:
+        return NULL;
     default:
         number = queue_number(offered(s), vdev->guest_features, rings(vdev), queue);
     }
@@ -82,36 +83,13 @@ bool balloon_driver_is_up(Ballonet *s)
            (virtio_device_started(vdev, vdev->status) || early);
 }
 
-static void kicked(VirtIODevice *vdev, VirtQueue *vq)
-{
-    Ballonet *s = BALLONET(vdev);
-    BalloonQueue queue = balloon_virtqueue_by_number(s, virtio_get_queue_index(vq));
-
-    trace_ballonet_kick(virtio_get_queue_index(vq), queue);
-    if (!is_negotiated(s, queue)) {
-        return;
-    }
-    switch (queue) {
-    case BALLOON_QUEUE_STATS:
-        balloon_stats_kick(s, vq);
-        break;
-    case BALLOON_QUEUE_HINT:
-        balloon_hinting_kick(s);
-        break;
-    case BALLOON_QUEUE_NONE:
-        break;
-    default:
-        balloon_engine_kick(s);
-    }
-}
-
 /*
  * A queue takes the first free number, so the order is the interface, and a
  * queue of an optional feature exists where the feature is offered.  The one
  * more for page ops is the last; with all offered features accepted it is the
  * ops queue.
  */
-void balloon_virtqueues_add(Ballonet *s)
+void balloon_virtqueues_add(Ballonet *s, VirtIOHandleOutput kicked)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
 

@@ -19,7 +19,8 @@ struct Ballonet;
 #define BALLOON_QUEUE_SIZE 128
 #define BALLOON_REPORTING_QUEUE_SIZE 32
 
-void balloon_virtqueues_add(struct Ballonet *s);
+/* @kicked handles all of them. */
+void balloon_virtqueues_add(struct Ballonet *s, VirtIOHandleOutput kicked);
 void balloon_virtqueues_delete(struct Ballonet *s);
 
 /* Which queue number @index is. */

@@ -10,7 +10,7 @@
 
 SERIES=6.1
 LONG=300
-TOO_LONG=500
+TOO_LONG=600
 WIDE=100
 faults=0
 # The last part of a pipe counts in this shell.

@@ -3,6 +3,7 @@
 Numbers are those of spec/virtio_balloon.h, read from there.
 """
 
+import copy
 import pathlib
 import re
 import struct
@@ -38,7 +39,7 @@ SHOWN = ("balloon-pages", "withheld-pages", "inhibited", "rejected-pfns", "repea
          "stray-pfns", "rejected-buffers", "discards", "discarded-bytes", "failed-discards",
          "reported-bytes", "page-ops-negotiated", "ops-inflates", "ops-deflates", "ops-swaps",
          "ops-malformed", "ops-not-ram", "ops-wrong-state", "ops-inhibited", "closed-buffers",
-         "target-unreached", "whole-block-pages", "block-size", "resident-pages", "dropped-pages")
+         "target-unreached", "whole-block-pages", "block-size", "dropped-pages", "resident-pages")
 
 
 class Balloon:
@@ -143,3 +144,19 @@ class Balloon:
 
     def needs_reset(self):
         return bool(self.io.status() & pci.STATUS_NEEDS_RESET)
+
+
+def on(machine, thing):
+    """A copy of a driver's part for another machine."""
+    other = copy.copy(thing)
+    other.m = machine
+    return other
+
+
+def moved(driver, target):
+    """The same driver, on the other side of a migration."""
+    other = on(target, driver)
+    other.io = on(target, driver.io)
+    other.io.pci = on(target, driver.io.pci)
+    other.ring = {index: on(target, ring) for index, ring in driver.ring.items()}
+    return other

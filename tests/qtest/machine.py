@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+from ending import SANITIZERS, QemuFault, fault
+
 LIMIT = 30  # seconds for anything QEMU is asked for
 PAGE = 4096
 
@@ -30,30 +32,6 @@ class QmpError(Exception):
         super().__init__(error["desc"])
         self.kind = error["class"]
         self.desc = error["desc"]
-
-
-class QemuFault(Exception):
-    """QEMU did not end as it should: by a signal, not at all, or with a sanitizer's report."""
-
-
-# A sanitizer's first words, and those of an abort().
-REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:.*|Assertion .* failed|"
-                    r"SUMMARY: \S+Sanitizer")
-# A leak check walks all of guest memory.
-SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
-              "UBSAN_OPTIONS": "print_stacktrace=1"}
-
-
-def fault(code, log, asked=False):
-    """What is wrong with a QEMU that ended with this status and this log; None: nothing.
-
-    asked: it was sent SIGTERM, which ends it in order, or at once where it still starts.
-    """
-    if REPORT.search(log):
-        return REPORT.search(log)[0]
-    if code < 0 and not (asked and code == -signal.SIGTERM):
-        return f"ended by {signal.Signals(-code).name}"
-    return None
 
 
 class Machine:
@@ -183,13 +161,19 @@ class Machine:
             raise QemuGone(f"QEMU ended with {self.process.returncode}: {self.log()}")
         return line
 
+    def _send(self, f, text):
+        try:
+            f.write(text)
+            f.flush()
+        except OSError:
+            self._line(f)  # which tells why
+
     def qmp(self, command, **arguments):
         """The answer's "return"; QmpError where it is an error."""
         message = {"execute": command}
         if arguments:
             message["arguments"] = {k.replace("_", "-"): v for k, v in arguments.items()}
-        self.qmp_file.write(json.dumps(message) + "\n")
-        self.qmp_file.flush()
+        self._send(self.qmp_file, json.dumps(message) + "\n")
         while True:
             answer = json.loads(self._line(self.qmp_file))
             if "event" in answer:
@@ -251,8 +235,7 @@ class Machine:
     # qtest: the bus, as a processor sees it
 
     def command(self, line):
-        self.qtest.write(line + "\n")
-        self.qtest.flush()
+        self._send(self.qtest, line + "\n")
         while True:
             answer = self._line(self.qtest).split()
             if answer[0] == "IRQ":
@@ -263,8 +246,7 @@ class Machine:
 
     def commands(self, lines):
         """Several in one go: QEMU does them without looking at anything else in between."""
-        self.qtest.write("".join(line + "\n" for line in lines))
-        self.qtest.flush()
+        self._send(self.qtest, "".join(line + "\n" for line in lines))
         for line in lines:
             answer = self._line(self.qtest).split()
             while answer[0] == "IRQ":

@@ -6,6 +6,8 @@ the same methods.
 
 MODERN_BAR = 0xE0000000
 MSIX_BAR = MODERN_BAR + 0x80000
+FOREIGN_BAR = MODERN_BAR + (1 << 24)  # of some other device, where a test has one
+FOREIGN_SLOT = 6
 LEGACY_BAR = 0xC000
 
 # In the common configuration.
@@ -48,11 +50,13 @@ class PciDevice:
         self.m.io_write(4, 0xCF8, 1 << 31 | self.bus << 16 | self.slot << 11 | offset & 0xFC)
 
     def capability(self, kind):
-        """Where the first capability of this kind is in configuration space."""
+        """Where the first capability of this kind is in configuration space; 0: none."""
         at = self.config_read(1, 0x34)
-        while at and self.config_read(1, at) != kind:
+        for _ in range(48):  # all that have room, and no end where there is no device
+            if not at or self.config_read(1, at) == kind:
+                return at
             at = self.config_read(1, at + 1)
-        return at
+        return 0
 
     def mmconfig(self, offset):
         """The address of a register in q35's MMCONFIG, which this switches on."""
@@ -97,21 +101,21 @@ class Modern:
     name = "modern"
     ring_align = 64
 
-    def __init__(self, machine, slot, bus=0):
+    def __init__(self, machine, slot, bus=0, at=MODERN_BAR):
         self.m = machine
         self.pci = PciDevice(machine, slot, bus)
         caps = self.pci.virtio_caps()
         if not caps:
             raise AssertionError("no modern interface on this device")
         bar = caps[1][0]
-        self.pci.config_write(4, 0x10 + 4 * bar, MODERN_BAR)
+        self.pci.config_write(4, 0x10 + 4 * bar, at)
         self.pci.config_write(4, 0x14 + 4 * bar, 0)
         self.pci.enable()
-        self.common = MODERN_BAR + caps[1][1]
-        self.notify = MODERN_BAR + caps[2][1]
+        self.common = at + caps[1][1]
+        self.notify = at + caps[2][1]
         self.multiplier = caps[2][3]
-        self.isr_at = MODERN_BAR + caps[3][1]
-        self.config_at = MODERN_BAR + caps[4][1]
+        self.isr_at = at + caps[3][1]
+        self.config_at = at + caps[4][1]
         self.config_length = caps[4][2]
 
     def _set(self, size, offset, value):
@@ -201,6 +205,10 @@ class Port:
 
     def switch_on(self):
         self.pci.config_write(2, self.sltctl, POWER_ON)
+
+    def cut(self):
+        """Without a word: a device there is reset, and back when it is switched on."""
+        self.pci.config_write(2, self.sltctl, POWER_ON | POWER_OFF_BIT)
 
     def switch_off(self):
         """A device there is unplugged."""

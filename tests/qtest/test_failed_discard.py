@@ -106,7 +106,7 @@ def test_inflates_go_after_a_refused_report(boot, refusing):
 
 
 def test_log_of_a_guest_that_resets(boot):
-    """Locked memory: each discard fails. Nothing that the guest does makes a line of it each time."""
+    """Locked memory: each discard fails, and is not worth a line each time."""
     b = boot("-overcommit", "mem-lock=on", memory="128M")
     b.m.fill(PLAY, PAGES * PAGE)
     end = time.monotonic() + 3

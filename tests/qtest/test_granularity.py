@@ -8,13 +8,13 @@ import random
 import pytest
 
 import thp
-from balloon import DEFLATE, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY, SLOT
+from balloon import DEFLATE, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY, SLOT, moved
 from machine import QemuGone, QmpError
 from ops import OpsBalloon
 from ring import WRITE
 from test_discard import huge_held, huge_pages, memory_backend  # noqa: F401
 from test_inhibited import TELLS_FIRST, end_snapshot, snapshot  # noqa: F401
-from test_migration import migrate, moved
+from test_migration import migrate
 
 FIRST = PLAY // PAGE
 BLOCK = 512  # pages of 2 MiB

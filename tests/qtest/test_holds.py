@@ -10,11 +10,11 @@ import time
 import pytest
 
 import pci
-from balloon import DEFLATE, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY, Balloon
+from balloon import DEFLATE, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY, Balloon, moved
 from ops import OpsBalloon, op
 from ring import WRITE
 from test_discard import memory_backend
-from test_migration import migrate, moved
+from test_migration import migrate
 
 FIRST = PLAY // PAGE
 REPORTING, OPS = 3, 4

@@ -8,7 +8,7 @@ import os
 import pytest
 
 import pci
-from balloon import INFLATE, MIB, PAGE, PLAY, SLOT, STATS, Balloon
+from balloon import INFLATE, MIB, PAGE, PLAY, SLOT, STATS, Balloon, moved
 
 ARGS = ("-device", f"virtio-balloon-pci,id=balloon,addr={SLOT:#x}")
 ROUTES = [("ours", "stock"), ("stock", "ours"), ("ours", "ours")]
@@ -30,23 +30,6 @@ def migrate(source, target):
 
     source.until(over, "the migration")
     target.until(lambda: target.qmp("query-status")["status"] == "running", "the target to run")
-
-
-def moved(driver, target):
-    """The same driver, on the other side of a migration."""
-    other = type(driver).__new__(type(driver))
-    other.__dict__.update(driver.__dict__)
-    other.m = target
-    other.io = type(driver.io).__new__(type(driver.io))
-    other.io.__dict__.update(driver.io.__dict__)
-    other.io.m = target
-    other.ring = {}
-    for index, ring in driver.ring.items():
-        copy = type(ring).__new__(type(ring))
-        copy.__dict__.update(ring.__dict__)
-        copy.m = target
-        other.ring[index] = copy
-    return other
 
 
 @pytest.fixture

@@ -5,78 +5,20 @@ before the write returns. The emulator must live through it in good order, and t
 device must serve its next driver. (Finding C1.)
 """
 
-import struct
-
 import pytest
 
 import pci
-from balloon import (DEFLATE, F_FREE_PAGE_HINT, F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, PLAY,
-                     STATS, Balloon)
 from machine import QmpError
+from nested import (EACH_QUEUE, ENDS, FIRST, LONG_QUEUES, MANY, OPS, RINGS, SETUP, begin_long,
+                    cut_short, devctl, drive, flood, long_machine, machine, parts_for,
+                    serves_the_next_driver, was_reset)
 from ops import SENTINEL, OpsBalloon, op
 from packed import F_EVENT_IDX, PackedRing
 from packed import FEATURES as PACKED
-from ring import WRITE, Ring
-from test_inhibited import end_snapshot, snapshot  # noqa: F401
+from ring import WRITE
 
-FIRST = PLAY // PAGE
-HINT, REPORTING, OPS = 3, 4, 5
-OFFER = "free-page-hint=on,iothread=io,free-page-reporting=on,packed=on"
-DEVICE = ("-object", "iothread,id=io", "-device",
-          f"virtio-balloon-pci,id=balloon,bus=rp,addr=0,{OFFER}")
-ALL = 1 << F_STATS_VQ | 1 << F_FREE_PAGE_HINT | 1 << F_REPORTING | 1 << pci.F_RING_RESET
-SETUP = {"inflate": (Balloon, INFLATE), "deflate": (Balloon, DEFLATE), "stats": (Balloon, STATS),
-         "hint": (Balloon, HINT), "reporting": (Balloon, REPORTING), "ops": (OpsBalloon, OPS)}
 HEAD = 0x80  # the first of a chain, and at the same time FLR's bit in its byte
 LENGTH = 256  # of a ring that has such a head
-STATUS = pci.MODERN_BAR + pci.COMMON_STATUS
-
-RINGS = pytest.mark.parametrize("ring, more", [(Ring, 0), (PackedRing, PACKED)],
-                                ids=["split", "packed"])
-EACH_QUEUE = pytest.mark.parametrize("queue", SETUP)
-MANY = pytest.mark.parametrize("queue", [q for q in SETUP if q != "stats"])  # at once
-
-
-def machine(boot, **kw):
-    return boot.machine(*pci.PORT, *DEVICE, **kw)
-
-
-def drive(m, kind=Balloon, more=0, **kw):
-    return kind(m, pci.behind_port, features=ALL | more,
-                queues=range(OPS + (kind is OpsBalloon)), **kw)
-
-
-def parts_for(b, queue, count=1):
-    """What a buffer of this queue is made of."""
-    if queue == "ops":
-        data = b"".join(op("I", FIRST + i, 1) for i in range(count))
-        return [(b.place(data), len(data), 0), (b.place(SENTINEL * 8), 8, WRITE)]
-    if queue in ("hint", "reporting"):
-        return [(PLAY, MIB, WRITE)]
-    if queue == "stats":
-        return [(b.place(bytes(10)), 10, 0)]
-    return [(b.pfns([FIRST + i for i in range(count)]), 4 * count, 0)]
-
-
-def devctl(m):
-    pci.behind_port(m, 0)
-    return pci.PciDevice(m, 0, bus=1).express(pci.DEVCTL)
-
-
-def was_reset(m):
-    """A function-level reset took its bus mastering."""
-    return not pci.PciDevice(m, 0, bus=1).config_read(2, 4) & pci.COMMAND_MASTER
-
-
-def serves_the_next_driver(m):
-    assert m.qmp("query-status")["running"]
-    b = drive(m)
-    assert b.shown("balloon-pages") == 0
-    m.fill(PLAY, 64 * PAGE)
-    b.inflate(PLAY + 16 * PAGE, 32)
-    assert m.present(PLAY, 64) == [i not in range(16, 48) for i in range(64)]
-    b.deflate(PLAY + 16 * PAGE, 32)
-    assert b.shown("balloon-pages") == 0
 
 
 # Function-level reset, through the device's own registers in MMCONFIG.
@@ -96,31 +38,6 @@ def test_used_ring(boot, queue):
         b.kick(number)
         m.until(lambda: was_reset(m), "the reset")
     serves_the_next_driver(m)
-
-
-def consumed(b, number):
-    """Buffers that the device took from a split ring, modulo 2^16; None: it is gone."""
-    try:
-        return b.m.qmp("x-query-virtio-queue-status", queue=number,
-                       path="/machine/peripheral/balloon/virtio-backend")["last-avail-idx"]
-    except QmpError:
-        return None
-
-
-def flood(b, queue, over):
-    """Offers one buffer again and again, a whole ring of it each time, until over()."""
-    number = SETUP[queue][1]
-    ring = b.ring[number]
-    head = ring.add(parts_for(b, queue))
-    b.m.write(ring.avail + 4, struct.pack("<H", head) * ring.size)
-    while True:
-        b.kick(number)
-        b.m.until(lambda: over() or consumed(b, number) == ring.avail_index, "the buffers")
-        if over():
-            return
-        assert ring.avail_index + ring.size < 1 << 16, "never over"
-        ring.avail_index += ring.size - 1
-        ring.offer(head)
 
 
 @MANY
@@ -195,28 +112,16 @@ def test_event_of_a_packed_ring(boot, queue):
     serves_the_next_driver(m)
 
 
-@pytest.mark.parametrize("queue", ["inflate", "deflate", "ops", "reporting"])
-@pytest.mark.parametrize("end", ["by itself", "stop", "reset of another queue"])
+@LONG_QUEUES
+@ENDS
 def test_long_buffer(boot, queue, end):
     """Pushed from a bottom half, by a stop, or as another queue is reset."""
-    m = machine(boot, memory="2G")
+    m = long_machine(boot)
     kind, number = SETUP[queue]
     b = drive(m, kind, sizes={number: LENGTH}, used={number: devctl(m) + 1 - 4})
-    m.fill(PLAY, 512 * MIB)
     b.ring[number].next_desc = HEAD
-    if queue == "reporting":
-        b.ring[number].add([(PLAY + k * 8 * MIB, 8 * MIB, WRITE) for k in range(64)])
-    elif queue == "ops":
-        data = op("I", FIRST, 512 * MIB // PAGE)
-        b.ring[number].add([(b.place(data), len(data), 0), (b.place(bytes(8)), 8, WRITE)])
-    else:
-        b.ring[number].add(parts_for(b, queue, 512 * MIB // PAGE))
-    b.kick(number)
-    if end == "stop":
-        m.qmp("stop")
-        m.qmp("cont")
-    elif end != "by itself":
-        b.io.reset_queue(STATS if queue == "deflate" else DEFLATE)
+    begin_long(b, queue)
+    cut_short(b, queue, end)
     m.until(lambda: was_reset(m), "the reset")
     serves_the_next_driver(m)
 
@@ -237,94 +142,6 @@ def test_interrupt_message(boot, queue):
         b.kick(number)
     b.kick(number)
     m.until(lambda: was_reset(m), "the reset")
-    serves_the_next_driver(m)
-
-
-# The device's own registers: device_status, where a written 0 is a reset.
-
-def lay_over_status(part):
-    """Where the used ring begins so that this offset of it is on device_status."""
-    return STATUS - part
-
-
-def head_of(n):
-    """The offset of the head of answer n; a head of 0 written to device_status is a reset."""
-    return 4 + 8 * n
-
-
-@pytest.mark.parametrize("queue", ["inflate", "deflate", "ops"])
-def test_own_register_by_a_poll(boot, queue):
-    """After page operations the device looks at its rings by timer for a while."""
-    m = machine(boot)
-    number = SETUP[queue][1]
-    done = 1 if queue == "ops" else 0
-    b = drive(m, OpsBalloon, used={number: lay_over_status(head_of(done))})
-    b.offer(op("I", FIRST + 64, 1))
-    b.kick(OPS)
-    m.until(lambda: consumed(b, OPS), "the first")
-    b.ring[number].next_desc = 0
-    b.ring[number].add(parts_for(b, queue))
-    m.until(lambda: not b.io.status() or consumed(b, number) > done, "the look")
-    serves_the_next_driver(m)
-
-
-@pytest.mark.parametrize("queue", ["inflate", "deflate"])
-def test_own_register_by_a_retry(boot, snapshot, queue):  # noqa: F811
-    """Discards that were inhibited are tried again by timer, which looks at the rings too."""
-    m = machine(boot)
-    number = SETUP[queue][1]
-    done = 1 if queue == "inflate" else 0
-    m.fill(PLAY, 64 * PAGE)
-    b = drive(m, used={number: lay_over_status(head_of(done))})
-    snapshot(m)
-    b.queue(INFLATE, [FIRST + 32])
-    b.kick(INFLATE)
-    m.until(lambda: consumed(b, INFLATE), "the first")
-    end_snapshot(m)
-    b.ring[number].next_desc = 0
-    b.ring[number].add(parts_for(b, queue))
-    try:
-        m.until(lambda: not b.io.status() or consumed(b, number) > done, "the retry", limit=5)
-    except AssertionError:
-        b.kick(number)  # a device that has nothing to try again
-    serves_the_next_driver(m)
-
-
-@EACH_QUEUE
-@pytest.mark.parametrize("part", [0, 2, 4, 8], ids=["flags", "index", "head", "length"])
-def test_own_register_by_a_kick(boot, queue, part):
-    """Refused by QEMU where the kick is a register's write, and not where it is an eventfd."""
-    m = machine(boot)
-    kind, number = SETUP[queue]
-    b = drive(m, kind, used={number: lay_over_status(part)})
-    b.ring[number].add(parts_for(b, queue))
-    b.kick(number)
-    m.qmp("query-status")
-    serves_the_next_driver(m)
-
-
-@pytest.mark.parametrize("end", ["by itself", "stop", "reset of another queue"])
-@pytest.mark.parametrize("queue", ["inflate", "deflate", "ops", "reporting"])
-def test_own_register_by_a_long_buffer(boot, queue, end):
-    m = machine(boot, memory="2G")
-    kind, number = SETUP[queue]
-    b = drive(m, kind, used={number: lay_over_status(head_of(0))})
-    m.fill(PLAY, 512 * MIB)
-    if queue == "reporting":
-        b.ring[number].add([(PLAY + k * 16 * MIB, 16 * MIB, WRITE) for k in range(31)])
-    elif queue == "ops":
-        data = op("I", FIRST, 512 * MIB // PAGE)
-        b.ring[number].add([(b.place(data), len(data), 0), (b.place(bytes(8)), 8, WRITE)])
-    else:
-        b.ring[number].add(parts_for(b, queue, 512 * MIB // PAGE))
-    b.kick(number)
-    if end == "stop":
-        m.qmp("stop")
-        m.qmp("cont")
-    elif end != "by itself":
-        b.io.reset_queue(STATS if queue == "deflate" else DEFLATE)
-    if (queue, end) != ("ops", "stop"):  # there QEMU itself puts the status back after the reset
-        m.until(lambda: not b.io.status() or consumed(b, number), "the buffer's end")
     serves_the_next_driver(m)
 
 

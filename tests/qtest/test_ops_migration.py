@@ -8,10 +8,10 @@ import struct
 
 import pytest
 
-from balloon import MIB, PAGE, PLAY, SLOT
+from balloon import MIB, PAGE, PLAY, SLOT, moved
 from ops import OpsBalloon, op
 from test_discard import memory_backend
-from test_migration import migrate, moved, save
+from test_migration import migrate, save
 
 FIRST = PLAY // PAGE
 ARGS = ("-device", f"virtio-balloon-pci,id=balloon,addr={SLOT:#x}")

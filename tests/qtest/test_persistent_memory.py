@@ -5,9 +5,10 @@ discarding it would delete what it holds for good. (Finding C9.)
 
 import pytest
 
-from balloon import F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, Balloon
+from balloon import F_REPORTING, F_STATS_VQ, INFLATE, MIB, PAGE, Balloon, moved
 from ops import OpsBalloon
 from ring import WRITE
+from test_migration import migrate
 
 REPORTING = 3
 SIZE = 128 * MIB
@@ -19,15 +20,20 @@ DEVICES = {"nvdimm": "nvdimm,id=pm,memdev=pmem", "virtio-pmem": "virtio-pmem-pci
 @pytest.fixture(params=DEVICES)
 def pmem(request, boot, tmp_path):
     """pmem(kind of driver) gives (driver, the address of such memory); it keeps its file."""
+    def start(*args):
+        return boot.machine("-object", f"memory-backend-file,id=pmem,share=on,size={SIZE},"
+                            f"mem-path={tmp_path}/pmem", "-device", DEVICES[request.param],
+                            "-device", "virtio-balloon-pci,id=balloon,addr=0x4,free-page-reporting=on",
+                            *args, machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
+
     def make(kind=Balloon, features=1 << F_STATS_VQ | 1 << F_REPORTING):
-        m = boot.machine("-object", f"memory-backend-file,id=pmem,share=on,size={SIZE},"
-                         f"mem-path={tmp_path}/pmem", "-device", DEVICES[request.param],
-                         "-device", "virtio-balloon-pci,id=balloon,addr=0x4,free-page-reporting=on",
-                         machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
+        m = start()
         gpa = m.qmp("query-memory-devices")[0]["data"]
         gpa = gpa.get("addr", gpa.get("memaddr"))
         m.write(gpa, DATA)
         return kind(m, features=features, queues=4), gpa
+
+    make.start = start
     return make
 
 
@@ -49,6 +55,18 @@ def test_operations(pmem):
     b.ok(("I", 64 * MIB // PAGE, PAGES))
     assert b.do(("S", 64 * MIB // PAGE, gpa // PAGE, PAGES)) == ("NOT_RAM", 0)
     kept(b, gpa)
+
+
+def test_ledger_goes_along(pmem):
+    """Some of that memory has no name in a migration stream, and must not end the ledger in it.
+    (Finding C10.)"""
+    b, gpa = pmem(OpsBalloon, 1 << F_STATS_VQ)
+    b.do(("I", gpa // PAGE, PAGES))
+    b.ok(("I", 64 * MIB // PAGE, PAGES))
+    pages = b.shown("balloon-pages")
+    target = pmem.start("-incoming", "defer")
+    migrate(b.m, target)
+    assert moved(b, target).shown("balloon-pages") == pages
 
 
 def test_reporting(pmem):

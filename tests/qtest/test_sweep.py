@@ -58,7 +58,8 @@ def test_given_back(boot, kind, options, backend):
     for _ in range(2):
         b.m.eventually(lambda: b.m.backed(PLAY, PAGES) == 0, "the sweep")
         touch(b)
-    b.m.eventually(lambda: b.shown("resident-pages") == 0 and not b.m.backed(PLAY, PAGES), "the count")
+    b.m.eventually(lambda: not b.shown("resident-pages") and not b.m.backed(PLAY, PAGES),
+                   "the count")
 
 
 def test_given_back_in_huge_pages(boot, huge_pages):  # noqa: F811

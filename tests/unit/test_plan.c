@@ -290,7 +290,8 @@ static void random_worlds(void **state)
                 model_change(&in, 0, pages, true);
             }
         }
-        assert_int_equal(plan_withheld(w.inflated, w.pending, lim.unit), left_over(&in, &pending, lim.unit));
+        assert_int_equal(plan_withheld(w.inflated, w.pending, lim.unit),
+                         left_over(&in, &pending, lim.unit));
         run_all(&w, &lim);
         assert_int_equal(w.runs, fewest(&in, &pending, &lim));
         for (uint64_t h = 0; h < pages; h += lim.unit) {

@@ -51,7 +51,8 @@ static void understood(unsigned offered, unsigned used, unsigned counted)
                                              (unsigned)number[i]);
 
             assert_int_equal(queue, BALLOON_QUEUE_STATS + i);
-            assert_int_equal(queue_number(features(offered), features(used), rings, queue), number[i]);
+            assert_int_equal(queue_number(features(offered), features(used), rings, queue),
+                             number[i]);
         }
     }
     assert_int_equal(queue_by_number(features(offered), features(used), rings, 0),

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "qtest")]
 import stream  # noqa: E402
 from host import Host  # noqa: E402
 from machine import QemuGone  # noqa: E402
-from rig import F_PACKED, Finding, Rig  # noqa: E402
+from rig import Finding, Rig  # noqa: E402
 from tracked import Tracked  # noqa: E402
 from wild import Wild  # noqa: E402
 
@@ -48,6 +48,10 @@ class Episode:
                     self.bursts += 1
                 if self.rng.random() < 0.3:
                     self.queue_reset(tracked, host)
+                if self.rng.random() < 0.2:
+                    self.move(tracked, host)
+                if self.rng.random() < 0.4:
+                    self.interrupt(tracked, host)
                 self.go_wild(host, wild)
                 host.end_migration()
                 host.reset()
@@ -65,32 +69,52 @@ class Episode:
                 tracked.burst()
                 self.bursts += 1
 
+    def interrupt(self, tracked, host):
+        """A reset, or a cut, with buffers in flight: nothing of them is left."""
+        for _ in range(self.rng.choice((1, 3))):
+            tracked.in_flight()
+            host.in_between()
+            tracked.begin()
+            tracked.burst()
+            self.bursts += 2
+
+    def move(self, tracked, host):
+        """To a file and back, into another QEMU, where the same driver goes on."""
+        if self.rig.size > 64 << 20:
+            return
+        host.end_migration()
+        tracked.move()
+        for _ in range(3):
+            tracked.burst()
+            self.bursts += 1
+
     def go_wild(self, host, wild):
         rig = self.rig
         if self.rng.random() < 0.3:  # other features, and rings that nobody asked for
             rig.interface()
             features = rig.draw_features(0.5)
             rig.note("wild driver", hex(features))
-            offered = rig.interface().offered()
-            if offered >> F_PACKED & 1 and self.rng.random() < 0.7:
-                features |= 1 << F_PACKED
-            rig.bring_up(features, range(self.queues()))
+            queues = range(self.queues())
+            rig.bring_up(features, queues, **wild.rings(queues))
+            if self.rng.random() < 0.3:
+                wild.messages()
         for _ in range(self.rng.choice((1, 5, 20))):
             pick = self.rng.random()
             if pick < 0.75:
                 wild.burst()
             elif pick < 0.8:
                 wild.odd_setup()
+            elif pick < 0.85:
+                host.in_between()
             else:
                 host.any()
             rig.check()
             self.bursts += 1
-            if rig.b.needs_reset() or self.rng.random() < 0.03:
-                rig.note("up again, as it was" + ", broken before" * rig.b.needs_reset())
+            if not rig.is_there() or rig.b.needs_reset() or self.rng.random() < 0.1:
+                rig.note("up again, as it was")
                 if self.rng.random() < 0.1:
                     host.reset_queue(self.rng.randrange(6))
-                if not self.back_up(host):
-                    return
+                self.back_up(host)
 
     def queues(self):
         """How many queues the device has."""
@@ -103,12 +127,9 @@ class Episode:
         """The same driver after a reset; the numbers of its queues stay."""
         b = self.rig.b
         host.reset()
-        if b.features >> F_PACKED & 1:
-            return False
-        self.rig.bring_up(b.features, sorted(b.ring))
+        self.rig.bring_up(b.features, sorted(b.ring), sizes=b.sizes, used=b.used)
         if self.rig.pages():
             raise Finding("pages in the balloon after a reset")
-        return True
 
     def end(self, tracked, host):
         """Leaves the machine in one of the ways there are."""

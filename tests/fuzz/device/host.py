@@ -116,7 +116,41 @@ class Host:
             self.rig.reset_system()
         else:
             self.rig.note("device reset")
-            self.rig.b.io.set_status(0)
+            self.rig.interface().set_status(0)
+
+    def in_between(self):
+        """One of the resets, or what cuts the device off, at a moment that the device does not
+        choose. Its driver is over; bring_up() finds the device again."""
+        rig, rng = self.rig, self.rng
+        steps = [self.device_reset, self.no_master]
+        if rig.port:
+            steps += [self.function_reset, self.function_reset, self.bus_reset, self.power_off,
+                      self.unplug]
+        step = rng.choice(steps)
+        rig.note(step.__name__)
+        step()
+
+    def device_reset(self):
+        self.rig.b.io.set_status(0)
+
+    def no_master(self):
+        function = self.rig.b.io.pci
+        function.config_write(2, 4, function.config_read(2, 4) & ~pci.COMMAND_MASTER)
+
+    def function_reset(self):
+        function = self.rig.b.io.pci
+        function.config_write(2, function.capability(pci.CAP_EXPRESS) + pci.DEVCTL, pci.FLR)
+
+    def bus_reset(self):
+        port = pci.PciDevice(self.rig.m, pci.PORT_SLOT)
+        port.config_write(2, pci.BRIDGE_CONTROL, 0x40)
+        port.config_write(2, pci.BRIDGE_CONTROL, 0)
+
+    def power_off(self):
+        pci.Port(self.rig.m).cut()
+
+    def unplug(self):
+        pci.Port(self.rig.m).switch_off()
 
     def reset_queue(self, number):
         """Return: whether the interface can."""

@@ -15,6 +15,9 @@ class Oracle:
     def __init__(self, ram):
         """ram: [(first byte, end)] of memory that can be ballooned."""
         self.areas = [(a // PAGE, e // PAGE, bytearray((e - a) // PAGE)) for a, e in ram]
+        self.forget_counts()
+
+    def forget_counts(self):
         self.rejected = self.repeated = self.stray = 0
 
     def clear(self):

@@ -10,8 +10,12 @@ import time
 
 import machine
 import pci
-from balloon import (F_FREE_PAGE_HINT, F_REPORTING, F_STATS_VQ, SHOWN, SLOT, SPEC, Balloon)
+from balloon import (F_FREE_PAGE_HINT, F_REPORTING, F_STATS_VQ, SHOWN, SLOT, SPEC, Balloon,
+                     moved)
+from ending import REPORT
 from machine import Machine, QmpError
+from packed import F_EVENT_IDX, F_PACKED, PackedRing
+from ring import Ring
 
 ANSWER_LIMIT = 5  # seconds for a QMP answer
 machine.LIMIT = 20  # for starting up, on a busy machine too
@@ -19,9 +23,12 @@ machine.LIMIT = 20  # for starting up, on a busy machine too
 GIB = 1 << 30
 F_PAGE_OPS = SPEC["VIRTIO_BALLOON_F_PAGE_OPS"]
 F_BAD = 30  # for a device to notice drivers that accept everything: they get nothing
-F_PACKED = 34
+# In the modern registers: status, queue size, enable, reset, notification, configuration.
+OWN = (0x14, 0x14, 0x10, 0x18, 0x1C, 0x20, 0x3A, 0x1000, 0x2000, 0x2004, 0x3000, 0x3002)
+# In configuration space: command, a BAR, the ROM's BAR, the way to the capabilities.
+CONFIGURATION = (4, 5, 0x10, 0x20, 0x24, 0x30, 0x34)
 QUEUED = (("stats", F_STATS_VQ), ("hint", F_FREE_PAGE_HINT), ("reporting", F_REPORTING))
-BAD_WORDS = machine.REPORT
+BAD_WORDS = REPORT
 
 
 class Finding(Exception):
@@ -47,18 +54,24 @@ class Rig:
         self.size = rng.choice([64 << 20, 64 << 20, 512 << 20, 3 * GIB, 5 * GIB])
         self.ram = ram_map(self.kind, self.size)
         self.legacy = rng.random() < 0.2
+        # Behind a root port, where its registers are in MMCONFIG, which nothing guards.
+        self.port = self.kind == "q35" and not self.legacy and rng.random() < 0.6
         self.args = self.draw_args()
         self.note("boot", self.kind, self.size >> 20, "MiB", *self.args)
         self.last_words = ""
         self.m = self.start()
         self.b = None
+        self.registers = [pci.MODERN_BAR]
 
     def draw_args(self):
-        rng, args = self.rng, []
+        rng, args = self.rng, ["-device", f"virtio-rng-pci,addr={pci.FOREIGN_SLOT:#x}"]
         options = [f"virtio-balloon-pci,id=balloon,addr={SLOT:#x}"]
+        if self.port:
+            options = ["virtio-balloon-pci,id=balloon,bus=rp,addr=0"]
+            args += pci.PORT
         for name, chance in (("free-page-reporting=on", .7), ("must-tell-host=on", .3),
                              ("page-poison=off", .2), ("page-ops=on", .7), ("page-ops=off", .1),
-                             ("deflate-on-oom=on", .3), ("packed=on", .1),
+                             ("deflate-on-oom=on", .3), ("packed=on", .3),
                              ("queue_reset=off", .1), ("event_idx=off", .3)):
             if rng.random() < chance:
                 options.append(name)
@@ -68,13 +81,16 @@ class Rig:
         if self.size <= 512 << 20 and rng.random() < 0.3:
             args += ["-object", f"memory-backend-memfd,id=ram,size={self.size},share=on",
                      "-machine", "memory-backend=ram"]
-        return args + ["-device", ",".join(options)]
+        self.options = ",".join(options)
+        return args + ["-device", self.options]
 
     def start(self, *more):
         # Leaks show as buffers in use.
         m = Machine(self.binary, self.args + list(more), memory=f"{self.size >> 20}M",
                     machine=self.kind)
         m.may_crash = True  # check() and quit() look themselves
+        if not more:  # one that a stream comes in to has it from there
+            pci.Modern(m, pci.FOREIGN_SLOT, at=pci.FOREIGN_BAR)
         return m
 
     def __enter__(self):
@@ -90,16 +106,47 @@ class Rig:
     # The driver
 
     def interface(self):
-        return (pci.Legacy if self.legacy else pci.Modern)(self.m, SLOT)
+        """The device's registers, made reachable again if it was reset, cut off or unplugged."""
+        if self.port and pci.Port(self.m).is_off():
+            pci.Port(self.m).switch_on()
+            if not self.is_there():
+                self.note("plugged again")
+                self.m.hmp(f"device_add {self.options}")
+        return self.make_interface()(self.m, SLOT)
 
-    def bring_up(self, features, queues):
+    def make_interface(self):
+        return pci.Legacy if self.legacy else pci.behind_port if self.port else pci.Modern
+
+    def is_there(self):
+        return isinstance(self.pages(), int)
+
+    def bring_up(self, features, queues, **kw):
         """A driver from the beginning: its features, the numbers of its queues."""
-        self.b = Balloon(self.m, pci.Legacy if self.legacy else pci.Modern, features, queues)
+        self.interface()
+        ring = PackedRing if features >> F_PACKED & 1 else Ring
+        self.b = Balloon(self.m, self.make_interface(), features, queues, ring, **kw)
+        self.registers = self.find_registers()
+
+    def find_registers(self):
+        """Addresses where a write changes the device, its bus, or another device."""
+        if self.legacy:
+            return [pci.MODERN_BAR]
+        found = [pci.MODERN_BAR + at for at in OWN] + [pci.FOREIGN_BAR + at for at in OWN]
+        if self.kind == "q35":
+            found += [self.b.io.pci.mmconfig(at) for at in CONFIGURATION]
+        if self.port:
+            devctl = self.b.io.pci.express(pci.DEVCTL)
+            found += [devctl, devctl + 1, devctl + 1, devctl + 1] * 3
+            port = pci.PciDevice(self.m, pci.PORT_SLOT)
+            found += [port.mmconfig(at) for at in CONFIGURATION + (0x18, pci.BRIDGE_CONTROL)]
+            found += [port.express(pci.SLTCTL)] * 3
+        return found
 
     def draw_features(self, chance=0.8):
-        offered = self.interface().offered() & ~(1 << F_PACKED | 1 << F_BAD)
-        return sum(1 << bit for bit in range(64)
-                   if offered >> bit & 1 and self.rng.random() < chance)
+        offered = self.interface().offered() & ~(1 << F_BAD)
+        features = sum(1 << bit for bit in range(64)
+                       if offered >> bit & 1 and self.rng.random() < chance)
+        return features | 1 << F_EVENT_IDX if features >> F_PACKED & 1 else features
 
     def roles(self, features):
         """{name: number} of the queues of a driver with these features: it counts what it
@@ -115,6 +162,13 @@ class Rig:
         if ops:
             roles["ops"] = number
         return roles
+
+    def move(self, target):
+        """The other side of a migration takes this one's place."""
+        old, self.m = self.m, target
+        self.b = moved(self.b, target)
+        self.check_log(old)
+        old.close()
 
     # The host's side
 

@@ -31,6 +31,23 @@ def save(rig):
         return f.read()
 
 
+def carry_on(rig, stream):
+    """A running machine that took the stream."""
+    path = rig.m.dir + "/incoming"
+    with open(path, "wb") as f:
+        f.write(stream)
+    m = rig.start("-incoming", f"exec:cat {path}")
+    try:
+        m.until(lambda: m.qmp("query-migrate").get("status") in ("completed", "failed"),
+                "the stream to be read", limit=20)
+        m.qmp("cont")
+    except (AssertionError, QemuGone) as e:
+        log = m.log()
+        m.close()
+        raise Finding(f"a good stream was refused: {e}\n{log}") from None
+    return m
+
+
 def load(rig, stream):
     """Pages in the balloon of a machine that takes the stream; None: it refused."""
     path = rig.m.dir + "/incoming"

@@ -8,6 +8,7 @@ balloon loses what it holds.
 import base64
 import struct
 
+import stream
 from balloon import BUFFERS, PAGE
 from oracle import INHIBITED, OP_BYTES, Oracle
 from rig import Finding
@@ -38,11 +39,51 @@ class Tracked:
         rig.note("driver", hex(features), self.roles)
         rig.bring_up(features, sorted(self.roles.values()))
         self.oracle.clear()
+        self.oracle.forget_counts()
         self.gone = set(range(FILLED))
         self.counters = rig.shown(WATCHED)
-        self.oracle.rejected = self.oracle.repeated = self.oracle.stray = 0
         if self.counters["balloon-pages"]:
             raise Finding(f"{self.counters['balloon-pages']} pages in the balloon after a reset")
+
+    def in_flight(self):
+        """Buffers that nobody waits for: what becomes of them is open, also of their pages."""
+        rig, rng = self.rig, self.rng
+        rig.b.buffer = BUFFERS
+        rig.note("in flight")
+        for name in sorted(self.roles):
+            ring, number = rig.b.ring[self.roles[name]], self.roles[name]
+            for _ in range(rng.choice((0, 1, 1, 5))):
+                if name in ("inflate", "deflate"):
+                    pfns = self.pfns()
+                    self.lost(pfns)
+                    self.offer(ring, struct.pack(f"<{len(pfns)}I", *pfns), [])
+                elif name == "ops":
+                    data = self.ops()
+                    self.lose_all(data)
+                    self.offer(ring, data, [(BUFFERS + 8 * (1 << 20), 8)])
+                elif name == "stats":
+                    self.offer(ring, bytes(20), [])
+                else:
+                    first = WINDOW + rng.randrange(WINDOW_PAGES)
+                    self.lost(range(first, first + 256))
+                    self.offer(ring, b"", [(first * PAGE, 1 << 20)])
+            if rng.random() < 0.8:
+                rig.b.kick(number)
+        if rng.random() < 0.3:
+            rig.qmp("stop")
+            rig.qmp("cont")
+
+    def move(self):
+        """The machine goes on in another QEMU; page ops take the ledger along."""
+        rig = self.rig
+        rig.note("to a file and back")
+        rig.qmp("stop")
+        rig.move(stream.carry_on(rig, stream.save(rig)))
+        if "ops" not in self.roles:
+            self.oracle.clear()
+            self.gone = set(range(FILLED))
+        self.counters = rig.shown(WATCHED)
+        self.oracle.forget_counts()
 
     # Requests
 
@@ -191,10 +232,7 @@ class Tracked:
             answer = b.m.read(space + 64 * i, 16)
             got = struct.unpack("<II", answer[:8])
             want = self.oracle.ops(data, got[1] if got[0] == INHIBITED else None)
-            for at in range(0, len(data) - OP_BYTES + 1, OP_BYTES):
-                _, _, count, addr, new = struct.unpack("<HHIQQ", data[at:at + OP_BYTES])
-                for first in (addr // PAGE, new // PAGE):
-                    self.lost(range(max(first, WINDOW), min(first + count, WINDOW + FILLED)))
+            self.lose_all(data)
             if got != want or answer[8:] != b"\xee" * 8:
                 raise Finding(f"ops buffer {i}: status and index {got}, foretold {want}; "
                               f"rest {answer[8:].hex()}; {data.hex()}")
@@ -219,6 +257,13 @@ class Tracked:
         self.send(self.roles[name], [(data, [part])])
 
     # What must hold
+
+    def lose_all(self, data):
+        """Whatever operations name."""
+        for at in range(0, len(data) - OP_BYTES + 1, OP_BYTES):
+            _, _, count, addr, new = struct.unpack("<HHIQQ", data[at:at + OP_BYTES])
+            for first in (addr // PAGE, new // PAGE):
+                self.lost(range(max(first, WINDOW), min(first + count, WINDOW + FILLED)))
 
     def lost(self, pages):
         self.gone.update(p - WINDOW for p in pages if WINDOW <= p < WINDOW + FILLED)

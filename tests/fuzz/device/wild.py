@@ -9,6 +9,7 @@ import struct
 import pci
 from balloon import BUFFERS, PAGE, RINGS
 from oracle import OP_BYTES
+from packed import AVAIL, USED, PackedRing
 from ring import INDIRECT, NEXT, WRITE
 
 LENGTHS = (0, 1, 3, 4, 7, 8, 10, 16, 23, 24, 25, 48, 256, 1024, 4096, 8192, 65536, 1 << 20, 1 << 24,
@@ -16,14 +17,36 @@ LENGTHS = (0, 1, 3, 4, 7, 8, 10, 16, 23, 24, 25, 48, 256, 1024, 4096, 8192, 6553
 # Flash, interrupt controllers, HPET, VGA, firmware shadows, the hole below 4 GiB.
 ODD_PLACES = (0xFFFFF000, 0xFFFC0000, 0xFEE00000, 0xFEC00000, 0xFED00000, 0xA0000, 0xC0000, 0xE0000,
               0xD0000000, 1 << 40, (1 << 52) - 4096, 1 << 63, (1 << 64) - 4096, (1 << 64) - 1)
-# In the modern registers: status, queue size, enable, reset, notification, configuration.
-REGISTERS = (0x14, 0x10, 0x18, 0x1C, 0x20, 0x3A, 0x1000, 0x2000, 0x2004, 0x3000, 0x3002)
 
 
 class Wild:
     def __init__(self, rig):
         self.rig = rig
         self.rng = rig.rng
+
+    def rings(self, queues):
+        """Sizes and places of rings for a driver that is out for registers: what the device
+        writes of a head, an index, a flag or an event falls on one."""
+        rng, sizes, used = self.rng, {}, {}
+        for queue in () if self.rig.legacy else queues:
+            if rng.random() < 0.4:
+                sizes[queue] = rng.choice((2, 4, 256, 1024))
+            if rng.random() < 0.4:
+                size = sizes.get(queue, 128)
+                used[queue] = max(self.register() - rng.choice((
+                    0, 0, 1, 2, 3, 4, 5, 8, 12, 4 + 8 * size, 4 + 8 * size - 2)), 0) & ~1
+        return {"sizes": sizes, "used": used}
+
+    def register(self):
+        return self.rng.choice(self.rig.registers)
+
+    def messages(self):
+        """Interrupt messages that go to registers."""
+        rng, io = self.rng, self.rig.b.io
+        if not self.rig.legacy:
+            self.rig.note("interrupt messages")
+            io.message(rng.choice(list(self.rig.b.ring)), self.register() & ~3,
+                       rng.choice((0, 0x8000, 0x700, 0x400, 0x40, rng.getrandbits(32))))
 
     def ram_address(self):
         rng = self.rng
@@ -43,7 +66,7 @@ class Wild:
         if pick < 0.7:
             at = self.ram_address()
         elif pick < 0.85:
-            return pci.MODERN_BAR + rng.choice(REGISTERS)
+            return self.register()
         else:
             at = rng.choice(ODD_PLACES)
         if rng.random() < 0.2:
@@ -102,6 +125,8 @@ class Wild:
     def good_chain(self, number):
         """A chain in order: readable then writable parts, to a place that may be no memory."""
         rng, b = self.rng, self.rig.b
+        if not isinstance(b.ring[number], PackedRing) and rng.random() < 0.2:
+            b.ring[number].next_desc = rng.choice((0, 7, 0x80)) % b.ring[number].size
         data = self.payload(rng.choice((4, 16, 24, 96, 240, 1024)))
         parts = [(b.place(data), len(data), 0)] if rng.random() < 0.9 else []
         if rng.random() < 0.8:
@@ -114,9 +139,16 @@ class Wild:
         rng, b = self.rng, self.rig.b
         ring = b.ring[number]
         b.buffer = BUFFERS
-        if rng.random() < 0.6:
+        packed = isinstance(ring, PackedRing)
+        if rng.random() < 0.6 or packed and rng.random() < 0.5:
             for _ in range(rng.choice((1, 2, 5, 20))):
                 self.good_chain(number)
+        elif packed:
+            for _ in range(rng.choice((1, 3, 10))):
+                address, length, flags, following = self.descriptor(ring.size)
+                self.rig.m.write(ring.desc + 16 * rng.randrange(ring.size),
+                                 struct.pack("<QIHH", address, length, following,
+                                             flags | rng.choice((0, AVAIL, USED, AVAIL | USED))))
         else:
             for _ in range(rng.choice((1, 3, 10, 30))):
                 at = rng.randrange(ring.size)
@@ -155,15 +187,23 @@ class Wild:
         b.buffer = BUFFERS
         self.rig.note("statuses onto registers, queue", number)
         for _ in range(rng.choice((2, 3, 6))):
-            op = struct.pack("<HHIQQ", 1, 0, 1, (5000 + rng.randrange(9000)) * PAGE, 0)
-            at = pci.MODERN_BAR + rng.choice(REGISTERS) if rng.random() < 0.6 else BUFFERS + PAGE
-            b.ring[number].add([(b.place(op), len(op), 0), (at, 8, WRITE)])
+            # the index counts to what a register takes for a reset, or power off
+            n = rng.choice((1, 1, 0x40, 0x80, 0x400, 0x700))
+            first = 5000 + rng.randrange(4000)
+            ops = b"".join(struct.pack("<HHIQQ", 1 + (i & 1), 0, 1, (first + i // 2) * PAGE, 0)
+                           for i in range(n)) + bytes(rng.choice((0, OP_BYTES)))
+            at = self.register() if rng.random() < 0.7 else BUFFERS - PAGE
+            cut = rng.choice((0, 3, 4, 4, 7))  # of the status, what comes before the register
+            parts = [(b.place(ops), len(ops), 0)]
+            parts += [(b.place(bytes(8)), cut, WRITE)] if cut else []
+            parts += [(at, rng.choice((1, 4)), WRITE), (b.place(bytes(8)), 8, WRITE)]
+            b.ring[number].add(parts)
             if rng.random() < 0.4:
                 b.kick(number)
 
     def burst(self):
         rng, b = self.rng, self.rig.b
-        if rng.random() < 0.15:
+        if rng.random() < 0.2:
             self.onto_registers()
             return
         touched = [rng.choice(list(b.ring)) for _ in range(rng.choice((1, 1, 2, 4)))]
