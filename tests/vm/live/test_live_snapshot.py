@@ -33,8 +33,9 @@ def begin_background(vm, path):
 
 @every_mode
 def test_background_snapshot(machines, page_ops):
-    """While it is taken the guest runs, nothing is discarded; afterwards all that was given is, but
-    what a driver gave that may use a page before it tells. The snapshot has the guest of its first moment."""
+    """While it is taken the guest runs, nothing is discarded; afterwards all that was given is,
+    but what a driver gave that may use a page before it tells. The snapshot has the guest of its
+    first moment."""
     live.need(machines, "background-snapshot")
     vm = machines.start(page_ops=page_ops)
     before = Books.of(vm)
