@@ -33,14 +33,17 @@ demo: all ## show it at work: shrink, compact and grow a guest through libvirt
 bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=quick, ROWS=...)
 	@$S/setup.sh bench && $S/bench.sh
 
-test: all ## run every test that CI runs, and the style checks
-	@$S/setup.sh test style && $S/test.sh style+unit qtest vm+interop speed
+results: ## put the figures of the last `make bench`, and the matrix, into README.md
+	@$S/bench.sh --readme && $(MAKE) --no-print-directory matrix ARGS="--no-run --readme"
 
-test-unit: ## the pure files against a model, no guest
-	@$S/setup.sh test-unit && $S/test.sh unit
+test: all ## run every test that CI runs, and the style checks
+	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest timing guests speed
+
+test-unit: ## the pure files against a model, and the scripts that judge; no guest
+	@$S/setup.sh test-unit && $S/test.sh unit scripts
 
 test-qtest: build-device ## the device alone, requests made by hand
-	@$S/setup.sh test && $S/test.sh qtest
+	@$S/setup.sh test && $S/test.sh qtest timing
 
 test-vm: all ## real guests
 	@$S/setup.sh test && $S/test.sh vm
@@ -98,6 +101,6 @@ clean: ## remove what was built in this checkout
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all build-device build-driver build-qemu-10 demo bench matrix test test-unit test-qtest \
+.PHONY: all build-device build-driver build-qemu-10 demo bench results matrix test test-unit test-qtest \
 	test-vm test-interop test-debug test-arch test-libvirt test-migration test-qemu test-long \
 	test-mutants fuzz deb test-deb paths style clean help

@@ -58,6 +58,8 @@ src=$dir/src
 [ "$verb" = build ] || src=$dir/$verb
 log=$dir/$verb.log
 mkdir -p "$dir"
+sources=$(bash "$ROOT/scripts/sources.sh" 2>/dev/null | sed -n 's/^DRIVER=//p') ||
+	sources=unknown # no git checkout
 sync_folder "$ROOT/guest-driver" "$src/guest-driver"
 sync_folder "$ROOT/spec" "$src/spec"
 # Probes of headers are only right for the headers they were made with.
@@ -74,6 +76,7 @@ build)
 	fi
 	cp "$src/guest-driver/virtio_balloon.ko" "$dir/virtio_balloon.ko.new"
 	mv "$dir/virtio_balloon.ko.new" "$dir/virtio_balloon.ko"
+	echo "$sources" >"$dir/sources" # what results are kept by, not the checkout's by then
 	say "driver for $RELEASE: build/driver-$RELEASE/virtio_balloon.ko"
 	;;
 sparse)

@@ -172,8 +172,9 @@ main() {
 	trap 'rm -rf "$tmp"' EXIT
 	own_tests
 	static_check
-	printf '[  PASSED  ] %d tests.\n' "$passed"
-	[ "$failed" = 0 ] || printf '[  FAILED  ] %d tests.\n' "$failed"
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+	[ -z "${JUNIT:-}" ] || printf '<testsuite tests="%d" failures="%d"/>\n' \
+		$((passed + failed)) "$failed" >"$JUNIT"
 	[ "$failed" = 0 ]
 }
 

@@ -33,11 +33,12 @@ packages_of() {
 			gcc libc6-dev make python3
 		;;
 	test)
-		echo python3-pytest strace
+		echo python3-pytest python3-pytest-timeout python3-pytest-xdist strace
 		packages_of test-unit
 		packages_of demo
 		;;
-	test-unit) echo gcc libc6-dev make libcmocka-dev libglib2.0-dev pkg-config ;;
+	test-unit) echo gcc libc6-dev make libcmocka-dev libglib2.0-dev pkg-config \
+			python3-pytest python3-pytest-timeout ;;
 	bench)
 		echo qemu-system-x86 busybox-static gcc gcc-12 libc6-dev make python3 strace \
 			linux-perf

@@ -13,8 +13,6 @@ LONG=600
 TOO_LONG=900
 WIDE=100
 faults=0
-# A check that greps for faults ends in "nothing found"; that is no failure.
-set +o pipefail
 # The last part of a pipe counts in this shell.
 shopt -s lastpipe
 
@@ -27,15 +25,47 @@ fault() {
 report() {
 	local text
 	text=$(cat)
-	[ -z "$text" ] && return
+	[ -n "$text" ] || return 0
 	printf '%s\n' "$text" | sed "s|$ROOT/||g" >&2
 	fault "$1"
+}
+
+# pick ARGS...: grep, for which finding nothing is no failure.
+pick() {
+	local status=0
+	grep "$@" || status=$?
+	[ "$status" -le 1 ]
+}
+
+# checked MOST COMMAND...: what it says; a status above MOST, by which it tells of
+# faults, is that of a checker that broke off.
+checked() {
+	local most=$1 status=0
+	shift
+	"$@" 2>&1 || status=$?
+	[ "$status" -le "$most" ] || echo "$1 broke off with status $status"
+}
+
+# judged: of what checkpatch says what counts. It is given a file with a fault last:
+# where that is not told, it judged nothing, or died on the way.
+judged() {
+	local text
+	text=$(cat)
+	printf '%s\n' "$text" | pick -E 'ERROR|WARNING|broke off' | pick -vF "$scratch/bad.c"
+	printf '%s\n' "$text" | grep -qF "$scratch/bad.c" || echo "checkpatch does not judge"
 }
 
 # Files of the checkout that git would carry, by extension pattern.
 files() {
 	cd "$ROOT" && git -c safe.directory='*' ls-files -co --exclude-standard -- "$@" | sort -u |
 		while IFS= read -r f; do [ ! -f "$f" ] || printf '%s\n' "$f"; done
+}
+
+# in_files PATTERN: where it is in the files whose names come in on stdin.
+in_files() {
+	local names
+	mapfile -t names
+	[ ${#names[@]} = 0 ] || pick -nE "$1" /dev/null "${names[@]}"
 }
 
 kernel_checkpatch() {
@@ -71,12 +101,12 @@ check_kernel_side() {
 	mapfile -t list < <(files 'guest-driver/*.c' 'guest-driver/*.h' 'spec/*.h')
 	[ ${#list[@]} -gt 0 ] || return 0
 	# It leaves a file of names where it runs.
-	(cd "$scratch" && perl "$pl" --no-tree --terse --no-summary \
+	(cd "$scratch" && checked 1 perl "$pl" --no-tree --terse \
 		--show-types --max-line-length=100 \
 		--ignore FILE_PATH_CHANGES,LINUX_VERSION_CODE,SPLIT_STRING \
 		--ignore CONSTANT_COMPARISON,PREFER_DEFINED_ATTRIBUTE_MACRO \
-		-f "${list[@]/#/$ROOT/}" 2>&1) |
-		grep -E 'ERROR|WARNING' | report "checkpatch (kernel)"
+		-f "${list[@]/#/$ROOT/}" "$scratch/bad.c") |
+		judged | report "checkpatch (kernel)"
 }
 
 # Left out: what it says of the line length (ours is checked below), of the
@@ -86,27 +116,26 @@ check_qemu_side() {
 	pl=$(qemu_tree "$(cat "$CACHE/qemu-$QEMU_VERSION.version")")/src/scripts/checkpatch.pl
 	mapfile -t list < <(files 'qemu-device/*.c' 'qemu-device/*.h')
 	[ ${#list[@]} -gt 0 ] || return 0
-	perl "$pl" --no-tree --terse --no-summary -f "${list[@]}" 2>&1 |
-		grep -E 'ERROR|WARNING' |
-		grep -vE 'line over|architecture specific|/compat\.h:' |
-		grep -v 'space prohibited between function' |
+	checked 1 perl "$pl" --no-tree --terse -f "${list[@]}" "$scratch/bad.c" | judged |
+		pick -vE 'line over|architecture specific|/compat\.h:' |
+		pick -v 'space prohibited between function' |
 		report "checkpatch (QEMU)"
 }
 
 check_shell() {
 	mapfile -t list < <(files | while IFS= read -r f; do
 		case $f in *.sh) echo "$f" ;; *) head -c 40 "$f" | head -n 1 | tr -d '\0' |
-			grep -qE '^#!/bin/(ba)?sh' && echo "$f" ;; esac
+			pick -E '^#!/bin/(ba)?sh' | sed "s|.*|$f|" ;; esac
 	done)
-	shellcheck -x -e SC1091 "${list[@]}" 2>&1 | report shellcheck
+	checked 1 shellcheck -x -e SC1091 "${list[@]}" | report shellcheck
 }
 
 check_rules() {
 	local f n want first
 	# Which kernel it is may be asked in one folder only; the model of a kernel has a version.
 	files 'guest-driver/*' 'tests/*.c' 'tests/*.h' |
-		grep -vE '^(guest-driver/compat|tests/unit/shim)/' |
-		xargs -r grep -nE 'LINUX_VERSION_CODE|KERNEL_VERSION *\(' |
+		pick -vE '^(guest-driver/compat|tests/unit/shim)/' |
+		in_files 'LINUX_VERSION_CODE|KERNEL_VERSION *\(' |
 		report "the kernel's version is asked outside guest-driver/compat"
 	files '*.c' '*.h' '*.sh' '*.py' '*/Makefile' '*/Kbuild' | while IFS= read -r f; do
 		case $f in
@@ -124,7 +153,7 @@ check_rules() {
 		expand "$f" | awk -v f="$f" -v w="$WIDE" \
 			'length > w { print f ":" NR ": over " w " columns" }'
 	done | report "line length"
-	files '*.c' '*.h' '*.sh' '*.py' 'Makefile' '*.md' | xargs -r grep -nE '[[:space:]]+$' |
+	files '*.c' '*.h' '*.sh' '*.py' 'Makefile' '*.md' | in_files '[[:space:]]+$' |
 		report "trailing white space"
 	files '*.c' '*.h' '*.sh' '*.py' | while IFS= read -r f; do
 		n=$(wc -l <"$f")
@@ -139,6 +168,7 @@ main() {
 	cache_open
 	scratch=$(mktemp -d)
 	trap 'rm -rf "$scratch"' EXIT
+	printf 'int x ;  \n' >"$scratch/bad.c"
 	cd "$ROOT" || exit 1
 	[ -n "$(files Makefile)" ] || die "style: needs a git checkout"
 	check_rules

@@ -2,39 +2,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Runs kinds of tests one after the other, goes on after a failing one, and
-# closes with one line for all: "N passed, M failed, K skipped in T s".
+# closes with the ten slowest tests and one line for all: "N passed, M failed, K
+# skipped in T s" (totals.py). A kind that ran nothing has failed.
 #
-# usage: test.sh KIND...    (style unit qtest vm interop speed debug migration
-#                          qemu long matrix deb arch-GUEST libvirt-VERSION)
+# usage: test.sh KIND...    (style unit scripts qtest timing vm interop guests speed debug
+#                          migration qemu long matrix deb arch-GUEST
+#                          libvirt-VERSION; guests is vm and interop)
 #        KIND+KIND          the second beside the first, shown after it: a guest
 #                          under test waits for its host as long as it runs
 #        ARGS="-k shrink"   goes to pytest
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-passed=0
-failed=0
-skipped=0
-bad=
+# Guests and emulators of one file come one after the other: they share what they
+# started, and the host's huge pages.
+SHARED=(-n "$(nproc)" --dist loadfile)
+# What holds QEMU to milliseconds, in tests/qtest: with nothing beside it.
+TIMED=(tests/qtest/test_holds.py)
+EACH='not qemu10 and not slow and not alone'
+# Of one test, in seconds; a kernel that checks itself and hours of stress take more.
+LIMIT=900
+
 started=$SECONDS
-out=$(mktemp)
 aside=$(mktemp)
+# A folder for each kind: its exit status, and what came of its tests.
+came=$(mktemp -d)
 helper=
 aside_since=
-trap 'rm -f "$out" "$aside"' EXIT
+trap 'rm -rf "$aside" "$came"' EXIT
 # A job of its own process group hears nothing of a Ctrl-C by itself.
 trap 'stop_aside; exit 130' INT TERM
 
-# run COMMAND...: shows and keeps what it says. No terminal and no input, so
-# that a run looks the same by hand and in CI.
+# run COMMAND...: no terminal and no input, so that a run looks the same by hand
+# and in CI.
 run() {
-	"$@" </dev/null 2>&1 | tee "$out"
+	"$@" </dev/null 2>&1 | cat
 	return "${PIPESTATUS[0]}"
 }
 
 unheard() {
-	local k=$1 out=$aside
-	kind "$k" >/dev/null
+	local k=$1
+	kind "$k" >"$aside" 2>&1
 }
 
 # start_aside KIND: runs it meanwhile, heard only by its file.
@@ -61,40 +69,7 @@ end_aside() {
 	tail -n +1 -f --pid="$helper" "$aside"
 	wait "$helper" || status=$?
 	helper=
-	cp "$aside" "$out"
 	return "$status"
-}
-
-# tally KIND STATUS: takes the counts from cmocka's or pytest's own closing
-# lines. A kind that failed without a count is one failure.
-tally() {
-	local p f s
-	p=$(cmocka_count PASSED)
-	f=$(cmocka_count FAILED)
-	s=$(cmocka_count SKIPPED)
-	p=$((p + $(pytest_count passed)))
-	f=$((f + $(pytest_count failed) + $(pytest_count 'errors?')))
-	s=$((s + $(pytest_count skipped)))
-	if [ "$2" = 0 ]; then
-		[ $((p + f + s)) -gt 0 ] || p=1
-	else
-		[ "$f" -gt 0 ] || f=1
-		bad+=" $1"
-	fi
-	passed=$((passed + p))
-	failed=$((failed + f))
-	skipped=$((skipped + s))
-}
-
-# Nothing found is nought, not an error.
-cmocka_count() {
-	{ grep -oE "\[ *$1 *\] [0-9]+ test" "$out" || true; } |
-		sed 's/.*\] //' | awk '{ n += $1 } END { print n + 0 }'
-}
-
-pytest_count() {
-	{ grep -E '^=+ .* in [0-9.]+s' "$out" || true; } | tail -n 1 |
-		{ grep -oE "[0-9]+ $1" || true; } | awk '{ n += $1 } END { print n + 0 }'
 }
 
 # Debian's python, whatever else is in the path: its pytest is the one that
@@ -102,41 +77,53 @@ pytest_count() {
 # What came of each test is kept for `make matrix`, by guest kernel and emulator;
 # part of a kind beside all of it.
 pytest_run() {
-	local dir=$1 results
+	local dir=$1 results status=0
 	shift
 	results=${GUEST:-6.1}@${QEMU_VERSION:-7.2}
 	if [ "${LIBVIRT:-9}" != 9 ]; then
 		results+=@libvirt-$LIBVIRT
-		# Fetched here, where progress is seen; the tests skip for the reason why not.
-		bash "$ROOT/scripts/libvirt.sh" >/dev/null || true
+		# Fetched here, where progress is seen.
+		bash "$ROOT/scripts/libvirt.sh" >/dev/null || return
 	fi
 	results=$ROOT/build/results/$results/$k${ARGS:+-part}.xml
+	rm -f "$results"
 	# shellcheck disable=SC2086 # ARGS is a list of arguments
 	(cd "$ROOT" && run env PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
 		/usr/bin/python3 -m pytest -p no:cacheprovider -ra -v "$dir" "$@" \
-		--junitxml="$results" ${ARGS:-})
+		--timeout="$LIMIT" --junitxml="$results" ${ARGS:-}) || status=$?
+	[ ! -e "$results" ] || cp "$results" "$came/$k"
+	return "$status"
+}
+
+# Each test's file says what came of it, and those that fail say it here.
+unit_run() {
+	run make -s -k -j"$(nproc)" --output-sync -C "$ROOT/tests/unit" check \
+		XML="$came/$k"
 }
 
 kind() {
 	case $1 in
 	style) run bash "$ROOT/scripts/style.sh" ;;
-	unit) run make -s -C "$ROOT/tests/unit" check ;;
-	qtest) pytest_run tests/qtest ;;
-	vm) pytest_run tests/vm -m 'not interop and not qemu10 and not slow and not alone' ;;
-	interop) pytest_run tests/vm -m 'interop and not qemu10 and not slow and not alone' ;;
+	unit) unit_run ;;
+	scripts) pytest_run tests/scripts ;;
+	qtest) pytest_run tests/qtest "${SHARED[@]}" "${TIMED[@]/#/--ignore=}" ;;
+	timing) pytest_run "${TIMED[@]}" ;;
+	vm) pytest_run tests/vm "${SHARED[@]}" -m "not interop and $EACH" ;;
+	interop) pytest_run tests/vm "${SHARED[@]}" -m "interop and $EACH" ;;
+	guests) pytest_run tests/vm "${SHARED[@]}" -m "$EACH" ;;
 	speed) pytest_run tests/vm -m alone ;;
-	debug) pytest_run tests/vm -m 'not interop and not qemu10' ;;
-	arch-*) GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
+	debug) LIMIT=5400 pytest_run tests/vm -m 'not interop and not qemu10' ;;
+	arch-*) LIMIT=3600 GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
 	libvirt-*) LIBVIRT=${1#libvirt-} pytest_run tests/vm -m libvirt ;;
 	migration) pytest_run tests/vm -m qemu10 ;;
-	qemu) run bash "$ROOT/scripts/qemu-tests.sh" ;;
+	qemu) run env JUNIT="$came/$k/qemu.xml" bash "$ROOT/scripts/qemu-tests.sh" ;;
 	long)
-		STRESS_SECONDS=${STRESS_SECONDS:-1800} \
+		LIMIT=7200 STRESS_SECONDS=${STRESS_SECONDS:-1800} \
 			pytest_run tests/vm -m 'long or qemu10 or slow'
 		;;
 	deb) pytest_run tests/deb ;;
 	matrix)
-		run env PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 \
+		run env PYTHONDONTWRITEBYTECODE=1 JUNIT="$came/$k/matrix.xml" /usr/bin/python3 \
 			"$ROOT/scripts/matrix.py" --cells all --again
 		;;
 	*) die "test.sh: unknown kind $1" ;;
@@ -146,8 +133,10 @@ kind() {
 folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
-	qtest) echo tests/qtest ;;
-	vm | interop | speed | debug | migration | long | arch-* | libvirt-*) echo tests/vm ;;
+	qtest | scripts) echo "tests/$1" ;;
+	timing) echo tests/qtest ;;
+	vm | interop | guests | speed | debug | migration | long) echo tests/vm ;;
+	arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;
 	*) echo . ;;
 	esac
@@ -160,14 +149,13 @@ one() {
 	shift 2
 	printf '\n=== %s ===\n' "$k"
 	dir=$(folder_of "$k")
-	if [ ! -d "$ROOT/$dir" ]; then
+	if [ -d "$ROOT/$dir" ]; then
+		"$@" || status=$?
+	else
 		echo "$k: there is no $dir"
-		failed=$((failed + 1))
-		bad+=" $k"
-		return
+		status=1
 	fi
-	"$@" || status=$?
-	tally "$k" "$status"
+	echo "$status" >"$came/$k/status"
 	printf '=== %s: %s in %d s ===\n' "$k" \
 		"$([ "$status" = 0 ] && echo ok || echo FAILED)" $((SECONDS - since))
 }
@@ -177,6 +165,7 @@ one() {
 main() {
 	local kinds
 	for kinds in "$@"; do
+		mkdir "$came/${kinds%+*}" "$came/${kinds#*+}" -p
 		case $kinds in
 		*+*)
 			start_aside "${kinds#*+}"
@@ -187,10 +176,7 @@ main() {
 		esac
 	done
 
-	[ -z "$bad" ] || printf '\nfailed:%s\n' "$bad"
-	printf '\n===== %d passed, %d failed, %d skipped in %d s =====\n' \
-		"$passed" "$failed" "$skipped" $((SECONDS - started))
-	[ "$failed" = 0 ]
+	/usr/bin/python3 -B "$ROOT/scripts/totals.py" $((SECONDS - started)) "$came"
 }
 
 main "$@"; exit

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Entry of the bench: options, the interleaved run, and what is left of it."""
+"""Entry of the bench: options, the interleaved run, and what is left of it. Ends with 1 where a
+scene failed or a figure is not as wanted."""
 
 import argparse
 import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import host, plan, plots, prepare, report, rows  # noqa: E402
+from bench import host, plan, plots, prepare, readme, report, rows  # noqa: E402
 from bench.lab import Bench  # noqa: E402
 from bench.progress import Progress  # noqa: E402
 from bench.stats import Records  # noqa: E402
@@ -28,6 +29,8 @@ def options():
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--stock", choices=prepare.STOCK_KINDS, default=os.environ.get(
         "STOCK", "packaged"), help="Debian's emulator, or the same source built here (STOCK=built)")
+    parser.add_argument("--readme", action="store_true",
+                        help="run nothing: put the last results into README.md (make results)")
     parser.add_argument("--list", action="store_true", help="print the rows' keys and end")
     return parser.parse_args()
 
@@ -94,6 +97,10 @@ def finish(opts, picked, records, facts):
         print(f"failed: {failure['scenario']}, {failure['pair']}, round {failure['round']}:"
               f" {failure['reason']}")
     print(f"all samples: {opts.out / 'results.json'}", *pictures, sep="\n")
+    missed = report.missed(verdicts)
+    if missed:
+        print("\nnot as wanted: " + "; ".join(missed))
+    return bool(records.failures or missed)
 
 
 def main():
@@ -102,6 +109,12 @@ def main():
     picked, scenes, prefixes = rows.selected(words)
     if opts.list:
         print("\n".join([f"{row.key:28}{row.name.strip()}" for row in picked] + list(rows.PLOTS)))
+        return 0
+    if opts.readme:
+        try:
+            readme.put(opts.out / "results.json", ROOT / "README.md")
+        except (readme.Lacking, OSError) as why:
+            return _last_word(f"README.md stays as it is: {why}", 1)
         return 0
     scenes = chosen_scenes(opts, scenes, prefixes)
     if not scenes:
@@ -119,8 +132,7 @@ def main():
             ))
             bench = Bench(paths, files, session.dir, progress.say, progress.tick)
             run(scenes, bench, records, progress)
-        finish(opts, picked, records, facts)
-        return 1 if records.failures else 0
+        return int(finish(opts, picked, records, facts))
     except KeyboardInterrupt as why:
         if records.samples:
             finish(opts, picked, records, facts)

@@ -65,6 +65,12 @@ def table(verdicts):
     return "\n".join([shown(HEAD), ruler, *(shown(line) for line in lines[1:])])
 
 
+def missed(verdicts):
+    """What is not as wanted, in words; what was not measured in this mode is none of it."""
+    return [f"{found.row.key} {words}" for found in verdicts
+            for words, met in zip(found.wanted, found.met) if met == "no"]
+
+
 def floors(records):
     """Lines on the floors that the run has."""
     found = []

@@ -23,7 +23,7 @@ class ShownGuest(Domain):
         screen.step("boot it")
         self.connect()
         screen.guess(BOOT_S, self.booted, 90, "the guest's boot")
-        self.wait_boot()
+        self.wait_agent()
         screen.done()
 
     def _say_again(self, error):

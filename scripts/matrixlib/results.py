@@ -8,17 +8,20 @@ import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import dataclass
 
+from . import sources
 from .cells import RESULTS, ROOT
 from .proofs import PYTEST
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one test. status: passed, failed, skipped; day: when."""
+    """What came of one test. status: passed, failed, skipped, or stale where it is of other
+    sources than the checkout's; day: when; commit: of which one."""
 
     status: str
     why: str = ""
     day: str = ""
+    commit: str = ""
 
 
 def outcome(case):
@@ -31,20 +34,48 @@ def outcome(case):
     return "passed", ""
 
 
+@dataclass(frozen=True)
+class Run:
+    """One file of results: its test cases and properties, and what of its sources is stale."""
+
+    cases: list
+    properties: dict
+    day: str
+    stale: str
+
+    @classmethod
+    def of(cls, path):
+        root = ET.parse(path).getroot()
+        said = {p.get("name"): p.get("value") for suite in root.iter("testsuite")
+                for p in suite.iterfind("properties/property")}
+        day = time.strftime("%Y-%m-%d", time.localtime(path.stat().st_mtime))
+        return cls(list(root.iter("testcase")), said, day, sources.stale(said))
+
+    @property
+    def commit(self):
+        return self.properties.get("commit", "an unknown commit")
+
+    def result(self, case):
+        status, why = outcome(case)
+        if self.stale:
+            why = f"{status} on {self.day} at {self.commit}; another {self.stale} since"
+            status = "stale"
+        return Result(status, why, self.day, self.commit)
+
+
 def results(cell):
     """{test: Result}; a later file's word counts."""
     found = {}
     for path in sorted(cell.folder.glob("*.xml"), key=lambda p: p.stat().st_mtime):
         try:
-            root = ET.parse(path).getroot()
+            run_ = Run.of(path)
         except ET.ParseError:
             continue  # of a run that was killed
-        day = time.strftime("%Y-%m-%d", time.localtime(path.stat().st_mtime))
-        for case in root.iter("testcase"):
+        for case in run_.cases:
             parts = case.get("classname", "").removeprefix("tests.").split(".")
             if parts[0] == "vm":
                 name = "/".join(parts[1:]) + ".py::" + case.get("name")
-                found[name] = Result(*outcome(case), day)
+                found[name] = run_.result(case)
     return found
 
 
@@ -52,11 +83,10 @@ def through_libvirt(version):
     """{(guest, qemu, libvirt): Counter of statuses} of `make test-libvirt`, libvirt as it said."""
     found = {}
     for path in sorted(RESULTS.glob(f"*@libvirt-{version}/libvirt-{version}.xml")):
-        suite = ET.parse(path).getroot()
-        said = next((p.get("value") for p in suite.iter("property") if p.get("name") == "libvirt"),
-                    version)
+        run_ = Run.of(path)
+        said = run_.properties.get("libvirt", version)
         guest, qemu, _ = path.parent.name.split("@")
-        found[guest, qemu, said] = Counter(outcome(case)[0] for case in suite.iter("testcase"))
+        found[guest, qemu, said] = Counter(run_.result(case).status for case in run_.cases)
     return found
 
 

@@ -13,7 +13,7 @@ from . import proofs
 from .proofs import PAIRS
 from .results import Result, results, through_libvirt
 
-WORDS = ("failed", "fails", "passed", "skipped", "not run", "n/a")
+WORDS = ("failed", "fails", "passed", "skipped", "stale", "not run", "n/a")
 LIVE = "under TCG 7.2 loses what a guest writes while it moves, whatever the balloon does"
 
 
@@ -59,11 +59,13 @@ def words_for(said, notes):
 
 
 def days(founds):
-    """On which days these came about, in words."""
-    all_days = sorted({result.day for found in founds for result in found.values()})
+    """On which days and of which commits these came about, in words; stale ones do not count."""
+    fresh = [result for found in founds for result in found.values() if result.status != "stale"]
+    all_days = sorted({result.day for result in fresh})
     if not all_days:
-        return "never run"
-    return "Run " + " to ".join(dict.fromkeys((all_days[0], all_days[-1])))
+        return "Not run on these sources"
+    return ("Run " + " to ".join(dict.fromkeys((all_days[0], all_days[-1])))
+            + ", commit " + ", ".join(sorted({result.commit for result in fresh})))
 
 
 def versions():

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from . import accel, dmesg, hostmem, initramfs, procs
 from .errors import GuestDied, GuestSilent, LabError
+from .exits import Exits
 from .firstboot import FirstBoot
 from .guest import Guest
 from .session import Session, Shield
@@ -98,7 +99,11 @@ class Domain(FirstBoot):
     def _begin(self):
         self.create()
         self.connect()
-        self.wait_boot()
+        self.wait_agent()
+
+    def _load(self):
+        if self._driver:
+            self.guest.load_driver(self._driver, **self._driver_params)
 
     # -- life ---------------------------------------------------------------
 
@@ -110,6 +115,10 @@ class Domain(FirstBoot):
         self._session.later(self._destroy)
         with Shield():  # libvirt would go on creating it after a Ctrl-C
             virsh("create", str(xml), timeout=180, tick=tick)
+        self.find_qemu()
+
+    def find_qemu(self):
+        """Its process; again where libvirt has made it anew."""
         self.pid = int((PIDS / f"{self.name}.pid").read_text())
 
     def connect(self):
@@ -123,29 +132,53 @@ class Domain(FirstBoot):
             raise GuestDied(f"guest: QEMU ended during boot: {self.last_words()}")
         return self.guest.boots > 0
 
-    def wait_boot(self, count=1, timeout=90):
+    def wait_agent(self, count=1, timeout=90):
+        """Until the agent of the count-th boot answers."""
         try:
             self.guest.wait_boot(count, timeout, alive=self.alive)
         except (GuestDied, GuestSilent) as error:
             raise type(error)(f"{error}: {self.last_words()}") from error
-        if self._driver:
-            self.guest.load_driver(self._driver, **self._driver_params)
 
     def alive(self):
         return self.pid is not None and procs.alive(self.pid)
 
     def _destroy(self):
+        """LabError where QEMU does not end when it is asked to, or leaves a report or a status."""
+        with Exits() as exits:
+            lived = self.alive()
+            faults = self._end()
+            if self.pid is not None:
+                procs.wait_gone(self.pid, 20)
+            if lived and not faults:
+                status = exits.wait(self.pid, 2)
+                faults.append(status and f"QEMU ended {procs.how(status)}")
+        faults.append("reason=crashed" in self.qemu_log() and "QEMU crashed")
+        faults.append(procs.reports(self.qemu_log()))
+        faults.append(self._known() and "libvirt still knows it")
+        faults = [fault for fault in faults if fault]
+        if faults:
+            raise LabError(f"domain {self.name}: " + "; ".join(faults))
+
+    def _end(self):
+        """What is wrong with the way it ends."""
+        faults = []
         try:
-            virsh("destroy", self.name)
+            virsh("destroy", self.name, "--graceful", timeout=60)
         except VirshError as error:
-            if self.name in virsh("list", "--all", "--name").split():
-                raise LabError(f"domain {self.name} is left: {error}") from error
-        except LabError:
+            if self.alive():
+                faults.append(f"QEMU does not end when it is asked to: {error}")
+                virsh("destroy", self.name)
+            elif self._known():
+                faults.append(str(error))
+        except LabError as error:
             # libvirtd does not answer; it forgets the domain once it does
+            faults.append(str(error))
             if self.pid is not None and self._is_ours(self.pid):
                 procs.end(self.pid)
-        if self.pid is not None:
-            wait_for(lambda: not procs.alive(self.pid), 20, f"end of {self.name}'s QEMU")
+        return faults
+
+    def _known(self):
+        return self.name in virsh("list", "--all", "--name").split()
 
     def _is_ours(self, pid):
         """Whether this process is still our guest's, not a later one of that pid."""

@@ -9,6 +9,10 @@ class LabError(Exception):
         return " ".join(super().__str__().split())
 
 
+class Missing(LabError):
+    """A program that this machine does not have."""
+
+
 class GuestDied(LabError):
     """The guest, or the QEMU that runs it, is gone."""
 

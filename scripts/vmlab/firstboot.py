@@ -3,8 +3,8 @@
 
 QEMU 7.2's TCG now and then runs the breakpoint by which Linux changes its own code after it
 was taken away (Linux 6.12 and later; one boot of 25 on a loaded machine): the kernel dies of
-it. Much more seldom a boot stands still. Both come before any balloon driver is loaded. Nothing
-else is tried again, and what was is said as a warning.
+it. Much more seldom a boot stands still. Both come before any balloon driver is loaded, and only
+a boot without one is tried again; each time that is said as a warning.
 """
 
 import warnings
@@ -17,9 +17,15 @@ TRIES = 3
 
 
 class FirstBoot(InSession):
-    """Base of a guest: _begin() boots it."""
+    """Base of a guest: _begin() boots it without a driver, then _load() may load one."""
 
     def __enter__(self):
+        self._boot()
+        with self._undone_on_error():
+            self._load()
+        return self
+
+    def _boot(self):
         for _ in range(TRIES - 1):
             try:
                 return super().__enter__()

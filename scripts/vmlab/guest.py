@@ -201,9 +201,9 @@ class Guest:
 
     # -- what tests ask for all the time ------------------------------------
 
-    def meminfo(self):
+    def meminfo(self, timeout=30):
         """/proc/meminfo in KiB."""
-        return _numbers(self.read("/proc/meminfo"))
+        return _numbers(self.read("/proc/meminfo", timeout))
 
     def free(self):
         """Bytes that nobody holds: MemFree and what each CPU keeps at hand, a tenth of the guest
@@ -214,8 +214,8 @@ class Guest:
     def vmstat(self):
         return _numbers(self.read("/proc/vmstat"))
 
-    def dmesg(self):
-        return self.run("dmesg").output
+    def dmesg(self, timeout=60):
+        return self.run("dmesg", timeout).output
 
     def load_driver(self, which="ours", timeout=60, **params):
         """insmod the balloon driver: "ours" or "stock", with module parameters."""

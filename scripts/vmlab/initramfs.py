@@ -6,7 +6,6 @@ once per change and may be shared by guests that run at the same time. Both
 balloon drivers are inside, as /lab/stock and /lab/ours; none is loaded at boot.
 """
 
-import gzip
 import hashlib
 import os
 import subprocess
@@ -41,7 +40,7 @@ def build(paths, extra_modules=(), extra_files=None):
     _add_modules(archive, paths, extra_modules)
     for name, data in (extra_files or {}).items():
         archive.file(name.lstrip("/"), data, 0o755)
-    return _store(paths.cache / "initramfs", gzip.compress(archive.bytes(), 1, mtime=0))
+    return _store(paths.cache / "initramfs", archive.bytes())
 
 
 def find_busybox(paths):
@@ -111,7 +110,7 @@ def _add_modules(archive, paths, extra_modules):
 
 def _store(folder, data):
     """Writes once, readable for libvirt's user; drops what was not used lately."""
-    target = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.cpio.gz"
+    target = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.cpio"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -129,7 +128,7 @@ def _store(folder, data):
 
 def _prune(folder):
     """Keeps what was used in the last hours: another run may be about to boot it."""
-    for path in folder.glob("*.cpio.gz"):
+    for path in folder.glob("*.cpio*"):
         try:
             if path.stat().st_mtime < time.time() - KEPT_S:
                 path.unlink()

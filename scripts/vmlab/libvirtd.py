@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 
 from . import apparmor, otherlibvirt, procs
-from .errors import LabError
+from .errors import LabError, Missing
 from .lease import FOLDER, Lease
 from .session import Shield
 from .virsh import virsh
@@ -67,7 +67,7 @@ def _answers(path):
 def _start(lease, program, path, package, say, tick):
     found = shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin")
     if not found:
-        raise LabError(f"{program} is missing: apt-get install {package}")
+        raise Missing(f"{program} is missing: apt-get install {package}")
     say(f"starting {program}")
     if os.path.isdir("/run/systemd/system"):
         _systemctl("start", program)

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Processes of the host: start one that dies with us, look at one, end one.
 
-Only ever by pid, and only pids the lab started.
+Only ever by pid, and only pids the lab started. How an emulator ended is judged here, too.
 """
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
-from .errors import LabError
+from .errors import LabError, Missing
 from .waits import wait_for
 
 PR_SET_PDEATHSIG = 1
+SANITIZER = re.compile(r".*(?:\w+Sanitizer|runtime error): .*")
+# Helpers of an emulator (that of an exec: migration, say) end a moment after it.
+LEAVE_S = 2
 LIBC = ctypes.CDLL(None)
 
 
@@ -52,6 +57,10 @@ def program(pid):
         return None
 
 
+def wait_gone(pid, timeout):
+    wait_for(lambda: not alive(pid), timeout, f"end of process {pid}")
+
+
 def end(pid, timeout=10):
     """SIGTERM, then SIGKILL; returns when the process is gone."""
     for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10)):
@@ -60,11 +69,50 @@ def end(pid, timeout=10):
         except ProcessLookupError:
             return
         try:
-            wait_for(lambda: not alive(pid), patience, f"end of process {pid}")
+            wait_gone(pid, patience)
             return
         except LabError:
             continue
     raise LabError(f"process {pid} does not end")
+
+
+def how(status):
+    """A subprocess's return code in words; nothing where it is 0."""
+    if status < 0:
+        return f"by {signal.Signals(-status).name}"
+    return f"with status {status}" if status else ""
+
+
+def reports(log):
+    """What sanitizers said in a program's log: the first of it, or nothing."""
+    found = SANITIZER.search(log)
+    return found.group(0).strip() if found else ""
+
+
+def end_session_of(leader):
+    """Ends what the process that spawn() started has left over; its names."""
+    try:
+        wait_for(lambda: not _in_session(leader), LEAVE_S, "")
+    except LabError:
+        pass
+    left = _in_session(leader)
+    for pid in left:
+        end(pid)
+    return sorted(left.values())
+
+
+def _in_session(leader):
+    """{pid: name} of the living ones."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = path.read_text(errors="replace").partition(" (")[2].rpartition(") ")
+        except OSError:
+            continue  # it has ended
+        state, _, _, session = rest.split()[:4]
+        if int(session) == leader and state not in ("Z", "X"):
+            found[int(path.parent.name)] = name
+    return found
 
 
 def run(args, timeout, what, env=None, tick=None, usual=4.0):
@@ -81,7 +129,7 @@ def run(args, timeout, what, env=None, tick=None, usual=4.0):
             env=env,
         )
     except FileNotFoundError as error:
-        raise LabError(f"{what}: program {args[0]} is missing") from error
+        raise Missing(f"{what}: program {args[0]} is missing") from error
     begin = time.monotonic()
     with process:
         while True:

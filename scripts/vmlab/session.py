@@ -3,7 +3,8 @@
 
 Clean-ups run in reverse, each once, on every way out: the end of the `with`
 block, an exception, Ctrl-C, SIGTERM, SIGHUP. A failing clean-up does not stop
-the others. One thread: the one that entered the block.
+the others; it fails the block, unless an exception is on its way out already.
+One thread: the one that entered the block.
 """
 
 import os
@@ -11,7 +12,10 @@ import shutil
 import signal
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import LabError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -40,18 +44,23 @@ class Session:
     def later(self, call, *args, **kwargs):
         self._stack.append((call, args, kwargs))
 
-    def __exit__(self, *_):
+    def __exit__(self, kind=None, _error=None, _trace=None):
         held = _hold_signals()
+        failed = []
         try:
             while self._stack:
                 call, args, kwargs = self._stack.pop()
                 try:
                     call(*args, **kwargs)
                 except Exception as error:  # the rest must still be undone
-                    print(f"vmlab: while cleaning up: {error}", file=sys.stderr)
+                    failed.append(str(error))
         finally:
             for number, handler in {**held, **self._old}.items():
                 signal.signal(number, handler)
+        if failed and kind is None:
+            raise LabError("; ".join(failed))
+        for words in failed:
+            print(f"vmlab: while cleaning up: {words}", file=sys.stderr)
         return False
 
 
@@ -61,15 +70,20 @@ class InSession:
 
     def __enter__(self):
         self._session.__enter__()
-        try:
+        with self._undone_on_error():
             self._begin()
-        except BaseException:
-            self._session.__exit__()
-            raise
         return self
 
-    def __exit__(self, *_):
-        return self._session.__exit__()
+    @contextmanager
+    def _undone_on_error(self):
+        try:
+            yield
+        except BaseException:
+            self._session.__exit__(*sys.exc_info())
+            raise
+
+    def __exit__(self, *how):
+        return self._session.__exit__(*how)
 
 
 def sweep_folders():

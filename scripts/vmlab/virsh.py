@@ -4,7 +4,7 @@
 import os
 
 from . import procs
-from .errors import LabError
+from .errors import LabError, Missing
 
 URI = "qemu:///system"
 
@@ -19,9 +19,9 @@ def virsh(*args, timeout=30, tick=None):
     command = ["virsh", "-q", "-c", URI, *args]
     try:
         status, out, err = procs.run(command, timeout, what, _environ(), tick)
+    except Missing as error:
+        raise Missing("virsh is missing: apt-get install libvirt-clients") from error
     except LabError as error:
-        if "missing" in str(error):
-            raise LabError("virsh is missing: apt-get install libvirt-clients") from error
         raise LabError(f"{error}: libvirtd is busy or hangs; see `virsh -c {URI} list`") from error
     if status:
         raise VirshError(f"{what}: {_first_error(err or out)}")

@@ -6,6 +6,7 @@ and log lies in a private folder that goes with the guest. Not thread-safe: one
 test, one thread (which must outlive the guest, see procs.spawn).
 """
 
+import subprocess
 from pathlib import Path
 
 from . import accel, dmesg, hostmem, initramfs, machine as machines, procs
@@ -32,7 +33,11 @@ def backing_args(backing, memory_mib):
 
 
 class VM(FirstBoot):
-    """with VM(Paths.load(), memory_mib=512) as vm: vm.guest.run("true")"""
+    """with VM(Paths.load(), memory_mib=512) as vm: vm.guest.run("true")
+
+    The end of the block raises LabError where QEMU ended otherwise than it was asked to."""
+
+    END_S = 30  # from SIGTERM on, in which the host unmaps the guest's memory
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class VM(FirstBoot):
         self._options = dict(locals())
         self._session = Session()
         self._process = None
+        self._waited_for = False
 
     # -- life ---------------------------------------------------------------
 
@@ -94,7 +100,7 @@ class VM(FirstBoot):
             self.qmp = Qmp(self.dir / "qmp", alive=self.alive)
             self._session.later(self.qmp.close)
             if self._options["incoming"] is None:
-                self.wait_boot()
+                self.wait_agent()
         except (GuestDied, ConnectionError) as error:
             # a QEMU that refuses its command line may end while it is connected to
             if isinstance(error, ConnectionError):
@@ -103,25 +109,49 @@ class VM(FirstBoot):
         except GuestSilent as error:
             raise GuestSilent(f"{error}: {self.last_words()}") from error
 
-    def wait_boot(self, count=1, timeout=90):
-        """Until the agent of the count-th boot answers and the driver is loaded."""
+    def wait_agent(self, count=1, timeout=90):
+        """Until the agent of the count-th boot answers."""
         self.guest.wait_boot(count, timeout, alive=self.alive)
-        if self._driver:
+
+    def _load(self):
+        if self._driver and self._options["incoming"] is None:
             self.guest.load_driver(self._driver, **self._driver_params)
 
     def _stop(self):
+        """LabError where QEMU had ended before and nobody waited for that, where it does not end
+        in order now, and where it leaves a sanitizer's report or a process."""
+        faults = []
         if self.alive():
             self._process.terminate()
             try:
-                self._process.wait(5)
-            except Exception:
+                self._process.wait(self.END_S)
+                ended = procs.how(self._process.returncode)
+            except subprocess.TimeoutExpired:
                 self._process.kill()
-        self._process.wait(10)
+                ended = f"only when it was killed: it did not end within {self.END_S:g} s"
+                self._process.wait(10)
+            if ended:
+                faults.append(f"QEMU ended {ended}")
+        elif not self._waited_for or self._process.returncode < 0:
+            faults.append(f"QEMU ended by itself {procs.how(self._process.returncode)}".strip())
+        faults.append(procs.reports(self.qemu_log()))
+        faults += [f"QEMU left {name} running" for name in procs.end_session_of(self.pid)]
+        faults = [fault for fault in faults if fault]
+        if faults:
+            raise LabError("; ".join([*faults, f"its last words: {self.last_words()}"]))
 
-    def wait_exit(self, timeout=30):
-        """QEMU's exit status once it has ended by itself."""
+    def ended_as_expected(self):
+        """Whether somebody waited for the end that there has been."""
+        return self._waited_for
+
+    def wait_exit(self, timeout=30, refused=False):
+        """QEMU ends by itself, with status 0, or refused: with another one; never by a signal."""
         wait_for(lambda: not self.alive(), timeout, "end of QEMU")
-        return self._process.returncode
+        self._waited_for = True
+        status = self._process.returncode
+        if status < 0 or bool(status) != refused:
+            how = procs.how(status) or "with status 0"
+            raise LabError(f"QEMU ended {how}: {self.last_words()}")
 
     # -- how it is started ----------------------------------------------------
 

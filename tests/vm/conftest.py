@@ -6,16 +6,21 @@ test itself thought.
 """
 
 import os
+from contextlib import ExitStack
 
 import pytest
+from _pytest.junitxml import xml_key  # pytest has no public way to it that xdist leaves alone
 
 from vmtest import env  # first: it makes vmlab importable
+from vmtest import pairs
 from vmtest.domains import domain, libvirt, ready  # noqa: F401 (fixtures)
 from vmtest.pool import EXTRA_MIB, Pool
 
+from matrixlib import sources
 from vmlab import otherlibvirt
 from vmlab.errors import LabError
 from vmlab.hostmem import HugePages
+from vmlab.paths import Paths
 
 
 def pytest_addoption(parser):
@@ -31,6 +36,7 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.get_closest_marker("stockpair")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    pairs.one_cross_pair(items)
     # one pair after the other: a guest that one test leaves clean suits the next
     items.sort(key=_pair)
 
@@ -45,6 +51,18 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "interop: one of our halves with Debian's other half")
     if os.geteuid() != 0:
         pytest.exit("the guest tests read /proc/PID/pagemap and use libvirt: run as root", 2)
+
+
+def pytest_sessionstart(session):
+    """A file of results says of which sources they are (`make matrix` counts no others)."""
+    report = session.config.stash.get(xml_key, None)
+    if report:
+        try:
+            about = sources.of_run(Paths.load())
+        except LabError:
+            return  # nothing is built: the tests say so
+        for name, value in about.items():
+            report.add_global_property(name, value)
 
 
 def pytest_report_header():
@@ -83,31 +101,29 @@ def lend(pool, request):
 
     yield borrow
     failed = getattr(request.node, "failed_call", True)
-    complaints = []
-    for loan in loans:
-        found = loan.splats()
-        complaints += found
-        pool.take_back(loan, keep=not failed and not found)
-    if complaints:
-        pytest.fail("the guest's kernel complains: " + "; ".join(complaints[:5]), pytrace=False)
+    faults = list(filter(None, [pool.take_back(loan, failed) for loan in loans]))
+    if faults:
+        pytest.fail("the guest is not what it was: " + "; ".join(faults), pytrace=False)
 
 
 @pytest.fixture
-def huge_guest(lend):
+def huge_pages():
+    """An ExitStack for hostmem.HugePages; before `lend`, whose guest ends before they go."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def huge_guest(huge_pages, lend):
     """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
-    held = []
 
     def start(pair, mib=512):
-        reserve = HugePages((mib + EXTRA_MIB) // 2)
         try:
-            reserve.__enter__()
+            huge_pages.enter_context(HugePages((mib + EXTRA_MIB) // 2))
         except LabError as error:
             pytest.skip(str(error))
-        held.append(reserve)
         vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
-        vm.loan.allow.append("$never")  # must end before its pages are returned
+        vm.loan.keep = False
         return vm
 
-    yield start
-    for reserve in held:
-        reserve.__exit__()
+    return start

@@ -3,9 +3,9 @@
 
 import pytest
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import DEBUG, MIB, scaled
-from vmtest.fragmented import check_data, compact, scatter
+from vmtest.fragmented import compact, scatter
 from vmtest.pairs import ALL, OURS, every_pair
 from vmtest.size import Books, assert_exact
 
@@ -19,7 +19,7 @@ def test_shared_memfd(lend, pair):
     vm = lend(backing="memfd", **pair.options)
     before = Books.of(vm)
     vm.guest.run("memtool touch free-100", scaled(60))
-    vm.guest.run("memtool keep data 64 2")
+    kept.keep(vm, 64, 2)
     held = vm.ram().backing_bytes()
     assert held > size.full(vm) - 150 * MIB
 
@@ -30,7 +30,7 @@ def test_shared_memfd(lend, pair):
     assert not frames.backed_though_ballooned(vm)
 
     size.resize(vm, size.full(vm))
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run("memtool touch free-100", scaled(60))
     assert vm.ram().backing_bytes() > size.full(vm) - 150 * MIB
     assert_exact(before, Books.of(vm), size.full(vm))
@@ -43,7 +43,7 @@ def test_huge_pages_come_back(huge_guest, pair):
     vm = huge_guest(pair)
     before = Books.of(vm)
     vm.guest.run("memtool touch free-100", scaled(60))
-    vm.guest.run("memtool keep data 64 2")
+    kept.keep(vm, 64, 2)
     held = vm.ram().backing_bytes()
 
     size.resize(vm, size.full(vm) - GIVEN)
@@ -52,7 +52,7 @@ def test_huge_pages_come_back(huge_guest, pair):
     assert gone >= GIVEN * 3 // 4, f"only {gone // MIB} MiB of {GIVEN // MIB} came back"
 
     size.resize(vm, size.full(vm))
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run("memtool touch free-100", scaled(60))
     assert_exact(before, Books.of(vm), size.full(vm))
 
@@ -63,10 +63,10 @@ def test_huge_pages_with_scattered_pages(huge_guest):
     taken: data is whole before and after compaction, which makes more huge pages come back."""
     vm = huge_guest(OURS, 1024)
     scatter(vm, data_mib=100)
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)
     held = vm.ram().backing_bytes()
     compact(vm)
     assert vm.ram().backing_bytes() < held, "compaction gained the host nothing"
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
     vm.guest.run("memtool touch free-100", scaled(60))

@@ -11,7 +11,7 @@ from vmlab.recipes import free_blocks
 from vmlab.vm import BALLOON_ID
 from vmlab.waits import wait_for
 
-from vmtest import blocks, frames, leaks, size
+from vmtest import blocks, frames, kept, leaks, size
 from vmtest.asleep import SLEEP, fall_asleep, wake
 from vmtest.blocks import GUEST
 from vmtest.driver import wait_bound
@@ -146,14 +146,14 @@ def test_all_kinds_move(lend, tmp_path):
     for name, every in thinned.items():
         vm.guest.run(f"memtool ask {name} thin {every}", scaled(60))
     names = tuple(thinned)
-    kept = {name: count(vm, name, "mark") for name in names}
+    left = {name: count(vm, name, "mark") for name in names}
     _, gathering = blocks.balloon(vm, LEAVE_MIB)
     gathering.wait_done()
     blocks.assert_whole(vm)
     moved = {name: count(vm, name, "moved") for name in names}
     # which blocks are chosen is the driver's matter, but none of the three kinds stays where it is
     few = [name for name in names if moved[name] < FEW_MOVED]
-    assert not few, f"moved {moved} of {kept}"
+    assert not few, f"moved {moved} of {left}"
     blocks.release(vm, *names)
 
 
@@ -239,7 +239,7 @@ def test_unplug_half_way(lend):
     vm.qmp.cmd("device_del", id=BALLOON_ID)
     vm.qmp.wait_event("DEVICE_DELETED", scaled(60), lambda d: d.get("device") == BALLOON_ID)
     size.wait_total(vm, before.total)
-    blocks.verify(vm)
+    kept.verify(vm, "hold")
     vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, bus="plug")
     wait_bound(vm)
     blocks.release(vm)
@@ -259,7 +259,7 @@ def test_suspend_half_way(lend):
     fall_asleep(vm, sleeping)
     wake(vm, sleeping)
     size.wait_actual(vm, lambda now: now == target, f"{target} bytes again")
-    blocks.verify(vm)
+    kept.verify(vm, "hold")
     blocks.switch(vm, "gather_cpu", 100)
     gathering.wait_done()
     blocks.assert_whole(vm)

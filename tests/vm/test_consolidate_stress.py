@@ -14,7 +14,7 @@ import pytest
 
 from vmlab.errors import LabError
 
-from vmtest import blocks, leaks, quiet, size
+from vmtest import blocks, kept, leaks, quiet, size
 from vmtest.banks import plug_dimm
 from vmtest.churn import Churn
 from vmtest.env import DEBUG, MIB, scaled
@@ -120,7 +120,7 @@ def test_gathering_beside_everything(lend, tmp_path, capsys):
         with failing_allocations(vm, FAIL_PERCENT) as failures:
             churn.failures = failures
             churn.run(SECONDS)
-            blocks.verify(vm)
+            kept.verify(vm, "hold")
         rounds = work.finish()
         churn.finish()
     except (AssertionError, LabError):

@@ -16,8 +16,8 @@ from vmlab import dmesg
 from vmlab.errors import LabError
 from vmlab.paths import Paths
 
-from vmtest import frames, leaks, quiet, size
-from vmtest.churn import Churn, move
+from vmtest import frames, leaks, migrate, quiet, size
+from vmtest.churn import Churn
 from vmtest.env import DEBUG, MIB, PAGE, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
@@ -58,7 +58,7 @@ class Machines:
 
     def move(self, vm):
         uri = f"unix:{vm.dir}/migration"
-        return move(vm, self.start(incoming=uri), uri)
+        return migrate.paused(vm, self.start(incoming=uri), uri)
 
     def complaints(self, log=""):
         """Of the guest's kernel; log: its dmesg, where it still answers."""

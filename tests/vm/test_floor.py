@@ -5,7 +5,7 @@ import re
 
 from vmlab import recipes
 
-from vmtest import quiet, size
+from vmtest import kept, quiet, size
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.fragmented import LEAVE_MIB, MEMORY_MIB
 from vmtest.pairs import every_device
@@ -25,7 +25,7 @@ def test_guest_survives_an_impossible_target(lend, pair):
     where and why it stopped, and grows back exactly."""
     vm = lend(**pair.options)
     before, said = Books.of(vm), grumbles(vm)
-    vm.guest.run("memtool keep data 64 9")
+    kept.keep(vm, 64, 9)
     size.ask(vm, 20 * MIB)
     wait_for(lambda: grumbles(vm) > said, scaled(60), "the driver's word on its limit")
 
@@ -33,17 +33,17 @@ def test_guest_survives_an_impossible_target(lend, pair):
     gave = int(GRUMBLE.findall(vm.guest.dmesg())[-1])
     assert gave > 0.9 * (size.full(vm) - stuck) / MIB, "it said less than it gave"
     # What the kernel keeps from the start (a checking one much more) nobody can give.
-    kept = size.full(vm) - before.total
-    assert 20 * MIB < stuck < kept + 210 * MIB, f"stopped at {stuck // MIB} MiB"
+    unseen = size.full(vm) - before.total
+    assert 20 * MIB < stuck < unseen + 210 * MIB, f"stopped at {stuck // MIB} MiB"
     if pair.qemu == "ours":
         unreached = "the device to say that the guest stands still"
         wait_for(lambda: quiet.device(vm, "target-unreached"), scaled(90), unreached)
     vm.guest.run("memtool touch 8", scaled(20))
-    vm.guest.run("memtool ask data verify", scaled(20))
+    kept.verify(vm)
     assert vm.guest.meminfo()["MemAvailable"] > 4 * 1024
     assert Books.of(vm).kills == before.kills
 
-    vm.guest.run("memtool ask data quit")
+    kept.drop(vm)
     size.resize(vm, size.full(vm))
     assert_exact(before, Books.of(vm), size.full(vm))
     assert pair.qemu != "ours" or not quiet.device(vm, "target-unreached")
@@ -81,11 +81,10 @@ def test_balloon_takes_what_becomes_free_later(lend, pair):
     vm = lend(**pair.options)
     said = grumbles(vm)
     target = size.full(vm) - 320 * MIB
-    vm.guest.run("memtool keep data free-200 3", scaled(60))
+    kept.keep(vm, "free-200", 3)
     size.ask(vm, target)
     wait_for(lambda: grumbles(vm) > said, scaled(60), "the driver's word on its limit")
     assert size.actual(vm) > target
-    vm.guest.run("memtool ask data verify", scaled(30))
-    vm.guest.run("memtool ask data quit")
+    kept.check(vm)
     size.wait_actual(vm, lambda now: now == target, "the balloon to take the freed memory", 60)
     size.resize(vm, size.full(vm))

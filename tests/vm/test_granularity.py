@@ -4,16 +4,14 @@
 import pathlib
 import re
 
-import pytest
-
 from vmlab import recipes
 from vmlab.virsh import virsh
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import blocks, size
-from vmtest.env import MIB, PAGE, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest import blocks, kept, size
+from vmtest.env import MIB, scaled
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import OURS, every_driver
 from vmtest.size import Books, assert_exact
 
@@ -27,11 +25,7 @@ SLACK = 8 * MIB
 def touched(lend, pair, memory_mib):
     """A guest whose memory the host holds in huge pages; and how much of it, in bytes."""
     vm = lend(small_pages=False, memory_mib=memory_mib, balloon=BALLOON, **pair.options)
-    vm.guest.run("memtool touch free-100", scaled(60))
-    huge = vm.ram().huge_bytes()
-    if huge < size.full(vm) * 3 // 4:
-        pytest.skip(f"the host gave the guest only {huge // MIB} MiB in huge pages")
-    return vm, huge
+    return vm, blocks.touch(vm, 100, 0.75)
 
 
 def absent(vm):
@@ -48,7 +42,7 @@ def test_scattered_pages_tear_no_huge_page(lend, pair):
     assert given > 100 * MIB
     lost, gone = huge - vm.ram().huge_bytes(), absent(vm) - gone
     assert lost <= gone + SLACK, f"{lost // MIB} MiB of huge pages torn, {gone // MIB} MiB back"
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
     vm.guest.run("memtool touch free-100", scaled(60))
     assert vm.ram().huge_bytes() > huge - SLACK
@@ -63,12 +57,8 @@ def test_what_is_withheld_is_gathered(lend):
     given = size.full(vm) - scatter(vm, data_mib=100)
     recipes.consolidate(vm.guest, True)
 
-    def gathered():
-        withheld = vm.qmp.qom_get(BALLOON_PATH, "withheld-pages") * PAGE
-        return absent(vm) >= given * 9 // 10 and withheld <= given // 10
-
-    wait_for(gathered, scaled(120), "whole blocks", poll=1)
-    check_data(vm)
+    wait_for(lambda: absent(vm) >= given * 9 // 10, scaled(120), "whole blocks", poll=1)
+    kept.check(vm)
     size.resize(vm, size.full(vm))
 
 

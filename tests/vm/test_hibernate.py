@@ -10,7 +10,7 @@ from vmlab.errors import LabError
 from vmlab.paths import Paths
 from vmlab.waits import wait_for
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import EVERY, OURS, first_often
 from vmtest.pool import EXTRA_MIB, PatientVM
@@ -51,11 +51,11 @@ def hibernate(disk, pair):
         file.truncate(1024 * MIB)
     with frames.small_host_pages(), machine(disk, pair) as vm:
         vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
-        vm.guest.run(f"memtool keep data {DATA_MIB} 4", scaled(60))
+        kept.keep(vm, DATA_MIB, 4)
         boot, full = vm.guest.read(BOOT), Books.of(vm)
         size.resize(vm, size.full(vm) - GIVEN)
         vm.guest.start("echo shutdown >/sys/power/disk && echo disk >/sys/power/state")
-        wait_for(lambda: not vm.alive(), scaled(120), "the guest to write its memory and end")
+        vm.wait_exit(scaled(120))
         no_complaints(vm.console_text())
     return boot, full
 
@@ -65,13 +65,13 @@ def wake_up(disk, pair, boot, full, **options):
     with frames.small_host_pages(), machine(disk, pair, **options) as vm:
         vm.guest.start("echo $(cat /sys/class/block/vda/dev) >/sys/power/resume")
         wait_for(lambda: is_kernel(vm, boot), scaled(120), "the kernel that was put to sleep")
-        vm.guest.run("memtool ask data verify", scaled(60))
+        kept.verify(vm)
         size.wait_actual(vm, lambda now: now == size.full(vm), "an empty balloon")
         wait_for(lambda: Books.of(vm).total == full.total, scaled(30), "all of MemTotal")
         size.resize(vm, size.full(vm) - GIVEN)
         assert not frames.backed_though_ballooned(vm)
         size.resize(vm, size.full(vm))
-        vm.guest.run("memtool ask data verify", scaled(60))
+        kept.verify(vm)
         no_complaints(vm.console_text() + vm.guest.dmesg())
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from vmlab.hostmem import PAGE as HOST_PAGE
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.pairs import every_pair
 
@@ -44,14 +44,13 @@ def test_no_ballooned_frame_is_backed(lend, pair):
     stay: data in them is read back unharmed."""
     vm = lend(**pair.options)
     touch_all(vm)
-    vm.guest.run("memtool keep data 80 5")
+    kept.keep(vm, 80, 5)
     size.resize(vm, size.full(vm) - GIVEN)
 
     assert frames.ballooned(vm).count(1) * PAGE == GIVEN
     backed = frames.backed_though_ballooned(vm)
     assert not backed, f"{len(backed)} ballooned frames are backed, the first is {backed[0]:#x}"
-    vm.guest.run("memtool ask data verify")
-    vm.guest.run("memtool ask data quit")
+    kept.check(vm)
     size.resize(vm, size.full(vm))
 
 

@@ -5,16 +5,19 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
 
 from vmlab import otherlibvirt
 from vmlab.domain import LOGS, PIDS
+from vmlab.errors import LabError
 from vmlab.virsh import URI, VirshError, virsh
 from vmlab.waits import wait_for
 
-from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib, wait_given, wait_newer
+from vmtest import kept
+from vmtest.domains import GIVEN_MIB, MEMORY_MIB, Users, total_kib, wait_given, wait_newer
 from vmtest.env import MIB, scaled
 from vmtest.pairs import OURS, every_pair
 
@@ -48,7 +51,7 @@ def test_setmem_is_exact(domain, pair):
     """`virsh setmem` down and up: MemTotal and dommemstat's actual follow to the KiB, the host's
     memory with them, and the guest's data stays."""
     dom = domain(**pair.options)
-    dom.guest.run("memtool keep data 100 5")
+    kept.keep(dom, 100, 5)
     dom.guest.run("memtool touch free-60", scaled(60))
     before, rss = total_kib(dom), dom.ram().rss_bytes()
     for _ in range(2):
@@ -57,8 +60,8 @@ def test_setmem_is_exact(domain, pair):
         assert rss - dom.ram().rss_bytes() > (GIVEN_MIB - 100) * MIB
         dom.resize(MEMORY_MIB, scaled(60))
         assert total_kib(dom) == before
-        dom.guest.run("memtool ask data verify", scaled(30))
-    dom.guest.run("memtool ask data quit")
+        kept.verify(dom)
+    kept.drop(dom)
 
 
 @every_pair
@@ -67,7 +70,7 @@ def test_dommemstat(domain, pair):
     period; the period can be changed and turned off."""
     dom = domain(stats_period=1, **pair.options)
     wait_newer(dom, 0)
-    dom.guest.run("memtool keep data 100 1 shared")
+    kept.keep(dom, 100, 1, "shared")
     wait_newer(dom, dom.dommemstat()["last_update"] + 1)
 
     stat, info = dom.dommemstat(), dom.guest.meminfo()
@@ -79,7 +82,7 @@ def test_dommemstat(domain, pair):
     for key, of in (("unused", "MemFree"), ("usable", "MemAvailable")):
         assert abs(stat[key] - info[of]) < 16 * 1024, key
     assert stat["disk_caches"] > 100 * 1024
-    dom.guest.run("memtool ask data quit")
+    kept.drop(dom)
 
     virsh("dommemstat", dom.name, "--period", "0", "--live")
     answers = {dom.dommemstat()["last_update"]}
@@ -132,6 +135,22 @@ def test_reboot_and_reset(domain):
     assert abs(again - before) < 256, f"{before - again} KiB are missing"
     dom.guest.load_driver("ours")
     wait_given(dom, again)
+
+
+@pytest.mark.parametrize("number, words", [
+    pytest.param(signal.SIGSEGV, "crashed", id="crash"),
+    # libvirt has patience with it
+    pytest.param(signal.SIGSTOP, "SIGKILL", id="no-end", marks=pytest.mark.slow),
+])
+def test_the_lab_judges_its_end(libvirt, number, words):
+    """A QEMU that crashes, or does not end when libvirt asks it to, fails a test."""
+    dom = Users(libvirt, memory_mib=MEMORY_MIB).__enter__()
+    os.kill(dom.pid, number)
+    if number == signal.SIGSEGV:
+        wait_for(lambda: not dom.alive(), scaled(10), "QEMU's end")
+    with pytest.raises(LabError, match=words):
+        dom.__exit__(None, None, None)
+    assert not dom.alive()
 
 
 def test_suspend_and_resume(domain):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from vmlab import dmesg
-from vmlab.domain import PIDS
 from vmlab.virsh import virsh
 from vmlab.waits import wait_for
 
+from vmtest import kept
 from vmtest.domains import GIVEN_MIB, MEMORY_MIB, total_kib
 from vmtest.env import MIB, scaled
 from vmtest.pairs import EVERY, first_often
@@ -45,7 +45,7 @@ def managedsave(dom, tmp_path):
 def reconnect(dom):
     """The same guest in a new QEMU."""
     dom.guest.close()
-    dom.pid = int((PIDS / f"{dom.name}.pid").read_text())
+    dom.find_qemu()
     dom.connect()
 
 
@@ -62,7 +62,7 @@ def test_saved_with_its_balloon(domain, tmp_path, pair, way):
     exactly as before; what it gave is not in the file."""
     dom = domain(**pair.options)
     before, small = total_kib(dom), MEMORY_MIB - GIVEN_MIB
-    dom.guest.run("memtool keep data 100 5")
+    kept.keep(dom, 100, 5)
     dom.guest.run("memtool touch free-60", scaled(60))
     dom.resize(small, scaled(60))
 
@@ -71,13 +71,13 @@ def test_saved_with_its_balloon(domain, tmp_path, pair, way):
     assert written < (small + 16) * MIB, f"{written // MIB} MiB were written"
     assert dom.actual_mib() == small
     assert before - total_kib(dom) == GIVEN_MIB * 1024
-    dom.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(dom)
 
     dom.resize(small - 64, scaled(60))
     assert before - total_kib(dom) == (GIVEN_MIB + 64) * 1024
     dom.resize(MEMORY_MIB, scaled(60))
     assert total_kib(dom) == before
     dom.guest.run("memtool touch free-60", scaled(60))
-    dom.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(dom)
     complaints = dmesg.find(dom.console_text() + dom.guest.dmesg())
     assert not complaints, complaints

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Taking a memory block offline moves the balloon's pages out of it, and no page is lost."""
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import every_pair
 from vmtest.size import Books
@@ -28,7 +28,7 @@ def test_offline_and_online(lend, pair):
     """A block full of ballooned pages goes offline: they move, told to the host each; the balloon
     keeps its size. Online again, MemTotal is as before."""
     vm = lend(memory_mib=1536, **pair.options)
-    vm.guest.run("memtool keep data 100 4")
+    kept.keep(vm, 100, 4)
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)
     for name, held in blocks(vm):
@@ -42,10 +42,10 @@ def test_offline_and_online(lend, pair):
     assert after.inflated - after.deflated == before.inflated - before.deflated
     assert after.total < before.total
     assert not frames.backed_though_ballooned(vm)
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)
 
     vm.guest.run(f"echo online >{BLOCKS}/{name}/state", scaled(60))
     assert Books.of(vm).total == before.total
     size.resize(vm, size.full(vm))
     assert Books.of(vm).total == before.total + GIVEN
-    vm.guest.run("memtool ask data quit")
+    kept.drop(vm)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest moves between stock QEMU and ours, in both directions, balloon and all.
+"""A guest moves between stock QEMU and ours, in both directions, balloon and all. It is paused
+meanwhile (see vmtest.migrate)."""
 
-It is paused while it moves: QEMU 7.2 loses dirty pages of guests that run under TCG
-meanwhile, whatever their devices are.
-"""
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,7 +11,7 @@ from vmlab.paths import Paths
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import kept, migrate, size
 from vmtest.env import MIB, scaled
 from vmtest.pool import EXTRA_MIB, PatientVM
 from vmtest.size import Books, assert_exact
@@ -32,36 +31,15 @@ ROUTES = {
 @pytest.fixture
 def machines():
     """machines(qemu, ...): a guest or the target of one; all end with the test."""
-    running = []
     paths = Paths.load()
+    with ExitStack() as running:
 
-    def start(qemu, **options):
-        balloon = PLAIN if qemu == "ours" else "virtio-balloon-pci"
-        vm = PatientVM(paths, qemu=qemu, balloon=balloon, **OPTIONS, **options)
-        vm.__enter__()
-        running.append(vm)
-        return vm
+        def start(qemu, **options):
+            balloon = PLAIN if qemu == "ours" else "virtio-balloon-pci"
+            vm = PatientVM(paths, qemu=qemu, balloon=balloon, **OPTIONS, **options)
+            return running.enter_context(vm)
 
-    yield start
-    for vm in running:
-        vm.__exit__()
-
-
-def migrate(source, target, uri):
-    """Moves the paused guest and lets it go on at the target."""
-    source.qmp.cmd("stop")
-    source.qmp.cmd("migrate", uri=uri)
-
-    def ended():
-        state = source.qmp.cmd("query-migrate").get("status")
-        assert state not in ("failed", "cancelled"), f"{state}; target: {target.last_words()}"
-        return state == "completed"
-
-    wait_for(ended, scaled(60), "the migration")
-    wait_for(lambda: target.qmp.cmd("query-status")["status"] != "inmigrate", scaled(30), "its end")
-    source.qmp.cmd("quit")
-    source.wait_exit(scaled(30))
-    target.qmp.cmd("cont")
+        yield start
 
 
 @pytest.mark.parametrize("driver", ["ours", "stock"])
@@ -71,22 +49,21 @@ def test_there_and_back(machines, route, driver):
     exactly, in each QEMU of the route."""
     vm = machines(ROUTES[route][0], driver=driver)
     before = Books.of(vm)
-    vm.guest.run("memtool keep data 100 7")
+    kept.keep(vm, 100, 7)
     away = 128 * MIB
     size.resize(vm, before.actual - away)
     for qemu in ROUTES[route][1:]:
         uri = f"unix:{vm.dir}/migration"
         target = machines(qemu, driver=driver, incoming=uri)
-        migrate(vm, target, uri)
-        vm = target
+        vm = migrate.paused(vm, target, uri)
         assert_exact(before, Books.of(vm), before.actual - away)
-        vm.guest.run("memtool ask data verify", scaled(30))
+        kept.verify(vm)
         away += 64 * MIB
         size.resize(vm, before.actual - away)
         assert_exact(before, Books.of(vm), before.actual - away)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
-    vm.guest.run("memtool ask data verify", scaled(30))
+    kept.verify(vm)
     vm.guest.unload_driver(scaled(30))
     assert Books.of(vm).total == before.total
     complaints = dmesg.find(vm.guest.dmesg())
@@ -101,8 +78,7 @@ def test_statistics_go_on(machines, route):
     for qemu in ROUTES[route][1:]:
         uri = f"unix:{vm.dir}/migration"
         target = machines(qemu, driver="ours", incoming=uri)
-        migrate(vm, target, uri)
-        vm = target
+        vm = migrate.paused(vm, target, uri)
         vm.qmp.qom_set(BALLOON_PATH, "guest-stats-polling-interval", 1)
         total = vm.guest.meminfo()["MemTotal"] << 10
 

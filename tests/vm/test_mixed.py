@@ -6,10 +6,9 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.features import accepted
-from vmtest.fragmented import check_data
 from vmtest.pairs import EVERY, OURS, every_pair
 
 F_PAGE_POISON, F_REPORTING, F_PAGE_OPS = 4, 5, 57
@@ -24,14 +23,14 @@ def test_free_memory_is_reported(lend, pair):
     and ballooned, and data beside it stays."""
     vm = lend(balloon=REPORTING, kernel_args="init_on_free=1", fresh=True, **pair.options)
     assert {F_PAGE_POISON, F_REPORTING} <= accepted(vm)
-    vm.guest.run("memtool keep data 64 7", scaled(60))
+    kept.keep(vm, 64, 7)
     vm.guest.run("memtool touch free-60", scaled(60))
     half = size.full(vm) // 2
     wait_for(lambda: vm.ram().present_pages() * PAGE < half, scaled(60), "free memory to go back")
     size.resize(vm, size.full(vm) - 200 * MIB)
     size.resize(vm, size.full(vm))
     vm.guest.run("memtool touch free-60", scaled(60))
-    check_data(vm)
+    kept.check(vm)
 
 
 @pytest.mark.arch

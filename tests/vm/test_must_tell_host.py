@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """must-tell-host: no page is used before the host has acknowledged that it left the balloon."""
 
-from vmtest import frames, size
+from vmtest import frames, kept, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, compact, scatter
+from vmtest.fragmented import MEMORY_MIB, compact, scatter
 from vmtest.pairs import OUR_DEVICES
 from vmtest.size import Books, assert_exact
 
@@ -36,5 +36,5 @@ def test_compaction(lend, pair):
     assert size.actual(vm) == target
     assert not frames.backed_though_ballooned(vm)
     vm.guest.run("memtool touch free-60", scaled(60))
-    check_data(vm)
+    kept.check(vm)
     size.resize(vm, size.full(vm))

@@ -3,7 +3,7 @@
 
 import pytest
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import every_pair
 from vmtest.size import Books
@@ -35,10 +35,9 @@ def test_balloon_comes_back_and_ends_exact(lend, pair):
     vm = lend(**OPTIONS, **pair.options)
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
-    vm.guest.run(f"memtool keep data {vm.guest.meminfo()['MemFree'] // 1024 + 100} 3", scaled(120))
+    kept.keep(vm, vm.guest.meminfo()['MemFree'] // 1024 + 100, 3, seconds=120)
     assert Books.of(vm).kills == before.kills
-    vm.guest.run("memtool ask data verify", scaled(60))
-    vm.guest.run("memtool ask data quit", scaled(60))
+    kept.check(vm)
     if pair.driver == "ours":  # stock waits for the next order from the host
         size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
     else:

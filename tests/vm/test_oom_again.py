@@ -8,7 +8,7 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import DEBUG, MIB, PAGE, scaled
 from vmtest.pairs import OUR_DRIVERS, OURS, STOCK, every_device, first_often
 from vmtest.size import Books
@@ -20,6 +20,8 @@ GIVEN = 480 * MIB
 SILENT_S = 15
 # Of several runs the fastest is the one that others disturbed least.
 ROUNDS = 3
+# Of the balloon's memory by a program.
+NEEDED_MIB = 120
 # Shorter than the driver's hold-off of 10 s, and longer.
 BEFORE_HOLD_OFF_ENDS_S, AFTER_HOLD_OFF_S = 6, 14
 
@@ -83,7 +85,7 @@ def test_no_tug_of_war(lend, pair):
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
 
-    hog(vm, free_mib(vm) + 120)
+    hog(vm, free_mib(vm) + NEEDED_MIB)
     freed, first = uptime(vm), Books.of(vm)
     assert size.actual(vm) > target, "the balloon gave nothing"
     wait_uptime(vm, freed + BEFORE_HOLD_OFF_ENDS_S)
@@ -91,17 +93,19 @@ def test_no_tug_of_war(lend, pair):
     assert now.inflated == first.inflated, "it took pages back at once"
     size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
 
-    vm.guest.run(f"memtool keep data {free_mib(vm) + 120} 3", scaled(120))
-    kept, first = uptime(vm), Books.of(vm)
-    wait_uptime(vm, kept + AFTER_HOLD_OFF_S)
+    kept.keep(vm, free_mib(vm) + NEEDED_MIB, 3, seconds=120)
+    since, first = uptime(vm), Books.of(vm)
+    beyond = size.actual(vm) - target - NEEDED_MIB * MIB
+    wait_uptime(vm, since + AFTER_HOLD_OFF_S)
     now = Books.of(vm)
     taken, given = now.inflated - first.inflated, now.deflated - first.deflated
     # what was given beyond the need may be taken again, but not be needed again
     moved = min(taken, given) * PAGE
     assert moved <= 16 * MIB, f"{moved // MIB} MiB went to and fro"
+    back = (taken - given) * PAGE
+    assert back <= max(beyond, 0) + 16 * MIB, f"{back // MIB} MiB taken of what is in use"
     assert now.kills == before.kills
-    vm.guest.run("memtool ask data verify", scaled(60))
-    vm.guest.run("memtool ask data quit", scaled(60))
+    kept.check(vm)
     size.wait_actual(vm, lambda now: now == target, "the balloon to come back", 60)
     size.resize(vm, size.full(vm))
 
@@ -138,4 +142,4 @@ def test_a_gigabyte_in_bulk(lend, capsys):
         lost[pair] = min(dear) - min(cheap)
     with capsys.disabled():
         print(f"\n  1 GiB needed at once costs {lost[OURS]:.2f} s, with stock {lost[STOCK]:.2f} s")
-    assert lost[OURS] < max(1.0, lost[STOCK] / 4)
+    assert lost[OURS] < min(1.0, lost[STOCK] / 4)

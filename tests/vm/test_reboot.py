@@ -3,7 +3,7 @@
 
 import pytest
 
-from vmtest import half_way, size
+from vmtest import half_way, kept, size
 from vmtest.env import ARCH, MIB, PAGE, scaled
 from vmtest.pairs import every_pair
 from vmtest.size import Books
@@ -40,9 +40,8 @@ def test_reboot_inflated(lend, pair, way):
     WAYS[way](vm)
     vm.guest.wait_boot(boots + 1, scaled(BOOT_S), alive=vm.alive)
     total = all_of(vm, before)
-    vm.guest.run("memtool keep data free-80 6", scaled(60))
-    vm.guest.run("memtool ask data verify", scaled(60))
-    vm.guest.run("memtool ask data quit", scaled(60))
+    kept.keep(vm, "free-80", 6)
+    kept.check(vm)
 
     vm.guest.load_driver(pair.driver)
     size.wait_total(vm, total - GIVEN, 60)
@@ -70,9 +69,8 @@ def test_reset_half_way(lend, pair):
 
     half_way.catch(vm, small, reset, back)
     total = all_of(vm, before)
-    vm.guest.run("memtool keep data free-100 8", scaled(90))
-    vm.guest.run("memtool ask data verify", scaled(60))
-    vm.guest.run("memtool ask data quit", scaled(60))
+    kept.keep(vm, "free-100", 8, seconds=90)
+    kept.check(vm)
 
     vm.guest.load_driver(pair.driver)
     size.wait_total(vm, total - 1024 * MIB, 60)

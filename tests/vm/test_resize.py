@@ -3,7 +3,7 @@
 
 import pytest
 
-from vmtest import size
+from vmtest import kept, size
 from vmtest.env import MIB, PAGE
 from vmtest.pairs import every_pair
 from vmtest.size import Books, assert_exact
@@ -32,15 +32,15 @@ def test_shrink_and_grow_are_exact(lend, pair, away):
 def test_guest_that_holds_data_keeps_it(lend, pair):
     """A shrink and a grow leave every byte of the guest's data as it was."""
     vm = lend(**pair.options)
-    vm.guest.run("memtool keep data 100 42")
+    kept.keep(vm, 100, 42)
     try:
         for _ in range(3):
             size.resize(vm, size.full(vm) - 256 * MIB)
-            vm.guest.run("memtool ask data verify")
+            kept.verify(vm)
             size.resize(vm, size.full(vm))
-            vm.guest.run("memtool ask data verify")
+            kept.verify(vm)
     finally:
-        vm.guest.run("memtool ask data quit")
+        kept.drop(vm)
 
 
 @pytest.mark.arch

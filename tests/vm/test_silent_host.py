@@ -7,9 +7,9 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import half_way, leaks, size
+from vmtest import half_way, kept, leaks, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import OUR_DRIVERS, STOCK, every_device, first_often
 from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
@@ -44,10 +44,10 @@ def test_rmmod_half_way(lend, pair):
     leaks.start_clean(vm)
     before = Books.of(vm)
     free = size.free(vm)
-    vm.guest.run("memtool keep data 64 8")
+    kept.keep(vm, 64, 8)
     silence = fall_silent_half_way(vm, GIVEN, pair.driver)
     unload(vm, before)
-    check_data(vm)
+    kept.check(vm)
     size.wait_free(vm, free)
     vm.guest.run(TOUCH, scaled(60))
     leaks.assert_none(vm)
@@ -81,7 +81,7 @@ def test_compaction(lend, pair):
     silence()
     vm.guest.run("echo 1 >/proc/sys/vm/compact_memory", scaled(60))
     unload(vm, before)
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run(TOUCH, scaled(60))
     silence.end(pair.driver)
 
@@ -89,7 +89,7 @@ def test_compaction(lend, pair):
 def test_silence_is_real(lend):
     """The way these tests silence a host does so for the stock driver too: nothing moves."""
     vm = lend(fresh=True, **STOCK.options)
-    vm.loan.allow.append("$never")  # it stays mute: for nobody else
+    vm.loan.broken = True  # it stays mute: for nobody else
     Silence(vm)()
     size.ask(vm, size.full(vm) - 64 * MIB)
     time.sleep(1)  # nothing is to happen, so there is nothing to wait for

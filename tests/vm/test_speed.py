@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Shrinking and growing take no longer than with the stock pair, measured in the same run."""
+"""Shrinking and growing are faster than with the stock pair, measured in the same run."""
 
 import statistics
 import time
@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.interop, pytest.mark.alone]
 MEMORY_MIB = 2048
 GIVEN = 1024 * MIB
 ROUNDS = 3
-# What two runs of the same thing may differ by on a busy machine.
-SLACK = 1.10
+# So many times faster at least: half of what README.md says of Debian's default.
+TIMES = {"shrink": 2.05, "grow": 6.5}
 
 
 def timed(vm, target):
@@ -34,8 +34,8 @@ def show(capsys, touched, table):
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["untouched", "touched"])
-def test_no_slower_than_stock(lend, capsys, touched):
-    """The medians of interleaved rounds: ours at most a tenth above stock's, down and up."""
+def test_faster_than_stock(lend, capsys, touched):
+    """The medians of interleaved rounds: ours is twice as fast down, and six times up."""
     shape = {"memory_mib": MEMORY_MIB, "small_pages": False}
     guests = {pair: lend(**shape, **pair.options) for pair in (STOCK, OURS)}
     times = {(pair, way): [] for pair in guests for way in ("shrink", "grow")}
@@ -51,4 +51,4 @@ def test_no_slower_than_stock(lend, capsys, touched):
     table = {way: (median[STOCK, way], median[OURS, way]) for way in ("shrink", "grow")}
     show(capsys, "used its memory" if touched else "never used it", table)
     for way, (stock, ours) in table.items():
-        assert ours <= stock * SLACK, f"{way}: {ours:.3f} s, the stock pair {stock:.3f} s"
+        assert ours * TIMES[way] <= stock, f"{way}: {ours:.3f} s, the stock pair {stock:.3f} s"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """guest-stats: what the guest tells of its memory is true, fresh, and can be turned off."""
 
+import functools
 import time
 
 import pytest
@@ -9,9 +10,9 @@ from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_PATH
 from vmlab.waits import wait_for
 
-from vmtest import size
-from vmtest.env import MIB, scaled
-from vmtest.pairs import OURS, STOCK, every_pair
+from vmtest import kept, size
+from vmtest.env import MIB, PAGE, scaled
+from vmtest.pairs import EVERY, OURS, STOCK, every_pair, first_often
 
 INTERVAL = "guest-stats-polling-interval"
 UNSET = (1 << 64) - 1
@@ -68,22 +69,24 @@ def test_every_tag_is_filled(polled, pair):
     assert not missing, f"without a value: {missing}"
 
 
+def assert_near(stats, name, before, after, slack=16 * MIB):
+    value = stats[f"stat-{name}"]
+    least, most = min(before, after) - slack, max(before, after) + slack
+    assert least <= value <= most, f"{name}: {value}, the guest says {before} to {after}"
+
+
 @pytest.mark.arch
 @every_pair
 def test_values_are_the_guests(polled, pair):
     """The values are those of the guest's /proc, total memory to the byte."""
     vm = polled(pair)
-    vm.guest.run("memtool keep data 100 1 shared")  # page cache, so that caches are not nought
+    kept.keep(vm, 100, 1, "shared")  # page cache, so that caches are not nought
     low, start = vm.guest.vmstat(), vm.guest.meminfo()
     stats = fresh(vm)
     high, end = vm.guest.vmstat(), vm.guest.meminfo()
-    vm.guest.run("memtool ask data quit")
+    kept.drop(vm)
 
-    def near(name, before, after, slack=16 * MIB):
-        value = stats[f"stat-{name}"]
-        least, most = min(before, after) - slack, max(before, after) + slack
-        assert least <= value <= most, f"{name}: {value}, the guest says {before} to {after}"
-
+    near = functools.partial(assert_near, stats)
     for name, key in (("free-memory", "MemFree"), ("available-memory", "MemAvailable")):
         near(name, start[key] << 10, end[key] << 10)
     near("total-memory", start["MemTotal"] << 10, end["MemTotal"] << 10, slack=0)
@@ -92,14 +95,42 @@ def test_values_are_the_guests(polled, pair):
     near("disk-caches", *caches)
     near("minor-faults", low["pgfault"], high["pgfault"], slack=0)
     near("major-faults", low["pgmajfault"], high["pgmajfault"], slack=0)
-    near("swap-in", low["pswpin"] << 12, high["pswpin"] << 12, slack=0)
-    near("swap-out", low["pswpout"] << 12, high["pswpout"] << 12, slack=0)
     if "htlb_buddy_alloc_success" in low:
         for name, key in (("htlb-pgalloc", "success"), ("htlb-pgfail", "fail")):
             near(name, *(m[f"htlb_buddy_alloc_{key}"] for m in (low, high)), slack=0)
     if pair == OURS:
         near("oom-kills", low["oom_kill"], high["oom_kill"], slack=0)
         near("direct-scans", *(m["pgscan_direct"] << 12 for m in (low, high)), slack=0)
+
+
+def swapped(vm):
+    """Bytes that the guest has swapped in and out, which its stats have, too."""
+    low, stats, high = vm.guest.vmstat(), fresh(vm), vm.guest.vmstat()
+    for name, key in (("swap-in", "pswpin"), ("swap-out", "pswpout")):
+        assert_near(stats, name, low[key] * PAGE, high[key] * PAGE, slack=0)
+    return stats["stat-swap-in"], stats["stat-swap-out"]
+
+
+@first_often(EVERY)
+def test_swap_in_and_out_are_told_apart(polled, pair, tmp_path):
+    """What a guest swaps out, and later in again, each under its own name."""
+    disk = tmp_path / "swap"
+    with open(disk, "wb") as file:
+        file.truncate(192 * MIB)
+    vm = polled(pair, fresh=True, memory_mib=256, modules=("virtio_blk",),
+                qemu_args=("-drive", f"file={disk},format=raw,if=virtio"))
+    vm.loan.keep = False
+    vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
+    assert swapped(vm) == (0, 0)
+    kept.keep(vm, "free-24", 1, "small", seconds=120)
+    kept.keep(vm, 48, 2, "small", name="more", seconds=120)
+    went_in, out = swapped(vm)
+    assert out > went_in + 16 * MIB, f"{went_in} bytes in, {out} out: the test proves nothing"
+    kept.drop(vm, "more")
+    kept.verify(vm, seconds=120)
+    now_in, _ = swapped(vm)
+    assert now_in > went_in + 16 * MIB, f"{now_in} bytes in: the test proves nothing"
+    kept.drop(vm)
 
 
 @every_pair

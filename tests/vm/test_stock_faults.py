@@ -40,7 +40,7 @@ def test_failed_device_add_leaves_nothing_behind(lend, pair):
     """A device_add that fails (hints asked for, no iothread) must not be in the way of the next
     one. Stock's leaves its handler registered: "Only one balloon device is supported"."""
     vm = lend(fresh=True, balloon=None, machine="pc", **pair.options)
-    vm.loan.allow.append("$never")
+    vm.loan.keep = False
     add = {"driver": "virtio-balloon-pci", "id": BALLOON_ID}
     with pytest.raises(QmpError):
         vm.qmp.cmd("device_add", free_page_hint=True, **add)
@@ -59,7 +59,7 @@ def test_removal_ends_though_the_host_is_silent(lend, pair):
     """rmmod of a driver whose host answers no more ends and gives everything back. Stock's waits
     for the host without a bound: the guest has to be killed."""
     vm = lend(fresh=True, memory_mib=1536, kernel_args="init_on_alloc=1", **pair.options)
-    vm.loan.allow.append("$never")
+    vm.loan.keep, vm.loan.broken = False, pair.driver == "stock"
     before = Books.of(vm)
     fall_silent_half_way(vm, 1024 * MIB, pair.driver)
     if pair.driver == "stock":
@@ -78,6 +78,7 @@ def test_a_device_that_vanished_is_let_go(lend, pair):
     balloon the guest's again. Stock's driver waits for its answer without a bound, and the slot
     with it; the pages are lost."""
     vm = slot.start(lend, pair)
+    vm.loan.broken = pair.driver == "stock"
     before = Books.of(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     slot.Slot(vm).cut()
@@ -97,7 +98,7 @@ def test_removal_sleeps_while_pages_are_isolated(lend, pair):
     """rmmod while memory compaction has pages of the balloon in its hands waits for them asleep,
     and ends when they are back. Stock's looks for them again and again: a whole processor."""
     vm = lend(fresh=True, files=held.files(), **pair.options)
-    vm.loan.allow.append("$never")
+    vm.loan.keep, vm.loan.broken = False, pair.driver == "stock"
     before = Books.of(vm)
     size.resize(vm, size.full(vm) - 64 * MIB)
     held.hold(vm, HELD)

@@ -8,9 +8,9 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import leaks, size
+from vmtest import kept, leaks, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import OUR_DRIVERS, every_device, first_often
 from vmtest.size import Books
 from vmtest.slot import Slot, assert_whole, gone, plug, start
@@ -33,11 +33,11 @@ def test_while_inflated(lend, pair):
     vm = start(lend, pair)
     leaks.start_clean(vm)
     before, free = Books.of(vm), size.free(vm)
-    vm.guest.run("memtool keep data 64 8")
+    kept.keep(vm, 64, 8)
     size.resize(vm, size.full(vm) - GIVEN)
     Slot(vm).cut()
     assert_whole(vm, before)
-    check_data(vm)
+    kept.check(vm)
     size.wait_free(vm, free, 2 * size.STIR)
     replug(vm, before)
 
@@ -80,4 +80,4 @@ def test_during_compaction(lend, pair):
         loop.kill()
     loop.wait(scaled(30), check=False)
     assert_whole(vm, before)
-    check_data(vm)
+    kept.check(vm)

@@ -3,7 +3,7 @@
 
 from vmlab.waits import wait_for
 
-from vmtest import frames, half_way, quiet, size
+from vmtest import frames, half_way, kept, quiet, size
 from vmtest.asleep import SLEEP, fall_asleep, wake
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.pairs import OURS, every_pair
@@ -22,7 +22,7 @@ def test_suspend_to_ram(lend, pair):
     """Size, MemTotal, what the host backs and the guest's data are the same after as before;
     with our pair no page leaves the balloon on the way, though the device forgot them all."""
     vm = lend(memory_mib=WHOLE_MIB, **pair.options)
-    vm.guest.run("memtool keep data 100 4", scaled(60))
+    kept.keep(vm, 100, 4)
     small = size.full(vm) - GIVEN
     size.resize(vm, small)
     before, resident = Books.of(vm), vm.ram().rss_bytes()
@@ -37,7 +37,7 @@ def test_suspend_to_ram(lend, pair):
         if pair == OURS:
             told = "the device to be told of the balloon again"
             wait_for(lambda: quiet.device(vm, "balloon-pages") * PAGE == GIVEN, scaled(30), told)
-        vm.guest.run("memtool ask data verify", scaled(60))
+        kept.verify(vm)
     if pair == OURS:
         assert not seen.count("ballonet_deflate"), "a page left the balloon"
         assert seen.count("ballonet_inflate"), "the device was not told again"
@@ -46,7 +46,7 @@ def test_suspend_to_ram(lend, pair):
     assert asleep <= resident + 32 * MIB, f"asleep it costs {asleep >> 20} MiB"
     assert not frames.backed_though_ballooned(vm)
     size.resize(vm, size.full(vm))
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)
 
 
 def asleep_half_way(lend, pair):

@@ -5,9 +5,9 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import half_way, leaks, size
+from vmtest import half_way, kept, leaks, size
 from vmtest.env import MIB, scaled
-from vmtest.fragmented import MEMORY_MIB, check_data, scatter
+from vmtest.fragmented import MEMORY_MIB, scatter
 from vmtest.pairs import every_device, every_pair
 from vmtest.size import Books
 
@@ -42,7 +42,7 @@ def test_rmmod_inflated(lend, pair):
     vm = lend(**pair.options)
     free = size.free(vm)
     leaks.start_clean(vm)
-    vm.guest.run("memtool keep data 64 1")
+    kept.keep(vm, 64, 1)
     before = Books.of(vm)
     small = size.full(vm) - GIVEN
     size.resize(vm, small)
@@ -54,7 +54,7 @@ def test_rmmod_inflated(lend, pair):
     vm.guest.load_driver(pair.driver)
     size.wait_actual(vm, lambda now: now == small, "the target that stands")
     assert before.total - Books.of(vm).total == GIVEN
-    check_data(vm)
+    kept.check(vm)
     rmmod(vm, 20)
     assert_all_given_back(vm, before)
     size.wait_free(vm, free)
@@ -121,7 +121,7 @@ def test_rmmod_during_compaction(lend, pair):
         loop.kill()
     loop.wait(scaled(30), check=False)
     assert_all_given_back(vm, before)
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run("memtool touch free-100", scaled(90))
     leave(vm, pair.driver)
 

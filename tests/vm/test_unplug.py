@@ -6,10 +6,9 @@ import pytest
 from vmlab.qmp import QmpError
 from vmlab.vm import BALLOON_ID
 
-from vmtest import half_way, size
+from vmtest import half_way, kept, size
 from vmtest.driver import wait_bound
 from vmtest.env import DEBUG, MIB, scaled
-from vmtest.fragmented import check_data
 from vmtest.pairs import every_device, every_pair
 from vmtest.size import Books
 
@@ -29,7 +28,7 @@ def test_unplug_inflated(lend, pair):
     as stock without a balloon; one that is plugged in later works."""
     vm = lend(**PLACE, **pair.options)
     before = Books.of(vm)
-    vm.guest.run("memtool keep data 64 8")
+    kept.keep(vm, 64, 8)
     size.resize(vm, size.full(vm) - GIVEN)
 
     vm.qmp.cmd("device_del", id=BALLOON_ID)
@@ -38,7 +37,7 @@ def test_unplug_inflated(lend, pair):
     with pytest.raises(QmpError) as caught:
         size.actual(vm)
     assert caught.value.kind == "DeviceNotActive"
-    check_data(vm)
+    kept.check(vm)
     vm.guest.run("memtool touch free-60", scaled(60))
 
     vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id=BALLOON_ID, **BUS)

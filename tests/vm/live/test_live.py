@@ -6,7 +6,7 @@ import pytest
 from vmlab.errors import LabError
 from vmlab.waits import wait_for
 
-from vmtest import frames, live, quiet, size
+from vmtest import frames, kept, live, migrate, quiet, size
 from vmtest.dirty import Dirtier
 from vmtest.env import MIB, PAGE, scaled
 from vmtest.live import Move
@@ -23,20 +23,12 @@ ROUTES = {
 }
 
 
-def keep(vm, seed=7):
-    vm.guest.run(f"memtool keep data {DATA_MIB} {seed}", scaled(60))
-
-
-def verify(vm):
-    vm.guest.run("memtool ask data verify", scaled(60))
-
-
 def test_ledger_goes_along(machines):
     """With page ops the ledger arrives to the page, no ballooned page costs the new host memory,
     and the balloon goes on."""
     vm = machines.start()
     before = Books.of(vm)
-    keep(vm)
+    kept.keep(vm, DATA_MIB, 7)
     size.resize(vm, before.actual - AWAY)
     work = Dirtier(vm, DIRTY_MIB)
     move = Move(vm, machines.start(incoming=True))
@@ -47,12 +39,12 @@ def test_ledger_goes_along(machines):
     live.wait_given_back(vm)
     assert not frames.backed_though_ballooned(vm)
     work.wait_rounds(2)
-    verify(vm)
+    kept.verify(vm)
     for away in (AWAY + 64 * MIB, 32 * MIB, 0):
         size.resize(vm, before.actual - away)
         quiet.assert_exact(vm, before.total, before.actual - away)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
     vm.guest.unload_driver(scaled(30))
     assert Books.of(vm).total == before.total
 
@@ -62,7 +54,7 @@ def test_in_the_middle_of_an_inflate(machines, page_ops):
     """The guest leaves while it is giving memory: it goes on giving at the target, exactly."""
     vm = machines.start(page_ops=page_ops, memory_mib=768)
     before = Books.of(vm)
-    keep(vm)
+    kept.keep(vm, DATA_MIB, 7)
     work = Dirtier(vm, DIRTY_MIB)
     caught = []
     away = 0
@@ -84,14 +76,14 @@ def test_in_the_middle_of_an_inflate(machines, page_ops):
         size.wait_actual(vm, lambda now, away=away: now == before.actual - away, "the target")
         # Without page ops the stream has no ledger: the stock one has none.
         quiet.assert_exact(vm, before.total, before.actual - away, 0 if page_ops else None)
-        verify(vm)
+        kept.verify(vm)
         if any(caught) and turn % 2:
             break
     assert any(caught), "no migration ended in the middle of a resize"
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 @pytest.mark.parametrize("pair", EVERY)
@@ -112,7 +104,7 @@ def there_and_on(machines, driver, route):
     options = {"driver": driver, "page_ops": False}
     vm = machines.start(route[0], **options)
     before = Books.of(vm)
-    keep(vm)
+    kept.keep(vm, DATA_MIB, 7)
     work = Dirtier(vm, DIRTY_MIB)
     away = AWAY
     size.resize(vm, before.actual - away)
@@ -122,27 +114,27 @@ def there_and_on(machines, driver, route):
         work.vm = vm = move.finish()
         assert_exact(before, Books.of(vm), before.actual - away)
         work.wait_rounds(2)
-        verify(vm)
+        kept.verify(vm)
         away += 48 * MIB
         size.resize(vm, before.actual - away)
         assert_exact(before, Books.of(vm), before.actual - away)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 def test_page_ops_guest_is_refused_by_stock(machines):
     """The target names what it lacks; the guest runs on where it was, its balloon too."""
     vm = machines.start()
     before = Books.of(vm)
-    keep(vm)
+    kept.keep(vm, DATA_MIB, 7)
     size.resize(vm, before.actual - AWAY)
     work = Dirtier(vm, DIRTY_MIB)
     target = machines.start("stock", incoming=True)
     move = Move(vm, target)
     move.let_go()
-    assert target.wait_exit(60) != 0
+    target.wait_exit(60, refused=True)
     said = target.qemu_log()
     assert "unsupported. Allowed features: 0x" in said, said
     named, allowed = said.split("Features ")[1].split(" unsupported. Allowed features: ")
@@ -158,7 +150,7 @@ def test_page_ops_guest_is_refused_by_stock(machines):
     size.resize(vm, before.actual - AWAY // 2)
     quiet.assert_exact(vm, before.total, before.actual - AWAY // 2)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 @pytest.mark.parametrize("source", ["ours", "stock"])
@@ -173,14 +165,14 @@ def test_from_7_2(machines, source):
             raise
         pytest.skip(str(error))
     before = Books.of(vm)
-    keep(vm)
+    kept.keep(vm, DATA_MIB, 7)
     size.resize(vm, before.actual - AWAY)
     target = machines.start(incoming=True, **options)
     vm.qmp.cmd("stop")
     move = Move(vm, target)
     move.let_go()
     move.wait(lambda: live.status(vm) == "completed", "the migration")
-    wait_for(lambda: not in_flight(target), scaled(30), "the guest at the target")
+    wait_for(lambda: not migrate.in_flight(target), scaled(30), "the guest at the target")
     target.qmp.cmd("cont")
     vm = move.arrived()
     assert_exact(before, Books.of(vm), before.actual - AWAY)
@@ -192,10 +184,6 @@ def test_from_7_2(machines, source):
     move.wait_syncs(2)
     vm = move.finish()
     assert_exact(before, Books.of(vm), before.actual - AWAY)
-    verify(vm)
+    kept.verify(vm)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
-
-
-def in_flight(vm):
-    return vm.qmp.cmd("query-status")["status"] == "inmigrate"

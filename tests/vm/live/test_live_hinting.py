@@ -5,7 +5,7 @@ import pytest
 
 from vmlab.waits import wait_for
 
-from vmtest import live, size
+from vmtest import kept, live, size
 from vmtest.dirty import Dirtier
 from vmtest.env import MIB, scaled
 from vmtest.live import HELD, Move
@@ -34,7 +34,7 @@ def start(machines, pair, hints=True, **more):
         **options,
     )
     if not more.get("incoming"):
-        vm.guest.run(f"memtool keep data {DATA_MIB} 5", scaled(60))
+        kept.keep(vm, DATA_MIB, 5)
         vm.guest.run(f"memtool touch {USED_MIB}", scaled(60))
     return vm
 
@@ -52,10 +52,6 @@ def wait_free(vm, free):
         f"{free >> 20} MiB free; {size.free(vm) >> 20} are",
         poll=0.2,
     )
-
-
-def verify(vm):
-    vm.guest.run("memtool ask data verify", scaled(60))
 
 
 @pytest.mark.parametrize("pair", ALL_AND_STOCK)
@@ -81,11 +77,11 @@ def test_free_memory_is_not_sent(machines, pair):
     wait_free(vm, free)
     assert_exact(before, Books.of(vm), before.actual - 64 * MIB)
     work.wait_rounds(2)
-    verify(vm)
+    kept.verify(vm)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 @pytest.mark.parametrize("pair", ALL)
@@ -101,14 +97,14 @@ def test_cancelled_then_done(machines, pair):
     wait_for(lambda: live.status(vm) == "cancelled", scaled(30), "the end of the migration")
     wait_free(vm, free)
     work.wait_rounds(1)
-    verify(vm)
+    kept.verify(vm)
     move = Move(vm, start(machines, pair, incoming=True))
     wait_hints(vm, free)
     work.vm = vm = move.finish()
     wait_free(vm, free)
     assert_exact(before, Books.of(vm), before.actual)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 def test_failed_then_done(machines):
@@ -130,7 +126,7 @@ def test_failed_then_done(machines):
     work.vm = vm = move.finish()
     wait_free(vm, free)
     work.finish()
-    verify(vm)
+    kept.verify(vm)
 
 
 def test_guest_needs_its_memory_meanwhile(machines):
@@ -141,14 +137,14 @@ def test_guest_needs_its_memory_meanwhile(machines):
     free = size.free(vm)
     move = Move(vm, start(machines, OURS, incoming=True))
     wait_hints(vm, free)
-    vm.guest.run(f"memtool keep late {free // MIB * 2 // 3} 9 small", scaled(90))
+    kept.keep(vm, free // MIB * 2 // 3, 9, "small", name="late", seconds=90)
     assert live.status(vm) == "active", "the migration was over too early to be of use"
-    vm.guest.run("memtool ask late verify", scaled(60))
+    kept.verify(vm, "late")
     vm = move.finish()
-    vm.guest.run("memtool ask late verify", scaled(60))
-    verify(vm)
+    kept.verify(vm, "late")
+    kept.verify(vm)
     assert Books.of(vm).kills == before.kills
-    vm.guest.run("memtool ask late quit", scaled(60))
+    kept.drop(vm, "late")
     wait_free(vm, free)
 
 
@@ -168,4 +164,4 @@ def test_balloon_works_meanwhile(machines):
     assert_exact(before, Books.of(vm), before.actual - 96 * MIB)
     wait_free(vm, free - 96 * MIB)
     work.finish()
-    verify(vm)
+    kept.verify(vm)

@@ -8,7 +8,7 @@ import pytest
 
 from vmlab.errors import LabError
 
-from vmtest import frames, live, quiet, size
+from vmtest import frames, kept, live, quiet, size
 from vmtest.env import MIB, scaled
 from vmtest.live import Move
 from vmtest.size import Books, assert_exact
@@ -55,7 +55,7 @@ def test_there_and_back(machines, versions, route, driver):
     qemu, version = stops[0]
     vm = machines.start(qemu, version, **options)
     before = Books.of(vm)
-    vm.guest.run(f"memtool keep data {DATA_MIB} 7", scaled(60))
+    kept.keep(vm, DATA_MIB, 7)
     away = AWAY
     size.resize(vm, before.actual - away)
     for qemu, leads_to in stops[1:]:
@@ -78,12 +78,12 @@ def test_there_and_back(machines, versions, route, driver):
             live.wait_given_back(vm)
             assert not frames.backed_though_ballooned(vm)
         assert_exact(before, Books.of(vm), before.actual - away)
-        vm.guest.run("memtool ask data verify", scaled(60))
+        kept.verify(vm)
         away += 64 * MIB
         size.resize(vm, before.actual - away)
         assert_exact(before, Books.of(vm), before.actual - away)
     size.resize(vm, before.actual)
     assert_exact(before, Books.of(vm), before.actual)
-    vm.guest.run("memtool ask data verify", scaled(60))
+    kept.verify(vm)
     vm.guest.unload_driver(scaled(30))
     assert Books.of(vm).total == before.total

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests whose memory lies in several pieces on the host: hot-plugged, per NUMA node.
 
-A Bank is one memfd of QEMU and where the guest has it. What a bank holds is judged
+A Bank is one memfd or file of QEMU and where the guest has it. What a bank holds is judged
 by the file on the host, which frames are ballooned by the guest's kernel.
 """
 
@@ -19,17 +19,21 @@ from .env import MIB, scaled
 
 @dataclass(frozen=True)
 class Bank:
-    """name: of the memory-backend-memfd object; start, size: the guest's addresses, in bytes."""
+    """name: of the memory-backend-memfd object; start, size: the guest's addresses, in bytes.
+    file: where it is a file of the host with a name, which it is then known by."""
 
     name: str
     start: int
     size: int
+    file: str = None
 
     def held(self, vm):
         """Bytes the host has given to it."""
         return os.stat(self._path(vm)).st_blocks * 512
 
     def _path(self, vm):
+        if self.file:
+            return self.file
         # QEMU names a memfd after its kind only, so the size has to tell them apart
         for entry in os.scandir(f"/proc/{vm.pid}/fd"):
             try:

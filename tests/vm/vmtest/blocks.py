@@ -6,6 +6,7 @@ driver's own words only "running" is used, to know when to act, never to judge.
 """
 
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from vmlab.errors import LabError
 from vmlab.hostmem import BLOCK
 from vmlab.waits import wait_for
 
-from . import driver, frames, size
+from . import driver, frames, kept, size
 from .env import DEBUG, GUEST as KERNEL, MIB, PAGE, scaled
 
 WHY_NOT = {
@@ -28,6 +29,8 @@ MEMORY_MIB = 512 if DEBUG else 768
 # In whole blocks, of what the balloon has: at the end, and at least. The last block is never full.
 NEARLY = 0.9
 LEAVE_MIB = 64  # a kernel sets some 50 of it aside
+HOST_HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+HOST_COMPACT = Path("/proc/sys/vm/compact_memory")
 PARAMETERS = "/sys/module/virtio_balloon/parameters"
 # Where the pace is of no interest; and so little of a CPU that there is time to act in the middle.
 FAST, SLOWLY = {"gather_cpu": 100}, {"gather_cpu": 1}
@@ -37,13 +40,18 @@ UNDER_WAY = ("isolated", "pending", "exchanging")
 GUEST = {"memory_mib": MEMORY_MIB, "small_pages": False, "driver_params": FAST}
 
 
-def touch(vm):
-    """The host backs nearly all of the guest, most of it with huge pages."""
+def touch(vm, leave_mib=LEAVE_MIB, share=0.5):
+    """The host backs nearly all of the guest, at least that share of it with huge pages; returns
+    how much with those, in bytes. Skips only where the host has none to give."""
+    host = HOST_HUGE.read_text() if HOST_HUGE.exists() else "[never]"
+    if "[never]" in host:
+        pytest.skip("this host has no transparent huge pages")
+    HOST_COMPACT.write_text("1")  # whatever earlier tests left of its free memory
     vm.guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
-    vm.guest.run(f"memtool touch free-{LEAVE_MIB}", scaled(60))
+    vm.guest.run(f"memtool touch free-{leave_mib}", scaled(60))
     huge = vm.ram().huge_bytes()
-    if huge < size.full(vm) // 2:
-        pytest.skip(f"the host gave the guest only {huge // MIB} MiB in huge pages")
+    assert huge >= size.full(vm) * share, f"only {huge // MIB} MiB of the guest are in huge pages"
+    return huge
 
 
 def hold(vm):
@@ -56,13 +64,8 @@ def hold(vm):
 def release(vm, *names):
     """Every keeper's data is right; then it is gone and the balloon empty."""
     for name in names or ("hold",):
-        verify(vm, name)
-        vm.guest.run(f"memtool ask {name} quit", scaled(30))
+        kept.check(vm, name)
     size.resize(vm, size.full(vm))
-
-
-def verify(vm, name="hold"):
-    vm.guest.run(f"memtool ask {name} verify", scaled(60))
 
 
 def spare(vm, leave_mib):

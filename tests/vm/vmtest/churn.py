@@ -21,6 +21,7 @@ DRIVER = "/sys/bus/virtio/drivers/virtio_balloon"
 BLOCK = 128 * MIB
 INTERRUPTED = 128 + signal.SIGINT  # what a shell ends with
 # One round; shuffled by the seed, with a quiet moment after every second step.
+MANY = 12  # times that no block can go offline before that is a fault
 DECK = ("swing", "swing", "swing", "beyond", "beyond", "rebind", "block")
 
 
@@ -39,12 +40,15 @@ class Churn:
         self.step = 0
 
     def run(self, seconds, move=None):
-        """Steps for so long, each kind once at least; move(vm), where there is one, returns the
-        guest in another QEMU, and is called once."""
+        """Steps for so long, each kind once at least, and a block that did go offline where they
+        are among them; move(vm), where there is one, returns the guest in another QEMU, and is
+        called once."""
         start = time.monotonic()
         deck = []
-        while time.monotonic() - start < seconds or move or not all(map(self.done.get, self.deck)):
+        owed = {*self.deck, *(["offline"] if "block" in self.deck else [])}
+        while time.monotonic() - start < seconds or move or not all(map(self.done.get, owed)):
             self.step += 1
+            assert self.done["block"] < MANY or self.done["offline"], "no block went offline"
             rng = random.Random(f"{self.seed} {self.step}")
             deck = deck or rng.sample(self.deck, len(self.deck))
             name = deck.pop()
@@ -142,27 +146,3 @@ def settles(condition, seconds):
         return wait_for(condition, seconds, "")
     except LabError:
         return False
-
-
-def move(source, target, uri):
-    """The stopped guest goes on in the other QEMU; the first one ends. (QEMU 7.2 loses dirty pages
-    of guests that run under TCG while they move, whatever their devices are.)"""
-    source.qmp.cmd("stop")
-    source.qmp.cmd("migrate", uri=uri)
-
-    def ended():
-        status = source.qmp.cmd("query-migrate").get("status")
-        if status in ("failed", "cancelled"):
-            raise LabError(f"migration {status}: {target.last_words()}")
-        return status == "completed"
-
-    wait_for(ended, scaled(120), "the migration")
-
-    def arrived():
-        return target.qmp.cmd("query-status")["status"] != "inmigrate"
-
-    wait_for(arrived, scaled(30), "the guest at the target")
-    source.qmp.cmd("quit")
-    source.wait_exit(scaled(30))
-    target.qmp.cmd("cont")
-    return target

@@ -8,6 +8,7 @@ command is open while it does.
 
 from vmlab.waits import wait_for
 
+from . import kept
 from .env import scaled
 
 STATE = "/run/dirty"
@@ -32,7 +33,7 @@ class Dirtier:
 
     def __init__(self, vm, mib):
         self.vm = vm
-        vm.guest.run(f"memtool keep {NAME} {mib} 1 small", scaled(60))
+        kept.keep(vm, mib, 1, "small", NAME)
         vm.guest.run(LOOP, scaled(30))
         self.wait_rounds(1)
 
@@ -65,4 +66,4 @@ class Dirtier:
             poll=0.1,
         )
         self.assert_good()
-        self.vm.guest.run(f"memtool ask {NAME} quit", scaled(30))
+        kept.drop(self.vm, NAME)

@@ -7,11 +7,10 @@ import pytest
 
 from vmlab import libvirtd
 from vmlab.domain import Domain
-from vmlab.errors import LabError
+from vmlab.errors import LabError, Missing
 from vmlab.leftovers import sweep
 from vmlab.paths import Paths
 from vmlab.session import Session
-from vmlab.virsh import virsh
 from vmlab.waits import wait_for
 
 from . import leaks
@@ -29,10 +28,8 @@ def libvirt():
     with Session(signals=True) as session:  # guests under libvirt do not end with us
         try:
             libvirtd.ensure(session, emulator=paths.qemu)
-        except LabError as error:
-            if "missing" in str(error):
-                pytest.skip(str(error))
-            raise
+        except Missing as error:
+            pytest.skip(str(error))
         sweep()
         yield paths
 
@@ -40,8 +37,8 @@ def libvirt():
 class Users(Domain):
     """The guest of a user: Domain with this kernel's patience."""
 
-    def wait_boot(self, count=1, timeout=90):
-        super().wait_boot(count, scaled(timeout))
+    def wait_agent(self, count=1, timeout=90):
+        super().wait_agent(count, scaled(timeout))
         leaks.only_when_asked(self)
 
 
@@ -69,13 +66,7 @@ class Ready:
     def end(self):
         dom, self._kept = self._kept[1], (None, None)
         if dom:
-            end_domain(dom)
-
-
-def end_domain(dom):
-    dom.__exit__()
-    left = [name for name in virsh("list", "--all", "--name").split() if name == dom.name]
-    assert not left, f"libvirt still knows {dom.name}"
+            dom.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -96,16 +87,31 @@ def domain(ready, request):
         return dom
 
     yield create
+    failed = getattr(request.node, "failed_call", True)
     complaints = []
     for options, dom in used:
-        found = dom.splats()
-        complaints += found
-        failed = getattr(request.node, "failed_call", True)
-        if failed or found or dom.actual_mib() != MEMORY_MIB or dom.guest.boots != 1:
-            end_domain(dom)
-        else:
+        complaints += looked_at(ready, options, dom, failed)
+    if complaints:
+        pytest.fail("the guest is not what it was: " + "; ".join(complaints[:5]), pytrace=False)
+
+
+def looked_at(ready, options, dom, failed):
+    """What is wrong with a guest that comes back; it is kept, or ended."""
+    found = []
+    try:
+        found += dom.splats()
+        keep = not (failed or found) and dom.actual_mib() == MEMORY_MIB and dom.guest.boots == 1
+    except LabError as error:
+        found.append(str(error))
+        keep = False
+    try:
+        if keep:
             ready.give(options, dom)
-    assert not complaints, "the guest's kernel complains: " + "; ".join(complaints[:5])
+        else:
+            dom.__exit__(None, None, None)
+    except LabError as error:
+        found.append(str(error))
+    return found
 
 
 def total_kib(dom):

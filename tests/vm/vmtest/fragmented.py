@@ -7,7 +7,7 @@ this guest's memory and left at the moment before the compaction.
 
 from vmlab import recipes
 
-from . import size
+from . import kept, size
 from .env import DEBUG, MIB, PAGE, scaled
 
 # Enough for tens of thousands of moves; scattering takes a debug kernel a minute a GiB.
@@ -23,11 +23,11 @@ if PAGE == 65536:
 
 
 def scatter(vm, data_mib=0, seed=11):
-    """Balloons scattered pages; returns the guest's size then. `memtool ask data verify` checks
+    """Balloons scattered pages; returns the guest's size then. kept.check() checks
     what the guest holds meanwhile; scattered pages of the balloon lie all over."""
     guest = vm.guest
     if data_mib:
-        guest.run(f"memtool keep data {data_mib} {seed} small", scaled(60))
+        kept.keep(vm, data_mib, seed, "small")
     recipes.fragment(guest, leave_mib=FREE_MIB, timeout=scaled(120))
     target = size.full(vm) - (guest.meminfo()["MemFree"] // 1024 - LEAVE_MIB) * MIB
     size.resize(vm, target)
@@ -38,9 +38,3 @@ def scatter(vm, data_mib=0, seed=11):
 def compact(vm):
     """recipes.Compaction of one pass over all zones."""
     return recipes.compact(vm.guest, scaled(120))
-
-
-def check_data(vm, forget=True):
-    vm.guest.run("memtool ask data verify", scaled(60))
-    if forget:
-        vm.guest.run("memtool ask data quit", scaled(30))

@@ -6,6 +6,8 @@ the mark `interop` and are a tier of their own. It also runs for Debian's pair, 
 compare with, when `make matrix` asks: those bear the mark `stockpair`.
 """
 
+import zlib
+from collections import defaultdict
 from dataclasses import dataclass
 
 import pytest
@@ -48,6 +50,21 @@ OUR_DRIVERS = ALL[:2]
 every_device = pytest.mark.parametrize("pair", OUR_DRIVERS)
 OUR_DEVICES = [ALL[0], ALL[2]]
 every_driver = pytest.mark.parametrize("pair", OUR_DEVICES)
+
+
+def one_cross_pair(items):
+    """Of a test that runs for both mixed pairs one runs each time, the other bears the mark `slow`:
+    by the test's name, so that of many both come up."""
+    crossed = defaultdict(dict)
+    for item in items:
+        params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        pair = params.pop("pair", None)
+        if pair in (OUR_DRIVER, OUR_DEVICE) and not item.get_closest_marker("slow"):
+            crossed[f"{item.location[0]} {item.originalname} {sorted(params.items())}"][pair] = item
+    for name, mixed in crossed.items():
+        if len(mixed) == 2:
+            chosen = (OUR_DRIVER, OUR_DEVICE)[zlib.crc32(name.encode()) % 2]
+            mixed[chosen].add_marker("slow")
 
 
 def first_often(params):

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests that tests borrow. One that comes back clean is lent again; until then it is stopped.
 
-Clean: alive, balloon empty, the driver it was started with, MemTotal as at the
-beginning, no process of a test left, no complaint in its log. Not thread-safe.
+What comes back is looked at: it lives, answers, empties its balloon, has MemTotal as at the
+beginning then, and no complaint in its log; else the test that had it fails. Clean: it also has
+the driver it was started with, and no process of a test is left. Not thread-safe.
 """
 
-from contextlib import nullcontext
+import os
+from contextlib import ExitStack, nullcontext
 
 from vmlab import dmesg, recipes
-from vmlab.errors import LabError
+from vmlab.errors import GuestDied, LabError
 from vmlab.paths import Paths
+from vmlab.qmp import QmpError
 from vmlab.vm import VM
+from vmlab.waits import wait_for
 
 from . import leaks, size
 from .env import DEBUG, PAGE, scaled
@@ -18,7 +22,7 @@ from .frames import small_host_pages
 from .pairs import OURS
 
 # What the guests kept ready may have together; the one not used for longest goes first.
-KEPT_MIB = 6144
+KEPT_MIB = 6144 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
 # A kernel with KASAN needs an eighth of memory for its shadow, and more time. With pages of 64 KiB
 # the buffers of the command channel alone take 128 MiB on QEMU 10.0.
 EXTRA_MIB = 256 if DEBUG or PAGE == 64 << 10 else 0
@@ -27,18 +31,23 @@ EXTRA_MIB = 256 if DEBUG or PAGE == 64 << 10 else 0
 class PatientVM(VM):
     """A VM whose time limits suit the guest's kernel."""
 
-    def wait_boot(self, count=1, timeout=90):
-        super().wait_boot(count, scaled(timeout))
+    def wait_agent(self, count=1, timeout=90):
+        super().wait_agent(count, scaled(timeout))
         leaks.only_when_asked(self)
 
 
 class Loan:
-    """One guest, lent out. allow: regular expressions of expected complaints."""
+    """One guest, lent out. allow: regular expressions of expected complaints. keep: whether another
+    test may have it. broken: the test leaves it in a state that is not to be judged."""
+
+    ANSWER_S = 20
 
     def __init__(self, vm, key):
         self.vm = vm
         self.key = key
         self.allow = []
+        self.keep = True
+        self.broken = False
         self.total = vm.guest.meminfo()["MemTotal"]
         self.modules = _modules(vm)
         self.processes = _processes(vm)
@@ -47,25 +56,59 @@ class Loan:
         text = self.vm.console_text()
         if self.vm.alive():
             try:
-                text += self.vm.guest.dmesg()
+                text += self.vm.guest.dmesg(scaled(self.ANSWER_S))
             except LabError:
-                pass  # it cannot answer: the console has the reason
+                pass  # it cannot answer, which fault() says: the console may have the reason
         return dmesg.find(text, self.allow)
 
-    def dirt(self):
-        """Why this guest must not be lent again, or None."""
+    def fault(self):
+        """What is wrong with a guest that comes back, once its balloon is empty; or None."""
         vm = self.vm
+        if self.broken or vm.ended_as_expected():
+            return None
         if not vm.alive():
-            return "it has ended"
-        if size.actual(vm) != size.full(vm):
-            return "its balloon is not empty"
-        if _modules(vm) != self.modules:
-            return "its modules are others"
-        if vm.guest.meminfo()["MemTotal"] != self.total:
-            return "its MemTotal is another"
-        if _processes(vm) != self.processes:
-            return "processes are left in it"
+            return f"the guest has ended: {vm.last_words()}"
+        try:
+            self._empty()
+            self._memory()
+        except QmpError as error:
+            return str(error)
+        except GuestDied as error:
+            return f"the guest has ended: {error}"
+        except LabError as error:
+            return f"the guest does not answer: {error}"
+        except AssertionError as error:
+            return str(error)
         return None
+
+    def _empty(self):
+        try:
+            size.resize(self.vm, size.full(self.vm))
+        except QmpError as error:
+            if error.kind != "DeviceNotActive":  # it was taken out
+                raise
+
+    def _memory(self):
+        last = []
+
+        def look():
+            last[:] = [self.vm.guest.meminfo(scaled(self.ANSWER_S))["MemTotal"]]
+            return last[0] == self.total
+
+        try:
+            wait_for(look, scaled(self.ANSWER_S), "MemTotal", poll=0.2)
+        except GuestDied:
+            raise
+        except LabError as error:
+            if not last:
+                raise
+            raise AssertionError(f"MemTotal is {last[0]} KiB, not {self.total}") from error
+
+    def untidy(self):
+        """Whether this guest, with nothing wrong, is not as another test wants it."""
+        vm = self.vm
+        return (not self.keep or bool(self.allow) or self.broken or not vm.alive()
+                or _modules(vm) != self.modules or _processes(vm) != self.processes)
 
     def state(self):
         """What a person wants to see when a test with this guest failed."""
@@ -109,28 +152,32 @@ class Pool:
             vm.__enter__()
         return Loan(vm, key)
 
-    def take_back(self, loan, keep=True):
-        """keep: false for one with which a test failed."""
+    def take_back(self, loan, failed=False):
+        """Why the test that had it must fail, or None. failed: it has failed already."""
+        faults = []
         try:
-            keep = keep and not loan.allow and loan.dirt() is None
-            if keep:
+            if not failed:
+                faults = list(filter(None, [*loan.splats(), loan.fault()]))
+            if failed or faults or loan.untidy():
+                self._end(loan)
+            else:
                 recipes.consolidate(loan.vm.guest, True)
                 # its clock's ticks would take time from the others
                 loan.vm.qmp.cmd("stop")
-        except LabError:
-            keep = False
-        if keep:
-            self._idle.append(loan)
-        else:
-            self._end(loan)
+                self._idle.append(loan)
+        except LabError as error:
+            faults.append(str(error))
+        return "; ".join(faults[:5]) or None
 
     @staticmethod
     def _end(loan):
-        loan.vm.__exit__()
+        loan.vm.__exit__(None, None, None)
 
     def close(self):
-        while self._idle:
-            self._end(self._idle.pop())
+        """LabError where one did not end in order; all have ended then."""
+        with ExitStack() as stack:
+            while self._idle:
+                stack.push(self._idle.pop().vm)
 
 
 def _modules(vm):

@@ -50,7 +50,7 @@ def start(lend, pair, **options):
     """A guest whose balloon is in a slot that can lose power."""
     options = {"kernel_args": KERNEL_ARGS, **options, **pair.options}
     vm = lend(fresh=True, balloon=None, qemu_args=SLOT_ARGS, **options)
-    vm.loan.allow.append("$never")  # others want their balloon elsewhere
+    vm.loan.keep = False  # others want their balloon elsewhere
     plug(vm)
     return vm
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vmlab.waits import wait_for
 
-from . import size
+from . import kept, size
 from .env import DEBUG, MIB, scaled
 
 SCRIPT = Path(__file__).with_name("churn.sh")
@@ -43,7 +43,7 @@ class Workload:
         free = vm.guest.meminfo()["MemFree"] // 1024
         for number, (name, share) in enumerate(KEEPERS.items()):
             mib = free * share // 100
-            vm.guest.run(f"memtool keep {name} {mib} {seed + number} {name}", scaled(60))
+            kept.keep(vm, mib, seed + number, name, name)
         # what is checked for good must say the same at the end
         self._sums = {name: self._sum(name) for name in ("small", "shared")}
         spare = vm.guest.meminfo()["MemAvailable"] // 1024 - FLOOR_MIB - BURST_MIB - MARGIN_MIB
