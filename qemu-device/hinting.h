@@ -50,7 +50,7 @@ typedef struct BalloonHinting {
     QEMUBH *work_bh;             /* I/O thread: the worker */
     NotifierWithReturn precopy;  /* called by the migration thread, with the BQL */
 
-    /* run_lock: held by the worker over each hint; whoever takes it knows that none is half done. */
+    /* run_lock: the worker holds it over each hint; who takes it knows that none is half done. */
     QemuMutex run_lock;
     bool open;                   /* hints of @run may be applied */
     uint32_t run;

@@ -46,7 +46,7 @@ typedef struct BalloonJob {
     QSIMPLEQ_ENTRY(BalloonJob) next;
 } BalloonJob;
 
-/* Validates the shape of @job's buffer, just taken from @queue, and counts what is wrong with it. */
+/* Validates the shape of a buffer that was just taken from @queue, and counts what is wrong. */
 void balloon_job_begin(struct Ballonet *s, BalloonJob *job, BalloonQueue queue);
 
 /* One step.  Return: whether the job is applied. */

@@ -29,7 +29,8 @@ static const char *const names[] = {
     "discarded-bytes", "failed-discards", "reported-bytes", "page-ops-negotiated",
     "ops-inflates", "ops-deflates", "ops-swaps", "ops-malformed", "ops-not-ram",
     "ops-wrong-state", "ops-inhibited", "closed-buffers", "target-unreached",
-    "whole-block-pages", "block-size", "resident-pages", "dropped-pages", "guest-stats", "guest-stats-polling-interval",
+    "whole-block-pages", "block-size", "resident-pages", "dropped-pages",
+    "guest-stats", "guest-stats-polling-interval",
 };
 
 void balloon_properties_on_proxy(Object *proxy, Object *balloon)

@@ -40,9 +40,9 @@ const char *balloon_reclaim_inhibited(void);
 bool balloon_reclaim_may_defer(struct Ballonet *s);
 
 /*
- * Discards what is pending, with what failed where its time has come.  Return: whether nothing is left that could be
- * discarded now; false where the deadline (get_clock()) passed or a deflate
- * came in, which must be applied first.
+ * Discards what is pending, and what failed where its time has come.
+ * Return: whether nothing is left that could be discarded now; false where the
+ * deadline (get_clock()) passed or a deflate came in, which must be applied first.
  */
 bool balloon_reclaim_run(struct Ballonet *s, int64_t deadline);
 
@@ -55,7 +55,7 @@ void balloon_reclaim_settle(struct Ballonet *s);
 /* Buffers were forgotten without an answer: what is pending must not be discarded any more. */
 void balloon_reclaim_drop(struct Ballonet *s);
 
-/* Looks for an inhibition; while there is one, the timer waits for its end.  Return: as above. */
+/* Looks for an inhibition; the timer waits for its end.  Return: as above. */
 const char *balloon_reclaim_look(struct Ballonet *s);
 
 /*

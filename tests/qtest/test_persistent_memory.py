@@ -23,8 +23,9 @@ def pmem(request, boot, tmp_path):
     def start(*args):
         return boot.machine("-object", f"memory-backend-file,id=pmem,share=on,size={SIZE},"
                             f"mem-path={tmp_path}/pmem", "-device", DEVICES[request.param],
-                            "-device", "virtio-balloon-pci,id=balloon,addr=0x4,free-page-reporting=on",
-                            *args, machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
+                            "-device",
+                            "virtio-balloon-pci,id=balloon,addr=0x4,free-page-reporting=on", *args,
+                            machine="q35,nvdimm=on", memory="512M,slots=2,maxmem=2G")
 
     def make(kind=Balloon, features=1 << F_STATS_VQ | 1 << F_REPORTING):
         m = start()
