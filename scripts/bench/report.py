@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 
-from . import rows
+from . import pairs, rows
 
 
 def number(value):
@@ -48,7 +48,8 @@ def cells(found):
             ", ".join(found.wanted) or "-", met]
 
 
-HEAD = ["figure", "stock", "ours", "stock/ours", "wanted", "met"]
+HEAD = ["figure", *(["before", "ours", "before/ours"] if pairs.BEFORE else
+                    ["stock", "ours", "stock/ours"]), "wanted", "met"]
 
 
 def table(verdicts):
