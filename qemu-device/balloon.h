@@ -84,15 +84,6 @@ struct Ballonet {
     BalloonCounters count;
 };
 
-/* Processor time of this thread, which does not count what others do meanwhile. */
-static inline int64_t balloon_cpu_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * NANOSECONDS_PER_SECOND + t.tv_nsec;
-}
-
 /* config.c. Context: BQL held. */
 void balloon_config_decide_features(Ballonet *s);
 void balloon_config_init(Ballonet *s);

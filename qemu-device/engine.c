@@ -15,6 +15,7 @@
 #include "qemu/iov.h"
 #include "qemu/units.h"
 #include "balloon.h"
+#include "cputime.h"
 #include "trace.h"
 
 /* How long the main loop or a vCPU is held at a time; one discard (reclaim.c) may come on top. */

@@ -9,6 +9,7 @@
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "balloon.h"
+#include "cputime.h"
 #include "trace.h"
 
 /* There is no notice of the end of an inhibition. */

@@ -97,8 +97,9 @@ def took_or_reset(b, number, more_than=0):
     return not status["vring-desc"] or status["last-avail-idx"] > more_than
 
 
-def flood(b, queue, over):
-    """Offers one buffer again and again, a whole ring of it each time, until over()."""
+def flood(b, queue, over, quiet=0):
+    """Offers one buffer again and again, a whole ring of it each time, until over(). quiet: a bit
+    of the index at which nothing more is offered until the device no longer polls its ring."""
     number = SETUP[queue][1]
     ring = b.ring[number]
     head = ring.add(parts_for(b, queue))
@@ -106,6 +107,8 @@ def flood(b, queue, over):
     while True:
         b.kick(number)
         b.m.until(lambda: over() or consumed(b, number) == ring.avail_index, "the buffers")
+        if ring.avail_index & quiet:
+            b.m.until(over, "the device to ask for a notification")
         if over():
             return
         assert ring.avail_index + ring.size < 1 << 16, "never over"

@@ -31,7 +31,7 @@ FLR = 1 << 15  # of DEVCTL: function-level reset
 # Of SLTCTL: power alone, and with the indicator, which plugs and unplugs.
 POWER_OFF_BIT, POWER_OFF, POWER_ON = 0x400, 0x700, 0x100
 COMMAND_MASTER = 4
-BRIDGE_CONTROL = 0x3E  # of the root port; bit 6 resets the bus below
+BRIDGE_CONTROL, BUS_RESET = 0x3E, 0x40  # of the root port; the bit resets the bus below
 
 PORT_SLOT = 5
 PORT = ("-device", f"pcie-root-port,id=rp,chassis=1,addr={PORT_SLOT:#x}",

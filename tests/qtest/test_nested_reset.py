@@ -91,7 +91,8 @@ def test_available_event(boot, queue):
     reset = pci.PciDevice(m, pci.PORT_SLOT).mmconfig(pci.BRIDGE_CONTROL)
     b = drive(m, kind, 1 << F_EVENT_IDX, sizes={number: size},
               used={number: reset - 4 - 8 * size})
-    flood(b, queue, lambda: was_reset(m))
+    # while it polls, the device writes none
+    flood(b, queue, lambda: was_reset(m), quiet=pci.BUS_RESET if queue == "ops" else 0)
     serves_the_next_driver(m)
 
 
