@@ -54,7 +54,7 @@ static void kicked(VirtIODevice *vdev, VirtQueue *vq)
 
 /*
  * Bytes best given back together (page-ops.md 3).  Only while no driver has read
- * it, and not at each reset, as it takes a dozen files of the host's to tell.
+ * it, and not at each reset, because it reads a dozen files of the host.
  */
 static void look_up_block_size(Ballonet *s)
 {
@@ -197,7 +197,7 @@ static void status_changed(Ballonet *s, uint8_t status)
     uint8_t before = VIRTIO_DEVICE(s)->status;
 
     if (!DEVICE(s)->realized) {
-        return; /* on its way out */
+        return; /* it is being realized or unrealized: there is nothing to stop or start */
     }
     s->driver_gone |= before & ~status & VIRTIO_CONFIG_S_DRIVER_OK;
     if (!VIRTIO_DEVICE(s)->vm_running) {

@@ -84,7 +84,7 @@ static void look_at(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t end)
 }
 
 /* Looks at the next pages of @b that are in the balloon. */
-static void look_on(Ballonet *s, BalloonBlock *b)
+static void look_at_next(Ballonet *s, BalloonBlock *b)
 {
     uint64_t page = balloon_pages(qemu_real_host_page_size()), first, n, end;
 
@@ -125,7 +125,7 @@ static void begin(Ballonet *s)
     s->residency.sweeping = true;
 }
 
-static void look_in(BalloonResidency *r, int64_t ms)
+static void arm_timer(BalloonResidency *r, int64_t ms)
 {
     timer_mod(r->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + ms);
 }
@@ -138,7 +138,7 @@ static void end(Ballonet *s)
     r->sweeping = false;
     r->resident = r->found;
     if (balloon_ram_inflated(&s->ram)) {
-        look_in(r, r->interval * INT64_C(1000));
+        arm_timer(r, r->interval * INT64_C(1000));
     }
 }
 
@@ -157,10 +157,10 @@ bool balloon_residency_step(Ballonet *s)
         begin(s);
     }
     while ((b = unswept(s)) && get_clock() < deadline) {
-        look_on(s, b);
+        look_at_next(s, b);
     }
     if (b) {
-        look_in(r, STEP_MS);
+        arm_timer(r, STEP_MS);
     } else {
         end(s);
     }
@@ -172,7 +172,7 @@ void balloon_residency_watch(Ballonet *s)
     BalloonResidency *r = &s->residency;
 
     if (r->interval && !timer_pending(r->timer)) {
-        look_in(r, r->interval * INT64_C(1000));
+        arm_timer(r, r->interval * INT64_C(1000));
     }
 }
 
@@ -180,7 +180,7 @@ void balloon_residency_sweep_now(Ballonet *s)
 {
     if (s->residency.interval) {
         s->residency.sweeping = false;
-        look_in(&s->residency, 0);
+        arm_timer(&s->residency, 0);
     }
 }
 

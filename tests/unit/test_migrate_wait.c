@@ -6,7 +6,7 @@
  */
 #include "rig.h"
 
-/* The patience that migrate.c has with a silent host. */
+/* How long migrate.c waits for a host that does not answer. */
 #define PATIENCE	(HZ / 2)
 
 /* As many moves as can wait for the host. */

@@ -139,7 +139,7 @@ def test_reboot_and_reset(domain):
 
 @pytest.mark.parametrize("number, words", [
     pytest.param(signal.SIGSEGV, "crashed", id="crash"),
-    # libvirt has patience with it
+    # libvirt waits for it
     pytest.param(signal.SIGSTOP, "SIGKILL", id="no-end", marks=pytest.mark.slow),
 ])
 def test_the_lab_judges_its_end(libvirt, number, words):
