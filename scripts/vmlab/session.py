@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,14 +26,16 @@ class Session:
 
     def __init__(self, signals=False):
         """signals: turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt (SIGINT
-        also where a shell's background job has it ignored; nohup keeps SIGHUP)."""
+        also where a shell's background job has it ignored; nohup keeps SIGHUP). No
+        effect outside the main thread, where Python lets nobody set a handler:
+        pytest-xdist runs the tests of a worker there now and then."""
         self._stack = []
         self._signals = signals
         self._old = {}
         self.dir = None
 
     def __enter__(self):
-        if self._signals:
+        if self._signals and threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                     self._old[number] = signal.signal(number, _interrupt)
