@@ -33,8 +33,8 @@ demo: all ## show it at work: shrink, compact and grow a guest through libvirt
 bench: all ## compare with the stock pair: a table, a JSON file, plots (BENCH=quick, ROWS=...)
 	@$S/setup.sh bench && $S/bench.sh
 
-results: ## put the figures of the last `make bench`, and the matrix, into README.md
-	@$S/bench.sh --readme && $(MAKE) --no-print-directory matrix ARGS="--no-run --readme"
+results: ## put the figures of the last `make bench`, and of the tests, into README.md and tests/RESULTS.md
+	@$S/bench.sh --results && $(MAKE) --no-print-directory matrix ARGS="--no-run --results"
 
 test: all ## run every test that CI runs, and the style checks
 	@$S/setup.sh test style && $S/test.sh style+unit scripts qtest timing guests speed
@@ -74,7 +74,7 @@ test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stre
 test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), each kernel on each QEMU, packages
 	@$S/setup.sh test test-deb && $S/test.sh long matrix libvirt-11 deb
 
-matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --readme, --cells)
+matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --results, --cells)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)
 
 test-mutants: all ## break the specification's rules one by one, see a test fail for each (ARGS=words)

@@ -4,8 +4,7 @@
 Every word of the tables is what came of tests (of `make test-vm` and the like, too; the
 newest result of a test counts). One of an older driver, device or test is shown as stale
 and counts as none. What has no result yet in the cells asked for, by default the one that
-GUEST and QEMU_VERSION name, is run first. Writes README.md between its two marks when asked
-with --readme.
+GUEST and QEMU_VERSION name, is run first. --results writes the tables into tests/RESULTS.md.
 """
 
 import argparse
@@ -15,10 +14,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import marks
 from matrixlib import cells, proofs, tables
 from matrixlib.results import Result, results, run
 
-MARKS = "<!-- matrix -->", "<!-- /matrix -->"
+RESULTS = cells.ROOT / "tests" / "RESULTS.md"
 
 
 def wanted(cell):
@@ -44,13 +44,6 @@ def fill(cell, again):
         print(f"matrix: {cell}: cannot be built", flush=True)
 
 
-def into_readme(text):
-    readme = cells.ROOT / "README.md"
-    before, rest = readme.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    readme.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
-
-
 def count(chosen):
     """How the tests of these cells ended; what stock does alone is for comparison."""
     seen = Counter()
@@ -65,7 +58,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--no-run", action="store_true", help="only what has a result already")
     parser.add_argument("--again", action="store_true", help="run also what has one")
-    parser.add_argument("--readme", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--results", action="store_true",
+                        help="put the tables into tests/RESULTS.md")
     parser.add_argument("--cells", nargs="+", metavar="CELL",
                         help="all, GUEST@QEMU, GUEST@ (on each QEMU), @QEMU (each kernel)")
     args = parser.parse_args()
@@ -77,8 +71,8 @@ def main():
     text = "\n\n".join((tables.pairs(), "### Each kernel on each QEMU",
                         tables.kernels(), tables.libvirts())).rstrip()
     print(text)
-    if args.readme:
-        into_readme(text)
+    if args.results:
+        marks.put(RESULTS, {"matrix": text, "runs": tables.runs()})
     seen = count(chosen)
     words = ("passed", "failed", "skipped", "stale", "not run")
     said = ", ".join(f"{seen[word]} {word}" for word in words)

@@ -14,6 +14,7 @@ from bench import host, pairs, plan, plots, prepare, readme, report, rows  # noq
 from bench.lab import Bench  # noqa: E402
 from bench.progress import Progress  # noqa: E402
 from bench.stats import Records  # noqa: E402
+from marks import Lacking  # noqa: E402
 from vmlab.errors import LabError  # noqa: E402
 from vmlab.paths import ROOT  # noqa: E402
 from vmlab.session import Session, sweep_folders  # noqa: E402
@@ -29,8 +30,8 @@ def options():
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--stock", choices=prepare.STOCK_KINDS, default=os.environ.get(
         "STOCK", "packaged"), help="Debian's emulator, or the same source built here (STOCK=built)")
-    parser.add_argument("--readme", action="store_true",
-                        help="run nothing: put the last results into README.md (make results)")
+    parser.add_argument("--results", action="store_true", help="run nothing: put the last results"
+                        " into README.md and tests/RESULTS.md (make results)")
     parser.add_argument("--list", action="store_true", help="print the rows' keys and end")
     return parser.parse_args()
 
@@ -110,11 +111,11 @@ def main():
     if opts.list:
         print("\n".join([f"{row.key:28}{row.name.strip()}" for row in picked] + list(rows.PLOTS)))
         return 0
-    if opts.readme:
+    if opts.results:
         try:
-            readme.put(opts.out / "results.json", ROOT / "README.md")
-        except (readme.Lacking, OSError) as why:
-            return _last_word(f"README.md stays as it is: {why}", 1)
+            readme.put(opts.out, ROOT)
+        except (Lacking, OSError) as why:
+            return _last_word(f"the tables stay as they are: {why}", 1)
         return 0
     scenes = chosen_scenes(opts, scenes, prefixes)
     if not scenes:

@@ -3,9 +3,10 @@
 
 import math
 
+from marks import write
 from vmlab.svgplot import Chart, Curve
 
-from . import plan, report, scenes_resize
+from . import plan, scenes_resize
 
 COLOURS = {"stock": ("#b5482f", "#e0a458"), "ours": ("#1f5fa8", "#2f9e57")}
 
@@ -15,7 +16,7 @@ def draw(folder, records):
     done = []
     for name, chart in (("size.svg", _sizes(records)), ("fragmentation.svg", _levels(records))):
         if chart:
-            report.write(folder / name, chart.svg())
+            write(folder / name, chart.svg())
             done.append(folder / name)
     return done
 

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes the tables of README.md between its marks from results.json, with their day and commit.
+"""Writes the tables of README.md and tests/RESULTS.md from results.json, with their day and commit,
+and takes the plot of README.md along.
 
 Changes nothing where one of their figures is missing. Runs no guest.
 """
 
 import json
 
-from .report import number, write
+from marks import Lacking, put as put_between, write
 
-# Each stands in README.md between <!-- bench NAME --> and <!-- /bench NAME -->.
+from .report import number
+
+# Each stands between <!-- bench NAME --> and <!-- /bench NAME --> of its file.
+FILES = {"resize": "README.md", "huge": "tests/RESULTS.md"}
+PLOT = "size.svg"  # of the run; README.md shows the one in tests/
 TABLES = {
     "resize": (
         "shrink.plain", "shrink.debian", "shrink.untouched", "grow", "shrink.fragmented",
@@ -23,10 +28,6 @@ TABLES = {
     ),
 }
 HEAD = "| figure | stock pair | ours | stock/ours | wanted |\n|---|---|---|---|---|"
-
-
-class Lacking(Exception):
-    """What a table of README.md needs and the results have not."""
 
 
 def spread(stat, unit):
@@ -58,13 +59,12 @@ def table(name, data):
     return "\n".join([about, "", HEAD, *(line(rows[key]) for key in TABLES[name])])
 
 
-def put(results, readme):
-    """The tables into the file readme, all or none."""
-    data, text = json.loads(results.read_text()), readme.read_text()
-    for name in TABLES:
-        begin, end = f"<!-- bench {name} -->", f"<!-- /bench {name} -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise Lacking(f"{readme.name} has no place between {begin} and {end}")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table(name, data)}\n{end}{rest.split(end)[1]}"
-    write(readme, text)
+def put(out, root):
+    """The tables and the plot of the run in the folder out, into the checkout root: all or none."""
+    data = json.loads((out / "results.json").read_text())
+    texts = {name: table(name, data) for name in TABLES}
+    if not (out / PLOT).exists():
+        raise Lacking(f"no plot {PLOT}: run `make bench` whole")
+    for name, text in texts.items():
+        put_between(root / FILES[name], {f"bench {name}": text})
+    write(root / "tests" / PLOT, (out / PLOT).read_text())

@@ -3,8 +3,8 @@
 
 import dataclasses
 import json
-import os
-import tempfile
+
+from marks import write
 
 from . import pairs, rows
 
@@ -118,15 +118,6 @@ def as_data(verdicts, records, facts):
         "samples": records.samples,
         "failures": records.failures,
     }
-
-
-def write(path, text):
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
 
 
 def write_json(path, data):

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The demo's plot: what guest and host had, second by second."""
 
-import os
-import tempfile
-
+from marks import write
 from vmlab.svgplot import Chart, Curve
 
 
@@ -25,7 +23,4 @@ def draw(path, samples, phases, guest_mib):
         ],
         phases=phases,
     )
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(chart.svg())
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    write(path, chart.svg())

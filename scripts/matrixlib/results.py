@@ -62,6 +62,9 @@ class Run:
             status = "stale"
         return Result(status, why, self.day, self.commit)
 
+    def count(self):
+        return Counter(self.result(case).status for case in self.cases)
+
 
 def results(cell):
     """{test: Result}; a later file's word counts."""
@@ -79,6 +82,15 @@ def results(cell):
     return found
 
 
+def kinds():
+    """[(cell, kind, Run)] of what test.sh ran whole; not what `make matrix` added, nor parts."""
+    found = []
+    for path in sorted(RESULTS.glob("*/*.xml")):
+        if not path.stem.startswith("matrix-") and not path.stem.endswith("-part"):
+            found.append((path.parent.name, path.stem, Run.of(path)))
+    return found
+
+
 def through_libvirt(version):
     """{(guest, qemu, libvirt): Counter of statuses} of `make test-libvirt`, libvirt as it said."""
     found = {}
@@ -86,7 +98,7 @@ def through_libvirt(version):
         run_ = Run.of(path)
         said = run_.properties.get("libvirt", version)
         guest, qemu, _ = path.parent.name.split("@")
-        found[guest, qemu, said] = Counter(run_.result(case).status for case in run_.cases)
+        found[guest, qemu, said] = run_.count()
     return found
 
 

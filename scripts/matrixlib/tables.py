@@ -11,7 +11,7 @@ from collections import defaultdict
 from .cells import DEFAULT, GUESTS, QEMUS, ROOT, Cell
 from . import proofs
 from .proofs import PAIRS
-from .results import Result, results, through_libvirt
+from .results import Result, kinds, results, through_libvirt
 
 WORDS = ("failed", "fails", "passed", "skipped", "stale", "not run", "n/a")
 LIVE = "under TCG 7.2 loses what a guest writes while it moves, whatever the balloon does"
@@ -120,6 +120,16 @@ def libvirts():
              for (guest, qemu, said), count in through_libvirt("11").items()]
     head = "`make test-libvirt`, all that goes through libvirt:"
     return "\n".join([head, "", *lines]) if lines else ""
+
+
+def runs():
+    """One line for each kind of tests that was run whole: where, how it ended, when, of what."""
+    lines = ["| kind | guest kernel @ QEMU | result | day | commit |", "|---|---|---|---|---|"]
+    for cell, kind, run_ in kinds():
+        count = run_.count()
+        said = ", ".join(f"{count[word]} {word}" for word in WORDS if count[word])
+        lines.append(f"| {kind} | {cell} | {said} | {run_.day} | {run_.commit} |")
+    return "\n".join(lines)
 
 
 def kernels_on(qemu, cells):

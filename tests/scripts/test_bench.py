@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+import marks
 from bench import __main__ as entry
 from bench import readme, report, rows
 from bench.stats import Records
@@ -59,26 +60,32 @@ def results(tmp_path, *without):
               "ours": None if key in without else stat, "wanted": [">= 5"], "met": ["no"]}
              for key in keys]
     (tmp_path / "results.json").write_text(json.dumps({"rows": found, "facts": facts}))
-    text = "".join(f"<!-- bench {name} -->old<!-- /bench {name} -->" for name in readme.TABLES)
-    (tmp_path / "README.md").write_text(text)
-    return tmp_path / "results.json", tmp_path / "README.md"
+    (tmp_path / "size.svg").write_text("<svg/>")
+    root = tmp_path / "checkout"
+    for name, file in readme.FILES.items():
+        marks.write(root / file, f"<!-- bench {name} -->old<!-- /bench {name} -->")
+    return tmp_path, root
 
 
 def test_tables_of_the_readme(tmp_path):
     """Each figure with its spread, what is wanted, the day and the commit."""
-    data, text = results(tmp_path)
-    readme.put(data, text)
-    said = text.read_text()
+    out, root = results(tmp_path)
+    readme.put(out, root)
+    said = "".join((root / file).read_text() for file in readme.FILES.values())
     assert "old" not in said and "on 2026-01-02, commit abc" in said
     figure = "2.00 (1.00..3.00) s"
     assert f"| name of huge.loop | {figure} | {figure} | 4.00 | >= 5 (not met) |" in said
+    assert (root / "tests" / "size.svg").read_text() == "<svg/>"
 
 
-def test_a_missing_figure_leaves_the_readme(tmp_path):
-    data, text = results(tmp_path, "stall")
-    with pytest.raises(readme.Lacking, match="stall"):
-        readme.put(data, text)
-    assert "old" in text.read_text()
+@pytest.mark.parametrize("lacking", ["stall", "huge.loop", "size.svg"])
+def test_a_missing_figure_leaves_the_readme(tmp_path, lacking):
+    out, root = results(tmp_path, lacking)
+    if lacking == "size.svg":
+        (out / lacking).unlink()
+    with pytest.raises(marks.Lacking, match=lacking):
+        readme.put(out, root)
+    assert all("old" in (root / file).read_text() for file in readme.FILES.values())
 
 
 def test_every_figure_of_the_readme_is_a_row():

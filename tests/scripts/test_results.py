@@ -45,3 +45,14 @@ def test_of_others(tmp_path, kind, value):
 
 def test_a_file_that_does_not_say(tmp_path):
     assert result(tmp_path).status == "stale"
+
+
+def test_runs_of_whole_kinds(tmp_path, monkeypatch):
+    """A line a kind; what `make matrix` added and parts of a kind are none."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    (tmp_path / "6.1@7.2").mkdir()
+    result(tmp_path / "6.1@7.2", **NOW)
+    for name in ("matrix-20260102-030405", "qtest-part"):
+        (tmp_path / "6.1@7.2" / f"{name}.xml").write_text(FILE.format(properties=""))
+    assert [line.split(" | ")[:3] for line in tables.runs().splitlines()[2:]] == [
+        ["| vm", "6.1@7.2", "1 passed"]]
