@@ -4,13 +4,16 @@ options from its seed: bursts of a lawful driver, whose outcome is foretold,
 take turns with bursts of a wild one; after the wild ones a reset must bring
 the device back in order.
 
-usage: fuzz_device.py [--binary QEMU] [--seconds N | --episodes N] [--seed N]
+usage: fuzz_device.py --binary QEMU [--seconds N | --episodes N] [--seed N]
+                      [--keep-going] [--slowdown N]
 An episode can be run again: --seed with the number it printed, --episodes 1.
+SIGTERM ends it as the end of its time does, with the totals.
 """
 
 import argparse
 import pathlib
 import random
+import resource
 import signal
 import sys
 import time
@@ -22,7 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "qtest")]
 import stream  # noqa: E402
 from host import Host  # noqa: E402
 from machine import QemuGone  # noqa: E402
-from rig import Finding, Rig  # noqa: E402
+from rig import Finding, Rig, slow_down  # noqa: E402
 from tracked import Tracked  # noqa: E402
 from wild import Wild  # noqa: E402
 
@@ -187,6 +190,43 @@ def one(binary, seed):
     return episode.bursts, True
 
 
+class Totals:
+    def __init__(self, seed):
+        self.seed = seed
+        self.start = self.shown = time.monotonic()
+        self.episodes = self.bursts = self.found = 0
+
+    def seconds(self):
+        return time.monotonic() - self.start
+
+    def add(self, bursts, well):
+        self.episodes += 1
+        self.bursts += bursts
+        self.found += not well
+        if time.monotonic() - self.shown > 20:
+            self.shown = time.monotonic()
+            print(f"device: {self.episodes} episodes, {self.bursts} bursts in "
+                  f"{self.seconds():.0f} s", flush=True)
+
+    def show(self):
+        """Processor time is that of this process and of every QEMU that has ended."""
+        used = sum(u.ru_utime + u.ru_stime for u in map(
+            resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+        last = self.seed + max(self.episodes - 1, 0)
+        print(f"device: {self.episodes} episodes, {self.bursts} bursts, {self.found} findings in "
+              f"{self.seconds():.0f} s, {used:.0f} s of processor time "
+              f"(seeds {self.seed} to {last})", flush=True)
+
+
+class Ended(BaseException):
+    """SIGTERM came."""
+
+
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Ended
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--binary", required=True)
@@ -194,24 +234,24 @@ def main():
     p.add_argument("--episodes", type=int, default=0)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--keep-going", action="store_true", help="after a finding too")
+    p.add_argument("--slowdown", type=float, default=1,
+                   help="factor on every time limit, for a machine that is busy otherwise")
     a = p.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # QEMU is ended on the way out
+    slow_down(a.slowdown)
+    signal.signal(signal.SIGTERM, end)
     seed = a.seed or random.SystemRandom().randrange(1, 1 << 32)
     print(f"device: first seed {seed}", flush=True)
-    start = shown = time.monotonic()
-    episodes = bursts = found = 0
-    while episodes < a.episodes if a.episodes else time.monotonic() - start < a.seconds:
-        n, well = one(a.binary, seed + episodes)
-        episodes, bursts, found = episodes + 1, bursts + n, found + (not well)
-        if found and not a.keep_going:
-            break
-        if time.monotonic() - shown > 20:
-            shown = time.monotonic()
-            print(f"device: {episodes} episodes, {bursts} bursts in {shown - start:.0f} s",
-                  flush=True)
-    print(f"device: {episodes} episodes, {bursts} bursts, {found} findings in "
-          f"{time.monotonic() - start:.0f} s (seeds {seed} to {seed + episodes - 1})", flush=True)
-    return 1 if found else 0
+    totals = Totals(seed)
+    try:
+        while (totals.episodes < a.episodes if a.episodes
+               else totals.seconds() < a.seconds):
+            totals.add(*one(a.binary, seed + totals.episodes))
+            if totals.found and not a.keep_going:
+                break
+    except Ended:
+        pass  # QEMU was ended on the way here
+    totals.show()
+    return 1 if totals.found else 0
 
 
 if __name__ == "__main__":
