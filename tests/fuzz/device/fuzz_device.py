@@ -30,6 +30,9 @@ from tracked import Tracked  # noqa: E402
 from wild import Wild  # noqa: E402
 
 ROUNDS = 4  # of lawful and wild bursts in one episode
+# Ports by which a PC's guest lets go of memory, and the bit that does it.
+MEMORY_HOTPLUG = 0xA00
+EJECT = 8
 
 
 class Episode:
@@ -63,7 +66,7 @@ class Episode:
     def queue_reset(self, tracked, host):
         """One queue starts over in the middle: the ledger stays, other queues do not notice."""
         rig = self.rig
-        name = self.rng.choice([n for n in tracked.roles if n != "stats"])
+        name = self.rng.choice(list(tracked.roles))
         number = tracked.roles[name]
         if host.reset_queue(number):
             rig.b.ring[number].clear()
@@ -142,7 +145,9 @@ class Episode:
             tracked.burst()
             self.bursts += 1
         host.end_migration()
-        if rig.size <= 64 << 20 and self.rng.random() < 0.5:
+        if "pc-dimm" in " ".join(rig.args) and self.rng.random() < 0.5:
+            self.unplug_memory(tracked)
+        elif rig.size <= 64 << 20 and self.rng.random() < 0.5:
             rig.qmp("stop")
             negotiated = "ops" in tracked.roles
             stream.fuzz(rig, tracked.oracle.count() if negotiated else None)
@@ -152,6 +157,22 @@ class Episode:
                 self.unplug()
         rig.quit()
 
+    def unplug_memory(self, tracked):
+        """A DIMM with pages in the balloon; they leave it."""
+        rig = self.rig
+        rig.note("unplug of a DIMM")
+        dimm, = (d["data"] for d in rig.qmp("query-memory-devices")
+                 if d["data"].get("id") == "dimm0")
+        rig.qmp("device_del", id="dimm0")
+        rig.m.io_write(4, MEMORY_HOTPLUG, dimm["slot"])
+        rig.m.io_write(1, MEMORY_HOTPLUG + 0x14, EJECT)
+        rig.m.event("DEVICE_DELETED")
+        rig.qmp("object-del", id="dimm")
+        tracked.oracle.remove(dimm["addr"], dimm["addr"] + dimm["size"])
+        rig.wait(lambda: rig.pages() == tracked.oracle.count(),
+                 f"the pages of a DIMM to leave a balloon of {tracked.oracle.count()} others")
+        tracked.check()
+
     def unplug(self):
         """Out while it works, and a new one in its place."""
         rig = self.rig
@@ -160,7 +181,13 @@ class Episode:
         rig.m.io_write(4, 0xAE08, 1 << 4)
         rig.m.event("DEVICE_DELETED")
         rig.check()
+        for odd in ({"discard-granularity": 3 << 20}, {"discard-granularity": 1024},
+                    {"discard-granularity": 8 << 40}, {"free-page-hint": True}):
+            rig.qmp("device_add", driver="virtio-balloon-pci", id="balloon", addr="4", **odd)
+            if rig.is_there():
+                raise Finding(f"a device was made with {odd}")
         rig.qmp("device_add", driver="virtio-balloon-pci", id="balloon", addr="4")
+        rig.qmp("device_add", driver="virtio-balloon-pci", id="second", addr="7")
         if rig.pages():
             raise Finding("a new device has pages in its balloon")
 
@@ -179,7 +206,7 @@ def one(binary, seed):
     try:
         episode.run()
     except QemuGone as e:  # its message has the log, which comes below
-        report(episode, seed, str(e).split(":", 1)[0])
+        report(episode, seed, str(e).split(":", 1)[0] if episode.rig else e)
         return episode.bursts, False
     except (Finding, OSError) as e:
         report(episode, seed, e)
