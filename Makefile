@@ -80,8 +80,12 @@ matrix: all build-qemu-10 ## who works with whom, feature by feature, from test 
 test-mutants: all ## break the specification's rules one by one, see a test fail for each (ARGS=words)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/mutants.py $(ARGS)
 
-fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600, FUZZ_SEED=)
-	@$S/setup.sh fuzz && SANITIZE=1 $S/qemu.sh && bash tests/fuzz/run.sh
+fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600, FUZZ_SEED=, FUZZ_JOBS=, COVERAGE=1)
+	@$S/setup.sh fuzz && $(if $(filter-out 0,$(COVERAGE)),QEMU_FUZZ,SANITIZE)=1 $S/qemu.sh && \
+		bash tests/fuzz/run.sh own
+
+fuzz-qemu: build-device ## QEMU's own generic fuzzer on our device (FUZZ_SECONDS=600)
+	@$S/setup.sh fuzz && QEMU_FUZZ=1 $S/qemu.sh && bash tests/fuzz/run.sh qemu
 
 deb: build-device ## Debian packages of both halves: build/deb/*.deb
 	@$S/setup.sh deb && $S/deb.sh
@@ -103,4 +107,4 @@ help: ## this list
 
 .PHONY: all build-device build-driver build-qemu-10 demo bench results matrix test test-unit test-qtest \
 	test-vm test-interop test-debug test-arch test-libvirt test-migration test-qemu test-long \
-	test-mutants fuzz deb test-deb paths style clean help
+	test-mutants fuzz fuzz-qemu deb test-deb paths style clean help

@@ -137,10 +137,22 @@ qemu_flavour_flags() {
 	case $1 in
 	plain | full) printf '%s\n' --enable-werror --disable-debug-info ;;
 	sanitize) printf '%s\n' --disable-werror --enable-sanitizers --enable-debug-info ;;
+	fuzz) qemu_fuzz_flags ;;
 	esac
 }
 
-# qemu_flags FLAVOUR: plain; sanitize; or full, which the package has.
+# For QEMU's own fuzzer, which only clang can build, and for the coverage of our
+# files, which is counted in no others. What runs under qtest needs no TCG. The
+# folder it is built in is the caller's $build.
+qemu_fuzz_flags() {
+	local profile="-fprofile-instr-generate -fcoverage-mapping"
+	printf -- '--disable-%s\n' werror tcg vnc slirp seccomp
+	printf -- '--enable-%s\n' sanitizers debug-info fuzzing
+	printf '%s\n' --cc=clang-14 --cxx=clang++-14 --extra-ldflags=-fprofile-instr-generate \
+		"--extra-cflags=$profile -fprofile-list=${build:?}/profile-list"
+}
+
+# qemu_flags FLAVOUR: plain; sanitize; fuzz; or full, which the package has.
 qemu_flags() {
 	case $1 in
 	full) qemu_flags_full ;;

@@ -8,6 +8,7 @@
 #
 # QEMU_VERSION=7.2   or 10.0, 10.2
 # SANITIZE=1         address and UB sanitizers
+# QEMU_FUZZ=1        QEMU's own fuzzer, and an emulator that counts coverage; both with sanitizers
 # QEMU_FULL=1        what the package has: all devices, SPICE, TLS, ... (see qemu-config.sh)
 # GUEST=6.1-arm64    for other machines' guests: both emulators of their tree
 # REFRESH=1          look for a newer Debian revision
@@ -21,6 +22,11 @@
 flavour=plain
 [ "${QEMU_FULL:-0}" = 0 ] || flavour=full
 [ "${SANITIZE:-0}" = 0 ] || flavour=sanitize
+programs=("${QEMU_TARGETS[@]/#/qemu-system-}")
+if [ "${QEMU_FUZZ:-0}" != 0 ]; then
+	flavour=fuzz
+	programs+=("qemu-fuzz-$QEMU_TARGET")
+fi
 pin=$CACHE/qemu-$QEMU_VERSION.version
 
 newest_version() {
@@ -61,6 +67,7 @@ configure() {
 	say "configuring QEMU"
 	rm -rf "$build"
 	mkdir -p "$build"
+	echo 'src:*/hw/virtio/ballonet/*' >"$build/profile-list"
 	mapfile -t flags < <(qemu_flags "$flavour")
 	(cd "$build" && ../src/configure "${flags[@]}") >"$log" 2>&1 </dev/null ||
 		{ grep -iE 'error|not found' "$log" | tail -n 8 >&2
@@ -70,7 +77,7 @@ configure() {
 
 compile() {
 	local status
-	{ nice ninja -j"$(nproc)" -C "$build" "${QEMU_TARGETS[@]/#/qemu-system-}" 2>&1 ||
+	{ nice ninja -j"$(nproc)" -C "$build" "${programs[@]}" 2>&1 ||
 		echo "ninja failed"; } |
 		tee "$log" | progress "$1"
 	status=$(tail -n 1 "$log")
@@ -88,7 +95,7 @@ compile() {
 publish() {
 	local bin
 	mkdir -p "$1"
-	for bin in "${QEMU_TARGETS[@]/#/qemu-system-}"; do
+	for bin in "${programs[@]}"; do
 		cp "$build/$bin" "$1/$bin.new"
 		mv "$1/$bin.new" "$1/$bin"
 	done
@@ -141,7 +148,7 @@ main() {
 	# The plain build goes first: it makes the stock reference before the tree is
 	# grafted.
 	if [ "$flavour" != plain ]; then
-		SANITIZE=0 QEMU_FULL=0 QEMU_OUT='' bash "$0"
+		SANITIZE=0 QEMU_FULL=0 QEMU_FUZZ=0 QEMU_OUT='' bash "$0"
 		version=$(cat "$pin")
 	fi
 

@@ -43,7 +43,8 @@ packages_of() {
 		echo qemu-system-x86 busybox-static gcc gcc-12 libc6-dev make python3 strace \
 			linux-perf
 		;;
-	fuzz) echo clang libclang-rt-14-dev libglib2.0-dev pkg-config make python3 ;;
+	fuzz) echo clang-14 llvm-14 libclang-rt-14-dev libstdc++-12-dev libglib2.0-dev pkg-config \
+			make python3 ;;
 	deb)
 		# those of scripts/deb/debian/control
 		echo debhelper dh-dkms dpkg-dev git lintian \

@@ -4,13 +4,16 @@ options from its seed: bursts of a lawful driver, whose outcome is foretold,
 take turns with bursts of a wild one; after the wild ones a reset must bring
 the device back in order.
 
-usage: fuzz_device.py [--binary QEMU] [--seconds N | --episodes N] [--seed N]
+usage: fuzz_device.py --binary QEMU [--seconds N | --episodes N] [--seed N]
+                      [--keep-going] [--slowdown N]
 An episode can be run again: --seed with the number it printed, --episodes 1.
+SIGTERM ends it as the end of its time does, with the totals.
 """
 
 import argparse
 import pathlib
 import random
+import resource
 import signal
 import sys
 import time
@@ -22,11 +25,14 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "qtest")]
 import stream  # noqa: E402
 from host import Host  # noqa: E402
 from machine import QemuGone  # noqa: E402
-from rig import Finding, Rig  # noqa: E402
+from rig import Finding, Rig, slow_down  # noqa: E402
 from tracked import Tracked  # noqa: E402
 from wild import Wild  # noqa: E402
 
 ROUNDS = 4  # of lawful and wild bursts in one episode
+# Ports by which a PC's guest lets go of memory, and the bit that does it.
+MEMORY_HOTPLUG = 0xA00
+EJECT = 8
 
 
 class Episode:
@@ -60,7 +66,7 @@ class Episode:
     def queue_reset(self, tracked, host):
         """One queue starts over in the middle: the ledger stays, other queues do not notice."""
         rig = self.rig
-        name = self.rng.choice([n for n in tracked.roles if n != "stats"])
+        name = self.rng.choice(list(tracked.roles))
         number = tracked.roles[name]
         if host.reset_queue(number):
             rig.b.ring[number].clear()
@@ -139,7 +145,9 @@ class Episode:
             tracked.burst()
             self.bursts += 1
         host.end_migration()
-        if rig.size <= 64 << 20 and self.rng.random() < 0.5:
+        if "pc-dimm" in " ".join(rig.args) and self.rng.random() < 0.5:
+            self.unplug_memory(tracked)
+        elif rig.size <= 64 << 20 and self.rng.random() < 0.5:
             rig.qmp("stop")
             negotiated = "ops" in tracked.roles
             stream.fuzz(rig, tracked.oracle.count() if negotiated else None)
@@ -149,6 +157,22 @@ class Episode:
                 self.unplug()
         rig.quit()
 
+    def unplug_memory(self, tracked):
+        """A DIMM with pages in the balloon; they leave it."""
+        rig = self.rig
+        rig.note("unplug of a DIMM")
+        dimm, = (d["data"] for d in rig.qmp("query-memory-devices")
+                 if d["data"].get("id") == "dimm0")
+        rig.qmp("device_del", id="dimm0")
+        rig.m.io_write(4, MEMORY_HOTPLUG, dimm["slot"])
+        rig.m.io_write(1, MEMORY_HOTPLUG + 0x14, EJECT)
+        rig.m.event("DEVICE_DELETED")
+        rig.qmp("object-del", id="dimm")
+        tracked.oracle.remove(dimm["addr"], dimm["addr"] + dimm["size"])
+        rig.wait(lambda: rig.pages() == tracked.oracle.count(),
+                 f"the pages of a DIMM to leave a balloon of {tracked.oracle.count()} others")
+        tracked.check()
+
     def unplug(self):
         """Out while it works, and a new one in its place."""
         rig = self.rig
@@ -157,7 +181,13 @@ class Episode:
         rig.m.io_write(4, 0xAE08, 1 << 4)
         rig.m.event("DEVICE_DELETED")
         rig.check()
+        for odd in ({"discard-granularity": 3 << 20}, {"discard-granularity": 1024},
+                    {"discard-granularity": 8 << 40}, {"free-page-hint": True}):
+            rig.qmp("device_add", driver="virtio-balloon-pci", id="balloon", addr="4", **odd)
+            if rig.is_there():
+                raise Finding(f"a device was made with {odd}")
         rig.qmp("device_add", driver="virtio-balloon-pci", id="balloon", addr="4")
+        rig.qmp("device_add", driver="virtio-balloon-pci", id="second", addr="7")
         if rig.pages():
             raise Finding("a new device has pages in its balloon")
 
@@ -176,7 +206,7 @@ def one(binary, seed):
     try:
         episode.run()
     except QemuGone as e:  # its message has the log, which comes below
-        report(episode, seed, str(e).split(":", 1)[0])
+        report(episode, seed, str(e).split(":", 1)[0] if episode.rig else e)
         return episode.bursts, False
     except (Finding, OSError) as e:
         report(episode, seed, e)
@@ -187,6 +217,43 @@ def one(binary, seed):
     return episode.bursts, True
 
 
+class Totals:
+    def __init__(self, seed):
+        self.seed = seed
+        self.start = self.shown = time.monotonic()
+        self.episodes = self.bursts = self.found = 0
+
+    def seconds(self):
+        return time.monotonic() - self.start
+
+    def add(self, bursts, well):
+        self.episodes += 1
+        self.bursts += bursts
+        self.found += not well
+        if time.monotonic() - self.shown > 20:
+            self.shown = time.monotonic()
+            print(f"device: {self.episodes} episodes, {self.bursts} bursts in "
+                  f"{self.seconds():.0f} s", flush=True)
+
+    def show(self):
+        """Processor time is that of this process and of every QEMU that has ended."""
+        used = sum(u.ru_utime + u.ru_stime for u in map(
+            resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+        last = self.seed + max(self.episodes - 1, 0)
+        print(f"device: {self.episodes} episodes, {self.bursts} bursts, {self.found} findings in "
+              f"{self.seconds():.0f} s, {used:.0f} s of processor time "
+              f"(seeds {self.seed} to {last})", flush=True)
+
+
+class Ended(BaseException):
+    """SIGTERM came."""
+
+
+def end(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Ended
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--binary", required=True)
@@ -194,24 +261,24 @@ def main():
     p.add_argument("--episodes", type=int, default=0)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--keep-going", action="store_true", help="after a finding too")
+    p.add_argument("--slowdown", type=float, default=1,
+                   help="factor on every time limit, for a machine that is busy otherwise")
     a = p.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # QEMU is ended on the way out
+    slow_down(a.slowdown)
+    signal.signal(signal.SIGTERM, end)
     seed = a.seed or random.SystemRandom().randrange(1, 1 << 32)
     print(f"device: first seed {seed}", flush=True)
-    start = shown = time.monotonic()
-    episodes = bursts = found = 0
-    while episodes < a.episodes if a.episodes else time.monotonic() - start < a.seconds:
-        n, well = one(a.binary, seed + episodes)
-        episodes, bursts, found = episodes + 1, bursts + n, found + (not well)
-        if found and not a.keep_going:
-            break
-        if time.monotonic() - shown > 20:
-            shown = time.monotonic()
-            print(f"device: {episodes} episodes, {bursts} bursts in {shown - start:.0f} s",
-                  flush=True)
-    print(f"device: {episodes} episodes, {bursts} bursts, {found} findings in "
-          f"{time.monotonic() - start:.0f} s (seeds {seed} to {seed + episodes - 1})", flush=True)
-    return 1 if found else 0
+    totals = Totals(seed)
+    try:
+        while (totals.episodes < a.episodes if a.episodes
+               else totals.seconds() < a.seconds):
+            totals.add(*one(a.binary, seed + totals.episodes))
+            if totals.found and not a.keep_going:
+                break
+    except Ended:
+        pass  # QEMU was ended on the way here
+    totals.show()
+    return 1 if totals.found else 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ class Host:
 
     def stats(self):
         self.rig.qmp("qom-set", path=PATH, property="guest-stats-polling-interval",
-                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40)))
+                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40, -1)))
+        self.rig.qmp("qom-get", path=PATH, property="guest-stats-polling-interval")
         self.rig.qmp("qom-get", path=PATH, property="guest-stats")
 
     def config(self):
@@ -101,7 +102,7 @@ class Host:
         self._begin(True, 1 << 26)
 
     def clock(self):
-        self.rig.m.step_clock(self.rng.choice((1, 10 ** 6, 10 ** 9, 3 * 10 ** 9)))
+        self.rig.m.step_clock(self.rng.choice((1, 10 ** 6, 10 ** 9, 3 * 10 ** 9, 15 * 10 ** 9)))
 
     def look(self):
         shown = self.rig.shown()

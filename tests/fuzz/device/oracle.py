@@ -23,6 +23,15 @@ class Oracle:
     def clear(self):
         self.areas = [(a, e, bytearray(e - a)) for a, e, _ in self.areas]
 
+    def remove(self, first, last):
+        """Memory from byte first up to last was unplugged."""
+        kept = []
+        for a, e, pages in self.areas:
+            for x, y in ((a, min(e, first // PAGE)), (max(a, last // PAGE), e)):
+                if x < y:
+                    kept.append((x, y, pages[x - a:y - a]))
+        self.areas = kept
+
     def count(self):
         return sum(pages.count(1) for _, _, pages in self.areas)
 

@@ -18,7 +18,7 @@ from packed import F_EVENT_IDX, F_PACKED, PackedRing
 from ring import Ring
 
 ANSWER_LIMIT = 5  # seconds for a QMP answer
-machine.LIMIT = 20  # for starting up, on a busy machine too
+WAIT_LIMIT = 20   # for anything else, starting up on a busy machine too
 
 GIB = 1 << 30
 F_PAGE_OPS = SPEC["VIRTIO_BALLOON_F_PAGE_OPS"]
@@ -29,6 +29,25 @@ OWN = (0x14, 0x14, 0x10, 0x18, 0x1C, 0x20, 0x3A, 0x1000, 0x2000, 0x2004, 0x3000,
 CONFIGURATION = (4, 5, 0x10, 0x20, 0x24, 0x30, 0x34)
 QUEUED = (("stats", F_STATS_VQ), ("hint", F_FREE_PAGE_HINT), ("reporting", F_REPORTING))
 BAD_WORDS = REPORT
+
+MIB = 1 << 20
+# How guest memory may be backed, after "-object memory-backend-".
+BACKINGS = ("memfd,share=on", "memfd,share=off", "ram,share=on", "ram,share=off",
+            "file,share=on,mem-path=/dev/shm", "file,share=off,mem-path=/dev/shm")
+# Memory beside it, by device. Both persistent ones are no memory for a balloon.
+DEVICES = {"dimm": ("pc-dimm", 128), "nvdimm": ("nvdimm", 32),
+           "mem": ("virtio-mem-pci,addr=0x1a,requested-size=32M", 64),
+           "pmem": ("virtio-pmem-pci,addr=0x1b", 32)}
+
+
+def slow_down(factor):
+    """Sets every time limit, in proportion."""
+    global answer_limit
+    answer_limit = ANSWER_LIMIT * factor
+    machine.LIMIT = WAIT_LIMIT * factor
+
+
+slow_down(1)
 
 
 class Finding(Exception):
@@ -56,11 +75,13 @@ class Rig:
         self.legacy = rng.random() < 0.2
         # Behind a root port, where its registers are in MMCONFIG, which nothing guards.
         self.port = self.kind == "q35" and not self.legacy and rng.random() < 0.6
-        self.args = self.draw_args()
+        self.memory = f"{self.size >> 20}M"
+        self.args = self.draw_args() + self.draw_memory()
         self.note("boot", self.kind, self.size >> 20, "MiB", *self.args)
         self.last_words = ""
         self.m = self.start()
         self.b = None
+        self.ram += self.plugged()
         self.registers = [pci.MODERN_BAR]
         self.devctl = None  # of a device behind a port
         self.end_migration = None  # by whoever begins them
@@ -74,22 +95,55 @@ class Rig:
         for name, chance in (("free-page-reporting=on", .7), ("must-tell-host=on", .3),
                              ("page-poison=off", .2), ("page-ops=on", .7), ("page-ops=off", .1),
                              ("deflate-on-oom=on", .3), ("packed=on", .3),
-                             ("queue_reset=off", .1), ("event_idx=off", .3)):
+                             ("queue_reset=off", .1), ("event_idx=off", .3),
+                             ("discard-granularity=64K", .1), ("discard-granularity=4M", .1),
+                             ("sweep-interval=1", .4), ("sweep-interval=0", .1)):
             if rng.random() < chance:
                 options.append(name)
         if rng.random() < 0.7:
             options.append("free-page-hint=on,iothread=io")
             args += ["-object", "iothread,id=io"]
-        if self.size <= 512 << 20 and rng.random() < 0.3:
-            args += ["-object", f"memory-backend-memfd,id=ram,size={self.size},share=on",
-                     "-machine", "memory-backend=ram"]
         self.options = ",".join(options)
         return args + ["-device", self.options]
 
+    def draw_memory(self):
+        """What guest memory is made of, and memory devices; on larger machines it is QEMU's own."""
+        rng, args = self.rng, []
+        if self.size > 512 * MIB:
+            return args
+        if rng.random() < 0.5:
+            args += ["-object", f"memory-backend-{rng.choice(BACKINGS)},id=ram,size={self.size}",
+                     "-machine", "memory-backend=ram"]
+        if self.size == 64 * MIB and rng.random() < 0.15:
+            args += ["-overcommit", "mem-lock=on"]  # the host refuses every discard
+        elif rng.random() < 0.4:
+            self.memory += ",slots=4,maxmem=8G"
+            args += ["-machine", "nvdimm=on"]
+            for name in rng.sample(sorted(DEVICES), rng.choice((1, 1, 2, 4))):
+                device, size = DEVICES[name]
+                args += ["-object", f"memory-backend-ram,id={name},size={size}M",
+                         "-device", f"{device},id={name}0,memdev={name}"]
+        return args
+
+    def plugged(self):
+        """[(first byte, end)] of memory devices that are memory for a balloon; neighbours are
+        one, as a range may go from one to the other."""
+        found, joined = [], []
+        for device in self.qmp("query-memory-devices"):
+            data = device["data"]
+            if device["type"] == "dimm":
+                found.append((data["addr"], data["addr"] + data["size"]))
+            elif device["type"] == "virtio-mem":
+                found.append((data["memaddr"], data["memaddr"] + data["max-size"]))
+        for first, end in sorted(found):
+            if joined and joined[-1][1] == first:
+                first = joined.pop()[0]
+            joined.append((first, end))
+        return joined
+
     def start(self, *more):
         # Leaks show as buffers in use.
-        m = Machine(self.binary, self.args + list(more), memory=f"{self.size >> 20}M",
-                    machine=self.kind)
+        m = Machine(self.binary, self.args + list(more), memory=self.memory, machine=self.kind)
         m.may_crash = True  # check() and quit() look themselves
         if not more:  # one that a stream comes in to has it from there
             pci.Modern(m, pci.FOREIGN_SLOT, at=pci.FOREIGN_BAR)
@@ -185,7 +239,7 @@ class Rig:
         except QmpError as e:
             return str(e)
         finally:
-            if time.monotonic() - start > ANSWER_LIMIT:
+            if time.monotonic() - start > answer_limit:
                 raise Finding(f"{command} took {time.monotonic() - start:.1f} s")
 
     def shown(self, names=SHOWN):
@@ -213,7 +267,7 @@ class Rig:
 
     def wait(self, condition, what):
         try:
-            self.m.until(condition, what, limit=20)
+            self.m.until(condition, what, limit=machine.LIMIT)
         except AssertionError as e:
             raise Finding(str(e)) from None
 

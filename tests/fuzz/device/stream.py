@@ -7,6 +7,7 @@ possible, and never crashes.
 import os
 import re
 
+import machine
 from machine import QemuGone
 from rig import BAD_WORDS, Finding
 
@@ -39,7 +40,7 @@ def carry_on(rig, stream):
     m = rig.start("-incoming", f"exec:cat {path}")
     try:
         m.until(lambda: m.qmp("query-migrate").get("status") in ("completed", "failed"),
-                "the stream to be read", limit=20)
+                "the stream to be read", limit=machine.LIMIT)
         m.qmp("cont")
     except (AssertionError, QemuGone) as e:
         log = m.log()
@@ -59,7 +60,7 @@ def load(rig, stream):
         return judge(str(e), 1)
     try:
         m.until(lambda: m.qmp("query-migrate").get("status") in ("completed", "failed"),
-                "the stream to be read", limit=20)
+                "the stream to be read", limit=machine.LIMIT)
         pages = m.qmp("qom-get", path="/machine/peripheral/balloon", property="balloon-pages")
         m.qmp("quit")
         code = m.wait_exit()

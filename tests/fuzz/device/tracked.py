@@ -9,7 +9,7 @@ import base64
 import struct
 
 import stream
-from balloon import BUFFERS, PAGE
+from balloon import BUFFERS, PAGE, SPEC
 from oracle import INHIBITED, OP_BYTES, Oracle
 from rig import Finding
 from ring import WRITE
@@ -18,6 +18,8 @@ WINDOW = 16 * (1 << 20) // PAGE  # pages that most requests are about
 WINDOW_PAGES = 2048
 FILLED = 48  # pages at the window's start whose contents are watched
 F_INDIRECT = 28
+HINT_STOP, HINT_DONE = SPEC["VIRTIO_BALLOON_CMD_ID_STOP"], SPEC["VIRTIO_BALLOON_CMD_ID_DONE"]
+LARGE = 1 << 15  # pages; the device keeps its ledger in chunks of so many
 PARTS_MAX = 8  # descriptors that offer() makes at the most
 WATCHED = ("balloon-pages", "withheld-pages", "rejected-pfns", "stray-pfns",
            "repeated-pfns")
@@ -58,7 +60,7 @@ class Tracked:
                     self.lost(pfns)
                     self.offer(ring, struct.pack(f"<{len(pfns)}I", *pfns), [])
                 elif name == "ops":
-                    data = self.ops()
+                    data = self.ops(many=rng.random() < 0.3)
                     self.lose_all(data)
                     self.offer(ring, data, [(BUFFERS + 8 * (1 << 20), 8)])
                 elif name == "stats":
@@ -123,12 +125,21 @@ class Tracked:
             reserved, new = rng.choice(((1, new), (0, new if kind == 3 else PAGE), (0x8000, new)))
         return struct.pack("<HHIQQ", kind, reserved, count, addr, new)
 
-    def ops(self):
+    def large_op(self):
+        """Whole chunks of the ledger, above the window."""
+        first = -(-(WINDOW + WINDOW_PAGES) // LARGE) * LARGE
+        kind = 2 if self.oracle.holds(first) else 1
+        return struct.pack("<HHIQQ", kind, 0, self.rng.choice((1, 1, 2)) * LARGE - self.rng.choice(
+            (0, 0, 1)), first * PAGE, 0)
+
+    def ops(self, many=False):
         rng = self.rng
-        n = rng.choice((1, 1, 2, 5, 20, 100))
+        n = 4096 if many else rng.choice((1, 1, 2, 5, 20, 100))
         pick = rng.random()
         if pick < 0.01:
             return b""
+        if pick > 0.97:
+            return self.large_op()
         if pick < 0.015:
             n = rng.choice((4096, 4097))
         data = b"".join(self.op() for _ in range(min(n, 256)))
@@ -237,13 +248,16 @@ class Tracked:
                 raise Finding(f"ops buffer {i}: status and index {got}, foretold {want}; "
                               f"rest {answer[8:].hex()}; {data.hex()}")
 
-    def lend_burst(self):
+    def other_burst(self):
         """Reporting, hints, statistics: none of them changes the ledger."""
         names = [n for n in ("stats", "hint", "reporting") if n in self.roles]
         if not names:
             return
         name, rng = self.rng.choice(names), self.rng
-        self.rig.note("lend", name)
+        self.rig.note("other queue", name)
+        if name == "hint" and rng.random() < 0.5:
+            self.hints()
+            return
         if name == "stats":  # kept by the device until it wants new ones
             self.rig.b.buffer = BUFFERS
             self.rig.b.stats([(rng.randrange(20), rng.getrandbits(64)) for _ in range(10)])
@@ -255,6 +269,32 @@ class Tracked:
             self.lost(range(first, first + 258))
         data = struct.pack("<I", self.rig.b.io.config_read(8)) if name == "hint" else b""
         self.send(self.roles[name], [(data, [part])])
+
+    def hints(self):
+        """A migration asks for hints, and gets some: those that carry another id mean nothing.
+        What was hinted the other side may see as anything, but this machine keeps it."""
+        rig, rng, io = self.rig, self.rng, self.rig.b.io
+        self.host.migrate()
+        rig.wait(lambda: io.config_read(8) > HINT_DONE or self.host.ended(),
+                 "hints to be asked for")
+        right = io.config_read(8)
+        for number in rng.choice(((right,), (right, HINT_STOP), (right + 1,), (right, right),
+                                  (right, HINT_STOP, right))):
+            self.send(self.roles["hint"], [(struct.pack("<I", number & 0xFFFFFFFF), [])])
+            if rig.b.needs_reset():
+                return
+            for _ in range(rng.choice((0, 1, 5))):
+                at = (WINDOW + rng.randrange(WINDOW_PAGES)) * PAGE + rng.choice((0, 0, 100))
+                self.send(self.roles["hint"], [(b"", [(at, rng.choice((PAGE, 5000, 1 << 20)))])])
+            if rng.random() < 0.3:
+                rig.qmp("stop")
+                rig.qmp("cont")
+
+    def touch(self):
+        """A guest may write to what it gave away; the next sweep finds that."""
+        held = [p for p in range(WINDOW + FILLED, WINDOW + WINDOW_PAGES) if self.oracle.holds(p)]
+        for page in self.rng.sample(held, min(len(held), 8)):
+            self.rig.m.fill(page * PAGE, PAGE)
 
     # What must hold
 
@@ -306,7 +346,9 @@ class Tracked:
         elif pick < 0.75 and "ops" in self.roles:
             self.ops_burst()
         elif pick < 0.85:
-            self.lend_burst()
+            self.other_burst()
+        elif pick < 0.88:
+            self.touch()
         else:
             self.host.any()
         self.check()
