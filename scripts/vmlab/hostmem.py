@@ -4,9 +4,12 @@
 Reads status, smaps, pagemap and fd of a QEMU process. Bytes everywhere.
 """
 
+import ctypes
 import fcntl
+import mmap
 import os
 import re
+from array import array
 from dataclasses import dataclass
 
 from .errors import GuestDied, LabError
@@ -14,6 +17,7 @@ from .errors import GuestDied, LabError
 PAGE = 4096
 BLOCK = 2 << 20
 PRESENT = bytes(1 if top & 0xC0 else 0 for top in range(256))  # present or swapped
+FRAME = (1 << 55) - 1  # of a pagemap entry
 
 
 def rss_bytes(pid):
@@ -49,13 +53,15 @@ class Mapping:
         return _smaps_values(self.pid, self.start).get("AnonHugePages", 0) << 10
 
     def present(self):
-        """One byte per 4 KiB page in guest order: 1 where the host backs it."""
-        with open(f"/proc/{self.pid}/pagemap", "rb") as pagemap:
-            pagemap.seek(self.start // PAGE * 8)
-            data = pagemap.read(self.size // PAGE * 8)
-        if len(data) != self.size // PAGE * 8:
-            raise LabError(f"pagemap of process {self.pid} is not readable (root?)")
-        return data[7::8].translate(PRESENT)
+        """One byte per 4 KiB page in guest order: 1 where the host backs it. The kernel's shared
+        page of zeros, which is there where QEMU has but looked, backs nothing."""
+        data = _pagemap(self.pid, self.start, self.size)
+        seen = data[7::8].translate(PRESENT)
+        zeros = _zero_frames()
+        frames = array("Q", data)
+        if not zeros.isdisjoint(map(FRAME.__and__, frames)):
+            seen = bytes(one and frame & FRAME not in zeros for one, frame in zip(seen, frames))
+        return seen
 
     def present_pages(self):
         return self.present().count(1)
@@ -81,6 +87,30 @@ class Mapping:
             if info.st_size == self.size:
                 return info.st_blocks * 512
         raise LabError(f"process {self.pid} has no open file {self.name}")
+
+
+def _pagemap(pid, start, size):
+    with open(f"/proc/{pid}/pagemap", "rb") as pagemap:
+        pagemap.seek(start // PAGE * 8)
+        data = pagemap.read(size // PAGE * 8)
+    if len(data) != size // PAGE * 8:
+        raise LabError(f"pagemap of process {pid} is not readable (root?)")
+    return data
+
+
+def _zero_frames():
+    """Frame numbers of the kernel's pages of zeros, the small one and the huge one, where that is
+    in use: what memory has that was read and never written. None where frames are hidden."""
+    frames = set()
+    for advice in (mmap.MADV_NOHUGEPAGE, mmap.MADV_HUGEPAGE):
+        with mmap.mmap(-1, 2 * BLOCK, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+            memory.madvise(advice)
+            pages = (ctypes.c_char * len(memory)).from_buffer(memory)
+            start = ctypes.addressof(pages)
+            memory[:: PAGE]
+            frames.update(array("Q", _pagemap(os.getpid(), start, len(memory))))
+            del pages
+    return {frame & FRAME for frame in frames} - {0}
 
 
 def find_ram(pid, size):

@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from . import machine
@@ -30,6 +31,11 @@ def build(paths, extra_modules=(), extra_files=None):
     extra_modules: names from the stock kernel, loaded at boot.
     extra_files: {name in the guest: bytes}; executable.
     """
+    return _build(paths, tuple(extra_modules), tuple((extra_files or {}).items()))
+
+
+@cache  # what it is made of stays as it is while one process runs
+def _build(paths, extra_modules, extra_files):
     archive = Archive()
     archive.char_device("dev/console", 5, 1)
     archive.file("bin/busybox", find_busybox(paths).read_bytes(), 0o755)
@@ -38,7 +44,7 @@ def build(paths, extra_modules=(), extra_files=None):
         archive.file(f"bin/{program.name}", program.read_bytes(), 0o755)
     archive.file("lab/port", machine.of(paths).agent.encode() + b"\n")
     _add_modules(archive, paths, extra_modules)
-    for name, data in (extra_files or {}).items():
+    for name, data in extra_files:
         archive.file(name.lstrip("/"), data, 0o755)
     return _store(paths.cache / "initramfs", archive.bytes())
 

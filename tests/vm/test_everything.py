@@ -19,7 +19,8 @@ from vmlab.paths import Paths
 from vmtest import frames, leaks, migrate, quiet, size
 from vmtest.churn import Churn
 from vmtest.env import DEBUG, MIB, PAGE, scaled
-from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.pool import EXTRA_MIB
+from vmtest.saved import PatientVM
 from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
 
 SECONDS = float(os.environ.get("STRESS_SECONDS") or 40)

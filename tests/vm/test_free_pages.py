@@ -14,7 +14,8 @@ from vmlab.waits import wait_for
 from vmtest import kept, migrate, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
 from vmtest.features import accepted
-from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.pool import EXTRA_MIB
+from vmtest.saved import PatientVM
 from vmtest.trace import traced
 
 F_PAGE_POISON, F_REPORTING = 4, 5

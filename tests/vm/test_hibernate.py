@@ -13,7 +13,8 @@ from vmlab.waits import wait_for
 from vmtest import frames, kept, size
 from vmtest.env import MIB, scaled
 from vmtest.pairs import EVERY, OURS, first_often
-from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.pool import EXTRA_MIB
+from vmtest.saved import PatientVM
 from vmtest.size import Books
 
 MEMORY_MIB = 896 + EXTRA_MIB

@@ -13,7 +13,8 @@ from vmlab.waits import wait_for
 
 from vmtest import kept, migrate, size
 from vmtest.env import MIB, scaled
-from vmtest.pool import EXTRA_MIB, PatientVM
+from vmtest.pool import EXTRA_MIB
+from vmtest.saved import PatientVM
 from vmtest.size import Books, assert_exact
 
 pytestmark = pytest.mark.interop

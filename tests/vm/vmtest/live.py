@@ -19,7 +19,8 @@ from vmlab.waits import wait_for
 from .env import MIB, scaled
 from .frames import small_host_pages
 from .migrate import ENDED, leave, status  # noqa: F401 (ENDED: for the tests)
-from .pool import EXTRA_MIB, PatientVM
+from .pool import EXTRA_MIB
+from .saved import PatientVM
 
 VERSION = os.environ.get("QEMU_VERSION") or "7.2"
 VERSION = "10.0" if VERSION == "7.2" else VERSION

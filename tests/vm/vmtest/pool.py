@@ -13,27 +13,19 @@ from vmlab import dmesg, recipes
 from vmlab.errors import GuestDied, LabError
 from vmlab.paths import Paths
 from vmlab.qmp import QmpError
-from vmlab.vm import VM
 from vmlab.waits import wait_for
 
-from . import leaks, size
+from . import size
 from .env import DEBUG, PAGE, scaled
 from .frames import small_host_pages
 from .pairs import OURS
+from .saved import SavedVM
 
 # What the guests kept ready may have together; the one not used for longest goes first.
 KEPT_MIB = 6144 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
 # A kernel with KASAN needs an eighth of memory for its shadow, and more time. With pages of 64 KiB
 # the buffers of the command channel alone take 128 MiB on QEMU 10.0.
 EXTRA_MIB = 256 if DEBUG or PAGE == 64 << 10 else 0
-
-
-class PatientVM(VM):
-    """A VM whose time limits suit the guest's kernel."""
-
-    def wait_agent(self, count=1, timeout=90):
-        super().wait_agent(count, scaled(timeout))
-        leaks.only_when_asked(self)
 
 
 class Loan:
@@ -147,7 +139,7 @@ class Pool:
         room = KEPT_MIB - options["memory_mib"]
         while sum(loan.vm.memory_mib for loan in self._idle) > max(room, 0):
             self._end(self._idle.pop(0))
-        vm = PatientVM(self.paths, **options)
+        vm = SavedVM(self.paths, **options)
         with small_host_pages() if small_pages else nullcontext():
             vm.__enter__()
         return Loan(vm, key)
