@@ -17,6 +17,7 @@
 #include "migration/misc.h"
 #include "hw/virtio/virtio-access.h"
 #include "balloon.h"
+#include "hold.h"
 #include "trace.h"
 
 /* Pieces of guest memory that are mapped for the worker at a time. */
@@ -270,7 +271,10 @@ static void run(Ballonet *s)
 
 static void collect(void *opaque)
 {
+    BalloonHold hold = balloon_hold_begin();
+
     run(opaque);
+    balloon_hold_end(hold, "hints");
 }
 
 void balloon_hinting_kick(Ballonet *s)
