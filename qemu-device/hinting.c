@@ -242,6 +242,7 @@ static bool take_all(Ballonet *s, VirtQueue *vq, int64_t deadline)
     while (h->with_worker < SEGMENTS_MAX &&
            (job = balloon_ring_pop(s, vq, sizeof(BalloonHintJob)))) {
         job->vq = vq;
+        job->forgotten = false;
         any = true;
         if (!take(s, job)) {
             return false;
