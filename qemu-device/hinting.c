@@ -393,7 +393,7 @@ void balloon_hinting_reset(Ballonet *s)
     WITH_QEMU_LOCK_GUARD(&h->list_lock) {
         QSIMPLEQ_CONCAT(&h->done, &h->todo);
         if (h->current) {
-            /* Not waited for: it may wait for the migration, as long as that waits for its target. */
+            /* It may wait for the migration, and that for its target: not waited for. */
             h->current->forgotten = true;
         }
     }

@@ -20,7 +20,7 @@
 #define WINDOW_SHIFT_MAX 30
 #define WINDOW_SHIFT_STEP 6
 
-/* Blocks of which the inflated ledger counts the pages in whole ones: units; property block-size. */
+/* Blocks whose whole ones the inflated ledger counts: units; those of property block-size. */
 enum {
     COUNT_UNITS,
     COUNT_BLOCKS,

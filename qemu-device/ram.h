@@ -122,7 +122,7 @@ BalloonBlock *balloon_ram_block_named(BalloonRam *ram, const char *name);
  */
 BalloonBlock *balloon_ram_block_mapped(BalloonRam *ram, void *host, uint64_t *offset);
 
-/* Counts whole blocks of @bytes, a power of two, from now on; best done while the balloon is empty. */
+/* Counts whole blocks of @bytes, a power of two, from now on; quick while the balloon is empty. */
 void balloon_ram_set_block_size(BalloonRam *ram, uint64_t bytes);
 
 /*

@@ -53,7 +53,8 @@ static bool ask(BalloonResidency *r, RAMBlock *rb, uint64_t offset, unsigned n, 
 static void give_back_again(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t n)
 {
     /* What failed is tried again in its own time. */
-    if (balloon_reclaim_may_defer(s) && ledger_find(b->failed, first, first + n, true) == first + n) {
+    if (balloon_reclaim_may_defer(s) &&
+        ledger_find(b->failed, first, first + n, true) == first + n) {
         balloon_block_set_pending(b, first, n);
     }
 }
