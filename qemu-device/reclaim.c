@@ -25,7 +25,7 @@
 #define CALL_NS (1 * SCALE_MS)
 #define SLOW_NS (1000 * SCALE_MS)
 #define STEP_MIN (256 * KiB)
-#define STEP_MAX (8 * MiB)
+#define STEP_MAX (12 * MiB)
 #define STEP_MAX_SHARED (4 * MiB)
 #define STEP_MAX_HUGE (64 * MiB) /* hugetlbfs */
 
@@ -179,26 +179,40 @@ static void fit_step(BalloonBlock *b, uint64_t bytes, int64_t ns)
         b->slow_at = now;
     } else if (ns < CALL_NS / 4 && bytes >= b->step && b->step < step_max(b) &&
                now - b->slow_at > SLOW_NS) {
-        b->step *= 2;
+        b->step = MIN(b->step * 2, step_max(b));
     }
+}
+
+/*
+ * Processor time of a call from @begin (get_clock()) to @end, at least: of the
+ * time before it since start_clocks() all is left out.  That clock is a system
+ * call, and read only where the time that has passed says something else.
+ */
+static int64_t call_ns(const BalloonReclaim *rc, int64_t begin, int64_t end)
+{
+    int64_t ns = end - begin;
+
+    return ns < CALL_NS ? ns : balloon_cpu_ns() - rc->start_cpu - (begin - rc->start);
+}
+
+static void start_clocks(BalloonReclaim *rc)
+{
+    rc->start = get_clock();
+    rc->start_cpu = balloon_cpu_ns();
 }
 
 /* Gives @n ranges of @b back.  Return: how many went; the next one has failed. */
 static unsigned discard(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *range, unsigned n)
 {
     uint64_t bytes = 0;
+    int64_t t0 = get_clock();
     unsigned done;
-    int64_t t0;
 
     for (unsigned i = 0; i < n; i++) {
         bytes += range[i].bytes;
     }
-    /* The clock is a system call: not for what is short anyway. */
-    t0 = bytes > STEP_MIN ? balloon_cpu_ns() : 0;
     done = balloon_discard(&s->reclaim.discard, b->rb, range, n);
-    if (t0) {
-        fit_step(b, bytes, balloon_cpu_ns() - t0);
-    }
+    fit_step(b, bytes, call_ns(&s->reclaim, t0, get_clock()));
     s->count.discards += done;
     for (unsigned i = 0; i < done; i++) {
         s->count.discarded_bytes += range[i].bytes;
@@ -348,6 +362,7 @@ static void retry_failed(Ballonet *s)
 bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 {
     retry_failed(s);
+    start_clocks(&s->reclaim);
     do {
         const char *why = balloon_reclaim_look(s);
 
@@ -376,6 +391,7 @@ uint64_t balloon_reclaim_reported(Ballonet *s, BalloonBlock *b, uint64_t start, 
     if (is_paused(b)) {
         return end - start;
     }
+    start_clocks(&s->reclaim);
     if (discard(s, b, &range, 1)) {
         s->count.reported_bytes += range.bytes;
     }
