@@ -12,6 +12,7 @@
 #include "standard-headers/linux/virtio_ids.h"
 #include "backing.h"
 #include "balloon.h"
+#include "hold.h"
 #include "trace.h"
 
 static bool hinting(const Ballonet *s)
@@ -35,6 +36,7 @@ static void kicked(VirtIODevice *vdev, VirtQueue *vq)
     Ballonet *s = BALLONET(vdev);
     unsigned number = virtio_get_queue_index(vq);
     BalloonQueue queue = balloon_virtqueue_by_number(s, number);
+    BalloonHold hold = balloon_hold_begin();
 
     trace_ballonet_kick(number, queue);
     if (balloon_virtqueue(s, queue) != vq) {
@@ -50,6 +52,7 @@ static void kicked(VirtIODevice *vdev, VirtQueue *vq)
     default:
         balloon_engine_kick(s);
     }
+    balloon_hold_end(hold, "kick");
 }
 
 /*
@@ -61,6 +64,7 @@ static void look_up_block_size(Ballonet *s)
     uint64_t backing = balloon_backing().block;
 
     s->block_size = MIN(MAX(backing, s->discard_granularity), UINT32_C(1) << 31);
+    balloon_ram_set_block_size(&s->ram, s->block_size);
     s->mapped_backends = balloon_backing_mapped();
     s->block_size_looked_up = get_clock();
     trace_ballonet_block_size(s->block_size, backing, s->discard_granularity);
@@ -123,6 +127,7 @@ static void device_unrealize(DeviceState *dev)
 static void device_reset(VirtIODevice *vdev)
 {
     Ballonet *s = BALLONET(vdev);
+    BalloonHold hold = balloon_hold_begin();
 
     balloon_engine_reset(s);
     balloon_stats_reset(s);
@@ -135,11 +140,13 @@ static void device_reset(VirtIODevice *vdev)
         get_clock() - s->block_size_looked_up >= NANOSECONDS_PER_SECOND) {
         look_up_block_size(s);
     }
+    balloon_hold_end(hold, "reset");
 }
 
 static void queue_reset(VirtIODevice *vdev, uint32_t index)
 {
     Ballonet *s = BALLONET(vdev);
+    BalloonHold hold = balloon_hold_begin();
 
     switch (balloon_virtqueue_by_number(s, index)) {
     case BALLOON_QUEUE_STATS:
@@ -155,6 +162,7 @@ static void queue_reset(VirtIODevice *vdev, uint32_t index)
     default:
         balloon_engine_queue_reset(s, virtio_get_queue(vdev, index));
     }
+    balloon_hold_end(hold, "queue reset");
 }
 
 /* Nothing is left popped, on any queue but the one of statistics (stats.h). */
@@ -195,10 +203,12 @@ static void driver_up(Ballonet *s)
 static void status_changed(Ballonet *s, uint8_t status)
 {
     uint8_t before = VIRTIO_DEVICE(s)->status;
+    BalloonHold hold;
 
     if (!DEVICE(s)->realized) {
         return; /* it is being realized or unrealized: there is nothing to stop or start */
     }
+    hold = balloon_hold_begin();
     s->driver_gone |= before & ~status & VIRTIO_CONFIG_S_DRIVER_OK;
     if (!VIRTIO_DEVICE(s)->vm_running) {
         vm_stopped(s);
@@ -207,6 +217,7 @@ static void status_changed(Ballonet *s, uint8_t status)
     } else {
         balloon_engine_halt(s);
     }
+    balloon_hold_end(hold, VIRTIO_DEVICE(s)->vm_running ? "status" : "stop");
 }
 
 BALLONET_SET_STATUS(set_status, status_changed)

@@ -15,7 +15,7 @@
 #include "qemu/iov.h"
 #include "qemu/units.h"
 #include "balloon.h"
-#include "cputime.h"
+#include "hold.h"
 #include "trace.h"
 
 /* How long the main loop or a vCPU is held at a time; one discard (reclaim.c) may come on top. */
@@ -281,7 +281,8 @@ static bool is_replayed(void)
 static bool work(Ballonet *s, bool in_kick)
 {
     BalloonEngine *e = &s->engine;
-    int64_t t0 = get_clock(), cpu0 = balloon_cpu_ns();
+    bool traced = trace_event_get_state_backends(TRACE_BALLONET_SLICE);
+    int64_t t0 = get_clock(), cpu0 = traced ? balloon_cpu_ns() : 0;
     Slice slice = { .deadline = is_replayed() ? INT64_MAX : t0 + SLICE_NS, .epoch = s->epoch };
     /* Reports have half of it: they discard on their own, and must not hold up the balloon. */
     Slice half = { .deadline = slice.deadline - SLICE_NS / 2, .epoch = s->epoch };
@@ -313,8 +314,10 @@ static bool work(Ballonet *s, bool in_kick)
         }
     } while (!done && !is_over(s, &slice));
     if (!is_revoked(s, &slice)) {
-        trace_ballonet_slice(e->njobs, e->gathered, done, balloon_cpu_ns() - cpu0,
-                             get_clock() - t0);
+        if (traced) {
+            trace_ballonet_slice(e->njobs, e->gathered, done, balloon_cpu_ns() - cpu0,
+                                 get_clock() - t0);
+        }
         /*
          * Last before the BQL is dropped: a vCPU that reads the interrupt
          * status waits for that lock.
@@ -390,21 +393,29 @@ static void run(Ballonet *s, bool in_kick)
 static void bottom_half(void *opaque)
 {
     Ballonet *s = opaque;
+    BalloonHold hold = balloon_hold_begin();
 
     s->engine.scheduled = false;
     run(s, false);
+    balloon_hold_end(hold, "slice");
 }
 
 static void look(void *opaque)
 {
+    BalloonHold hold = balloon_hold_begin();
+
     run(opaque, false);
+    balloon_hold_end(hold, "look");
 }
 
 static void sweep(void *opaque)
 {
+    BalloonHold hold = balloon_hold_begin();
+
     if (balloon_residency_step(opaque)) {
-        run(opaque, false);
+        balloon_engine_wake(opaque);
     }
+    balloon_hold_end(hold, "sweep");
 }
 
 void balloon_engine_wake(Ballonet *s)

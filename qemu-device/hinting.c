@@ -17,6 +17,7 @@
 #include "migration/misc.h"
 #include "hw/virtio/virtio-access.h"
 #include "balloon.h"
+#include "hold.h"
 #include "trace.h"
 
 /* Pieces of guest memory that are mapped for the worker at a time. */
@@ -44,7 +45,7 @@ static void apply_part(BalloonHinting *h, const BalloonHintJob *job, unsigned i)
     uintptr_t end = QEMU_ALIGN_DOWN(host + job->elem.in_sg[i].iov_len, page);
 
     QEMU_LOCK_GUARD(&h->run_lock);
-    if (!h->open || job->run != h->run) {
+    if (!qatomic_read(&h->open) || job->run != h->run) {
         trace_ballonet_hint_stale(job->run, h->run);
     } else if (start < end) {
         trace_ballonet_hint(job->elem.in_addr[i], end - start);
@@ -72,7 +73,7 @@ static void work(void *opaque)
 
         WITH_QEMU_LOCK_GUARD(&h->list_lock) {
             job = first_of(&h->todo);
-            h->working = job != NULL;
+            h->current = job;
         }
         if (!job) {
             return;
@@ -82,7 +83,7 @@ static void work(void *opaque)
         }
         WITH_QEMU_LOCK_GUARD(&h->list_lock) {
             QSIMPLEQ_INSERT_TAIL(&h->done, job, next);
-            h->working = false;
+            h->current = NULL;
             qemu_cond_signal(&h->idle);
         }
         qemu_bh_schedule(h->collect_bh);
@@ -94,15 +95,15 @@ static void work(void *opaque)
 static void open_run(BalloonHinting *h, uint32_t run)
 {
     QEMU_LOCK_GUARD(&h->run_lock);
-    h->open = true;
     h->run = run;
+    qatomic_set(&h->open, true);
 }
 
 /* No hint may be applied, and none is being applied any more. */
 static void close_run(BalloonHinting *h)
 {
     QEMU_LOCK_GUARD(&h->run_lock);
-    h->open = false;
+    qatomic_set(&h->open, false);
 }
 
 /*
@@ -114,7 +115,7 @@ static void stop_worker(BalloonHinting *h)
 {
     QEMU_LOCK_GUARD(&h->list_lock);
     QSIMPLEQ_CONCAT(&h->done, &h->todo);
-    while (h->working) {
+    while (h->current) {
         qemu_cond_wait(&h->idle, &h->list_lock);
     }
 }
@@ -125,11 +126,33 @@ static void hand_over(BalloonHinting *h, BalloonHintJob *job)
     QSIMPLEQ_INSERT_TAIL(&h->todo, job, next);
 }
 
-/* The next job that the worker is through with; NULL: there is none. */
-static BalloonHintJob *get_back(BalloonHinting *h)
+/* The next job that the worker is through with, @forgotten or not; NULL: there is none. */
+static BalloonHintJob *get_back(BalloonHinting *h, bool forgotten)
 {
+    BalloonHintJob *job;
+
     QEMU_LOCK_GUARD(&h->list_lock);
+    job = QSIMPLEQ_FIRST(&h->done);
+    if (!job || job->forgotten != forgotten) {
+        return NULL;
+    }
+    h->with_worker -= balloon_ring_segments(job);
     return first_of(&h->done);
+}
+
+/*
+ * A hint that was applied while its driver was reset may have cost what the guest
+ * wrote to these pages since: they count as written, before the migration looks
+ * at its bitmap again.  There is one such job at most, the first of those done.
+ */
+static void undo_forgotten(BalloonHinting *h)
+{
+    BalloonHintJob *job = get_back(h, true);
+
+    if (job) {
+        trace_ballonet_hint_undone(job->run, iov_size(job->elem.in_sg, job->elem.in_num));
+        balloon_ring_forget_written(job->vq, job);
+    }
 }
 
 /* The protocol. */
@@ -219,6 +242,7 @@ static bool take_all(Ballonet *s, VirtQueue *vq, int64_t deadline)
     while (h->with_worker < SEGMENTS_MAX &&
            (job = balloon_ring_pop(s, vq, sizeof(BalloonHintJob)))) {
         job->vq = vq;
+        job->forgotten = false;
         any = true;
         if (!take(s, job)) {
             return false;
@@ -238,8 +262,7 @@ static bool answer_done(Ballonet *s, int64_t deadline)
     BalloonHintJob *job;
     VirtQueue *vq = NULL;
 
-    while ((job = get_back(h))) {
-        h->with_worker -= balloon_ring_segments(job);
+    while ((job = get_back(h, false))) {
         vq = job->vq;
         if (!answer(s, job)) {
             return false;
@@ -270,7 +293,11 @@ static void run(Ballonet *s)
 
 static void collect(void *opaque)
 {
+    BalloonHold hold = balloon_hold_begin();
+
+    undo_forgotten(&((Ballonet *)opaque)->hinting);
     run(opaque);
+    balloon_hold_end(hold, "hints");
 }
 
 void balloon_hinting_kick(Ballonet *s)
@@ -302,6 +329,9 @@ static int migration_step(Ballonet *s, PrecopyNotifyReason reason)
     switch (reason) {
     case PRECOPY_NOTIFY_BEFORE_BITMAP_SYNC:
         close_run(h);
+        stop_worker(h);
+        undo_forgotten(h);
+        qemu_bh_schedule(h->collect_bh);
         set_status(s, BALLOON_HINT_STOP);
         break;
     case PRECOPY_NOTIFY_AFTER_BITMAP_SYNC:
@@ -340,12 +370,13 @@ void balloon_hinting_wake(Ballonet *s)
 void balloon_hinting_stop(Ballonet *s)
 {
     BalloonHinting *h = &s->hinting;
-    bool open = h->open;
+    bool open = qatomic_read(&h->open);
 
     qemu_bh_cancel(h->collect_bh);
     /* Hints that are not applied yet are dropped; the run itself outlives a stop. */
     close_run(h);
     stop_worker(h);
+    undo_forgotten(h);
     if (open) {
         open_run(h, h->run);
     }
@@ -357,11 +388,16 @@ void balloon_hinting_reset(Ballonet *s)
     BalloonHinting *h = &s->hinting;
     BalloonHintJob *job;
 
-    qemu_bh_cancel(h->collect_bh);
-    close_run(h);
-    stop_worker(h);
-    while ((job = get_back(h))) {
-        h->with_worker -= balloon_ring_segments(job);
+    qatomic_set(&h->open, false);
+    undo_forgotten(h);
+    WITH_QEMU_LOCK_GUARD(&h->list_lock) {
+        QSIMPLEQ_CONCAT(&h->done, &h->todo);
+        if (h->current) {
+            /* It may wait for the migration, and that for its target: not waited for. */
+            h->current->forgotten = true;
+        }
+    }
+    while ((job = get_back(h, false))) {
         balloon_ring_forget(job->vq, job);
     }
     h->status = BALLOON_HINT_STOP;
@@ -388,6 +424,8 @@ void balloon_hinting_fini(Ballonet *s)
     BalloonHinting *h = &s->hinting;
 
     precopy_remove_notifier(&h->precopy);
+    close_run(h);
+    stop_worker(h);
     balloon_hinting_reset(s);
     qemu_bh_delete(h->work_bh);
     /* A worker that still runs finds its list empty; wait until it has looked. */

@@ -35,6 +35,7 @@ typedef struct BalloonHintJob {
     VirtQueueElement elem; /* first: virtqueue_pop() allocates the whole */
     VirtQueue *vq;
     uint32_t run;
+    bool forgotten;        /* list_lock: by a reset, while the worker was at it */
     QSIMPLEQ_ENTRY(BalloonHintJob) next;
 } BalloonHintJob;
 
@@ -50,15 +51,18 @@ typedef struct BalloonHinting {
     QEMUBH *work_bh;             /* I/O thread: the worker */
     NotifierWithReturn precopy;  /* called by the migration thread, with the BQL */
 
-    /* run_lock: the worker holds it over each hint; who takes it knows that none is half done. */
+    /*
+     * run_lock: the worker holds it over each hint; who takes it knows that none is half done.
+     * Only with the lock a run is opened; a reset closes it without.
+     */
     QemuMutex run_lock;
-    bool open;                   /* hints of @run may be applied */
+    bool open;                   /* hints of @run may be applied; atomic */
     uint32_t run;
 
     /* list_lock: never held for long. */
     QemuMutex list_lock;
     BalloonHintList todo, done;
-    bool working;                /* the worker has a job that is in neither list */
+    BalloonHintJob *current;     /* the worker's, in neither list */
     QemuCond idle;               /* it has none any more */
 } BalloonHinting;
 

@@ -33,9 +33,17 @@ typedef struct Chunk {
 struct Ledger {
     uint64_t pages;
     uint64_t count;
+    uint64_t unit[LEDGER_BLOCK_SIZES];  /* pages of a block */
+    uint64_t whole[LEDGER_BLOCK_SIZES]; /* pages in whole ones; not kept for blocks of a page */
     uint32_t generation;
     Chunk *chunk;
 };
+
+/* @unit: a power of two */
+static uint64_t round_up(uint64_t page, uint64_t unit)
+{
+    return (page + unit - 1) & ~(unit - 1);
+}
 
 static uint64_t chunks_for(uint64_t pages)
 {
@@ -47,6 +55,9 @@ Ledger *ledger_new(uint64_t pages)
     Ledger *l = g_new0(Ledger, 1);
 
     l->pages = pages;
+    for (unsigned i = 0; i < LEDGER_BLOCK_SIZES; i++) {
+        l->unit[i] = 1;
+    }
     l->chunk = g_new0(Chunk, chunks_for(pages));
     return l;
 }
@@ -54,6 +65,7 @@ Ledger *ledger_new(uint64_t pages)
 void ledger_clear_all(Ledger *l)
 {
     l->count = 0;
+    memset(l->whole, 0, sizeof(l->whole));
     l->generation++;
     if (!l->generation) {
         /* Chunks of 4 billion generations ago would count again. */
@@ -160,38 +172,6 @@ static uint32_t chunk_change(const Ledger *l, Chunk *c, unsigned lo, unsigned hi
     return changed;
 }
 
-/* Return: how many pages of [first, first + n) changed. */
-static uint64_t change(Ledger *l, uint64_t first, uint64_t n, bool in)
-{
-    uint64_t end = cut(l, first, n), changed = 0;
-
-    while (first < end) {
-        uint64_t i = first / CHUNK_PAGES;
-        uint64_t base = i * CHUNK_PAGES;
-        uint64_t stop = MIN(end, base + CHUNK_PAGES);
-
-        changed += chunk_change(l, &l->chunk[i], first - base, stop - base, in);
-        first = stop;
-    }
-    return changed;
-}
-
-uint64_t ledger_set(Ledger *l, uint64_t first, uint64_t n)
-{
-    uint64_t changed = change(l, first, n, true);
-
-    l->count += changed;
-    return changed;
-}
-
-uint64_t ledger_clear(Ledger *l, uint64_t first, uint64_t n)
-{
-    uint64_t changed = l->count ? change(l, first, n, false) : 0;
-
-    l->count -= changed;
-    return changed;
-}
-
 /* As ledger_find() within one bitmap. */
 static unsigned bitmap_find(const Bitmap *b, unsigned lo, unsigned hi, bool in)
 {
@@ -231,6 +211,68 @@ uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in)
         from = stop;
     }
     return end;
+}
+
+/* How many pages are in whole blocks of @unit pages, of those that [first, end) lies in. */
+static uint64_t whole_around(const Ledger *l, uint64_t unit, uint64_t first, uint64_t end)
+{
+    uint64_t stop = MIN(round_up(end, unit), l->pages & ~(unit - 1));
+    uint64_t at = first & ~(unit - 1), whole = 0;
+
+    while (at < stop) {
+        uint64_t start = round_up(ledger_find(l, at, stop, true), unit);
+        uint64_t hole = ledger_find(l, start, stop, false);
+
+        whole += (hole & ~(unit - 1)) - start;
+        at = round_up(hole, unit);
+    }
+    return whole;
+}
+
+/* Return: how many pages of [first, first + n) changed. */
+static uint64_t change(Ledger *l, uint64_t first, uint64_t n, bool in)
+{
+    uint64_t end = cut(l, first, n), changed = 0, before[LEDGER_BLOCK_SIZES];
+
+    for (unsigned i = 0; i < LEDGER_BLOCK_SIZES; i++) {
+        before[i] = l->unit[i] > 1 ? whole_around(l, l->unit[i], first, end) : 0;
+    }
+    for (uint64_t at = first; at < end;) {
+        uint64_t i = at / CHUNK_PAGES;
+        uint64_t base = i * CHUNK_PAGES;
+        uint64_t stop = MIN(end, base + CHUNK_PAGES);
+
+        changed += chunk_change(l, &l->chunk[i], at - base, stop - base, in);
+        at = stop;
+    }
+    l->count = in ? l->count + changed : l->count - changed;
+    for (unsigned i = 0; i < LEDGER_BLOCK_SIZES && changed; i++) {
+        if (l->unit[i] > 1) {
+            l->whole[i] += whole_around(l, l->unit[i], first, end) - before[i];
+        }
+    }
+    return changed;
+}
+
+uint64_t ledger_set(Ledger *l, uint64_t first, uint64_t n)
+{
+    return change(l, first, n, true);
+}
+
+uint64_t ledger_clear(Ledger *l, uint64_t first, uint64_t n)
+{
+    return l->count ? change(l, first, n, false) : 0;
+}
+
+void ledger_set_block(Ledger *l, unsigned which, uint64_t pages)
+{
+    l->unit[which] = pages;
+    l->whole[which] = whole_around(l, pages, 0, l->pages);
+}
+
+uint64_t ledger_in_whole_blocks(const Ledger *l, unsigned which)
+{
+    return l->unit[which] > 1 ? l->whole[which] : l->count;
 }
 
 bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n)
@@ -280,27 +322,6 @@ uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n)
         first = stop;
     }
     return count;
-}
-
-bool ledger_next_blocks(const Ledger *l, uint64_t unit, uint64_t from, uint64_t *first,
-                        uint64_t *n)
-{
-    uint64_t end = l->pages / unit * unit;
-
-    while (from < end) {
-        uint64_t start = (ledger_find(l, from, end, true) + unit - 1) / unit * unit;
-        uint64_t hole = ledger_find(l, start, end, false);
-        uint64_t stop = hole / unit * unit;
-
-        if (stop > start) {
-            *first = start;
-            *n = stop - start;
-            return true;
-        }
-        /* The block with the hole is not whole, unless the hole begins it: it may be next. */
-        from = (hole + unit - 1) / unit * unit;
-    }
-    return false;
 }
 
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n)

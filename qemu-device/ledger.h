@@ -51,12 +51,13 @@ bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *
 uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n);
 
 /*
- * The first extent, at or after page @from, of blocks that are wholly in the set;
- * a block is @unit pages from a multiple of @unit on.  Iterate as above.
- * Return: false where there is no more.
+ * Blocks: a ledger keeps count, for two sizes, of the pages that are in aligned
+ * blocks wholly in the set.  @pages, the size number @which, is a power of two, 1
+ * at first.  Setting it walks the ledger, unless that is empty.
  */
-bool ledger_next_blocks(const Ledger *l, uint64_t unit, uint64_t from, uint64_t *first,
-                        uint64_t *n);
+#define LEDGER_BLOCK_SIZES 2u
+void ledger_set_block(Ledger *l, unsigned which, uint64_t pages);
+uint64_t ledger_in_whole_blocks(const Ledger *l, unsigned which);
 
 /* Whether all of [first, first + n) is in the set; false beyond the end. */
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n);

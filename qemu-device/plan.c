@@ -39,38 +39,23 @@ static uint64_t reach(const Ledger *pending, uint64_t start, uint64_t stop, cons
     return MIN(end, stop);
 }
 
-PlanStep plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
-                   const PlanLimits *lim, PlanExtent *extent)
+bool plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
+               const PlanLimits *lim, PlanExtent *extent)
 {
     uint64_t pages = ledger_pages(inflated);
     uint64_t max = MAX(lim->max / lim->unit, 1) * lim->unit;
-    uint64_t first = ledger_find(pending, from, pages, true);
-    uint64_t start = first / lim->unit * lim->unit;
-    uint64_t stop;
 
-    if (first >= pages) {
-        return PLAN_NOTHING;
-    }
-    stop = ledger_find(inflated, start, MIN(pages, start + max), false);
-    stop = stop / lim->unit * lim->unit;
-    if (stop > start) {
-        *extent = (PlanExtent){ .first = start, .n = reach(pending, start, stop, lim) - start };
-        return PLAN_DISCARD;
-    }
-    *extent = (PlanExtent){ .first = start, .n = MIN(lim->unit, pages - start) };
-    return PLAN_PARTIAL;
-}
+    while ((from = ledger_find(pending, from, pages, true)) < pages) {
+        uint64_t start = from / lim->unit * lim->unit;
+        uint64_t stop = ledger_find(inflated, start, MIN(pages, start + max), false);
 
-uint64_t plan_withheld(const Ledger *inflated, const Ledger *pending, uint64_t unit)
-{
-    uint64_t withheld = ledger_count(inflated), at = 0, first, n;
-
-    if (unit == 1) {
-        return ledger_count(pending); /* every page is a whole unit */
+        stop = stop / lim->unit * lim->unit;
+        if (stop > start) {
+            extent->first = start;
+            extent->n = reach(pending, start, stop, lim) - start;
+            return true;
+        }
+        from = start + lim->unit;
     }
-    while (ledger_next_blocks(inflated, unit, at, &first, &n)) {
-        withheld -= n - ledger_count_in(pending, first, n);
-        at = first + n;
-    }
-    return withheld;
+    return false;
 }

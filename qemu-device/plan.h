@@ -23,31 +23,18 @@ typedef struct PlanLimits {
 
 typedef struct PlanExtent {
     uint64_t first; /* multiple of the unit */
-    uint64_t n;     /* > 0; a multiple of the unit, but for the ragged end of a ledger */
+    uint64_t n;     /* > 0; a multiple of the unit */
 } PlanExtent;
 
-typedef enum PlanStep {
-    PLAN_NOTHING, /* no page is pending from there on */
-    PLAN_DISCARD, /* the extent is to be discarded, and is not pending after that */
-    PLAN_PARTIAL, /* the extent is one unit that is not wholly inflated: it cannot go back yet */
-} PlanStep;
-
 /*
- * The next step at or after page @from (a multiple of the unit), in constant
- * time but for the length of the extent.
- *
- * PLAN_DISCARD: every page of the extent is in @inflated, and its first and its
- * last unit have a pending page each.
- * PLAN_PARTIAL: the caller takes the pages of the unit out of @pending; the
- * last page of the unit to be inflated brings the whole unit back.
+ * The next extent at or after page @from (a multiple of the unit), in constant
+ * time but for the length of the extent.  Every page of it is in @inflated, and
+ * its first and its last unit have a pending page each.  Units that are not
+ * wholly inflated are passed over, one by one: the owner has none of their
+ * pages pending.
+ * Return: false where there is no more.
  */
-PlanStep plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
-                   const PlanLimits *lim, PlanExtent *extent);
-
-/*
- * How many pages of @inflated are not given back: the pending ones, and those
- * of a unit of @unit pages that is not wholly inflated.  Walks the ledgers.
- */
-uint64_t plan_withheld(const Ledger *inflated, const Ledger *pending, uint64_t unit);
+bool plan_next(const Ledger *inflated, const Ledger *pending, uint64_t from,
+               const PlanLimits *lim, PlanExtent *extent);
 
 #endif

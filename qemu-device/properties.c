@@ -56,8 +56,7 @@ static void get_withheld(Object *obj, Visitor *v, const char *name, void *opaque
 
 static void get_whole(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
 {
-    Ballonet *s = BALLONET(obj);
-    uint64_t pages = balloon_ram_in_whole_blocks(&s->ram, s->block_size);
+    uint64_t pages = balloon_ram_in_whole_blocks(&BALLONET(obj)->ram);
 
     visit_type_uint64(v, name, &pages, errp);
 }

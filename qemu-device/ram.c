@@ -20,6 +20,12 @@
 #define WINDOW_SHIFT_MAX 30
 #define WINDOW_SHIFT_STEP 6
 
+/* Blocks whose whole ones the inflated ledger counts: units; those of property block-size. */
+enum {
+    COUNT_UNITS,
+    COUNT_BLOCKS,
+};
+
 static void block_free(BalloonRam *ram, BalloonBlock *b)
 {
     QTAILQ_REMOVE(&ram->blocks, b, next);
@@ -106,6 +112,8 @@ static BalloonBlock *block_of(BalloonRam *ram, RAMBlock *rb)
     b->host = qemu_ram_get_host_addr(rb);
     b->unit = MAX(balloon_pages(MAX(qemu_ram_pagesize(rb), ram->granularity)), 1);
     b->inflated = ledger_new(pages);
+    ledger_set_block(b->inflated, COUNT_UNITS, b->unit);
+    ledger_set_block(b->inflated, COUNT_BLOCKS, balloon_pages(ram->block_size));
     b->pending = ledger_new(pages);
     b->failed = ledger_new(pages);
     QTAILQ_INSERT_TAIL(&ram->blocks, b, next);
@@ -318,8 +326,18 @@ static void reject(const BalloonTranslation *at, BalloonTally *t)
 
 void balloon_block_set_pending(BalloonBlock *b, uint64_t first, uint64_t n)
 {
-    ledger_set(b->pending, first, n);
-    b->plan_from = MIN(b->plan_from, QEMU_ALIGN_DOWN(first, b->unit));
+    uint64_t start = QEMU_ALIGN_DOWN(first, b->unit), end = ROUND_UP(first + n, b->unit);
+
+    if (!ledger_holds(b->inflated, start, b->unit)) {
+        start += b->unit;
+    }
+    if (end > start && !ledger_holds(b->inflated, end - b->unit, b->unit)) {
+        end -= b->unit;
+    }
+    if (end > start) {
+        ledger_set(b->pending, start, end - start);
+        b->plan_from = MIN(b->plan_from, start);
+    }
 }
 
 void balloon_ram_inflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
@@ -342,12 +360,13 @@ void balloon_ram_inflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
     }
 }
 
-/* A unit that lost a page cannot go back, so what failed of it is not to be tried again. */
-static void forget_failed(BalloonBlock *b, uint64_t first, uint64_t n)
+/* A unit that lost a page cannot go back. */
+static void keep_units(BalloonBlock *b, uint64_t first, uint64_t n)
 {
-    uint64_t start = QEMU_ALIGN_DOWN(first, b->unit);
+    uint64_t start = QEMU_ALIGN_DOWN(first, b->unit), end = ROUND_UP(first + n, b->unit);
 
-    ledger_clear(b->failed, start, ROUND_UP(first + n, b->unit) - start);
+    ledger_clear(b->pending, start, end - start);
+    ledger_clear(b->failed, start, end - start);
 }
 
 void balloon_ram_deflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
@@ -359,8 +378,7 @@ void balloon_ram_deflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
         if (b) {
             uint64_t changed = ledger_clear(b->inflated, at.first, at.n);
 
-            ledger_clear(b->pending, at.first, at.n);
-            forget_failed(b, at.first, at.n);
+            keep_units(b, at.first, at.n);
             t->changed += changed;
             t->repeated += at.n - changed;
             trace_ballonet_deflate(qemu_ram_get_idstr(b->rb), at.first, at.n, at.n - changed);
@@ -411,52 +429,64 @@ BalloonBlock *balloon_ram_block_mapped(BalloonRam *ram, void *host, uint64_t *of
     return block_of(ram, mr->ram_block);
 }
 
-uint64_t balloon_ram_inflated(const BalloonRam *ram)
+void balloon_ram_set_block_size(BalloonRam *ram, uint64_t bytes)
+{
+    BalloonBlock *b;
+
+    ram->block_size = bytes;
+    QTAILQ_FOREACH (b, &ram->blocks, next) {
+        ledger_set_block(b->inflated, COUNT_BLOCKS, balloon_pages(bytes));
+    }
+}
+
+static uint64_t sum(const BalloonRam *ram, uint64_t (*pages_of)(const BalloonBlock *b))
 {
     const BalloonBlock *b;
-    uint64_t sum = 0;
+    uint64_t pages = 0;
 
     QTAILQ_FOREACH (b, &ram->blocks, next) {
-        sum += ledger_count(b->inflated);
+        pages += pages_of(b);
     }
-    return sum;
+    return pages;
+}
+
+static uint64_t inflated(const BalloonBlock *b)
+{
+    return ledger_count(b->inflated);
+}
+
+static uint64_t pending(const BalloonBlock *b)
+{
+    return ledger_count(b->pending);
+}
+
+static uint64_t withheld(const BalloonBlock *b)
+{
+    return ledger_count(b->inflated) - ledger_in_whole_blocks(b->inflated, COUNT_UNITS) +
+           ledger_count(b->pending) + ledger_count(b->failed);
+}
+
+static uint64_t in_whole_blocks(const BalloonBlock *b)
+{
+    return ledger_in_whole_blocks(b->inflated, COUNT_BLOCKS);
+}
+
+uint64_t balloon_ram_inflated(const BalloonRam *ram)
+{
+    return sum(ram, inflated);
 }
 
 uint64_t balloon_ram_pending(const BalloonRam *ram)
 {
-    const BalloonBlock *b;
-    uint64_t sum = 0;
-
-    QTAILQ_FOREACH (b, &ram->blocks, next) {
-        sum += ledger_count(b->pending);
-    }
-    return sum;
+    return sum(ram, pending);
 }
 
 uint64_t balloon_ram_withheld(const BalloonRam *ram)
 {
-    const BalloonBlock *b;
-    uint64_t sum = 0;
-
-    QTAILQ_FOREACH (b, &ram->blocks, next) {
-        sum += ledger_count(b->failed) + plan_withheld(b->inflated, b->pending, b->unit);
-    }
-    return sum;
+    return sum(ram, withheld);
 }
 
-uint64_t balloon_ram_in_whole_blocks(const BalloonRam *ram, uint64_t bytes)
+uint64_t balloon_ram_in_whole_blocks(const BalloonRam *ram)
 {
-    uint64_t pages = MAX(balloon_pages(bytes), 1);
-    const BalloonBlock *b;
-    uint64_t sum = 0;
-
-    QTAILQ_FOREACH (b, &ram->blocks, next) {
-        uint64_t at = 0, first, n;
-
-        while (ledger_next_blocks(b->inflated, pages, at, &first, &n)) {
-            sum += n;
-            at = first + n;
-        }
-    }
-    return sum;
+    return sum(ram, in_whole_blocks);
 }

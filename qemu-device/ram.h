@@ -37,11 +37,12 @@ typedef struct BalloonBlock {
     void *host;          /* where the block is mapped: names it when it goes */
     uint64_t unit;       /* pages that only go back together: a host page, or the granularity */
     Ledger *inflated;    /* pages in the balloon */
-    Ledger *pending;     /* those of them that are still to be given back */
+    Ledger *pending;     /* those of them that are still to be given back, all in whole units */
     Ledger *failed;      /* those that the host failed to take; they are tried again */
     uint64_t plan_from;  /* no page below it is pending */
     PlanExtent rest;     /* of a unit that is being discarded in several steps; n may be 0 */
     uint64_t step;       /* bytes to discard in one call, fitted to the host's pace (reclaim.c) */
+    int64_t slow_at;     /* get_clock() of the last call that took too long */
     uint64_t swept;      /* the sweep has looked at the pages below it; see residency.h */
 
     /* Failed discards (reclaim.c).  They outlive a reset, so that no guest can fill the log. */
@@ -67,6 +68,7 @@ typedef struct BalloonRam {
     BalloonTranslation last; /* the last look-up; n is 0 where the memory map has changed since */
     GPtrArray *persistent;   /* RAM blocks of NVDIMMs and virtio-pmem; NULL: to be looked up */
     uint64_t granularity;    /* bytes that the user wants to go back together; 0: host pages */
+    uint64_t block_size;     /* bytes of the blocks that whole ones are counted of */
 } BalloonRam;
 
 /* At instance init: an empty list.  Then at realize and unrealize: hear of QEMU's memory. */
@@ -101,7 +103,10 @@ typedef enum BalloonState {
 /* Whether the pages of @e are all in the balloon (@in), or all not in it (!@in). */
 BalloonState balloon_ram_state(BalloonRam *ram, BalloonExtent e, bool in);
 
-/* Pages [first, first + n) of @b, which are inflated, are to be given back. */
+/*
+ * Pages [first, first + n) of @b, which are inflated, are to be given back: the
+ * units in which they are, where these are whole.
+ */
 void balloon_block_set_pending(BalloonBlock *b, uint64_t first, uint64_t n);
 
 /*
@@ -117,14 +122,16 @@ BalloonBlock *balloon_ram_block_named(BalloonRam *ram, const char *name);
  */
 BalloonBlock *balloon_ram_block_mapped(BalloonRam *ram, void *host, uint64_t *offset);
 
+/* Counts whole blocks of @bytes, a power of two, from now on; quick while the balloon is empty. */
+void balloon_ram_set_block_size(BalloonRam *ram, uint64_t bytes);
+
 /*
  * Over all blocks: pages in the balloon; those of them that are pending; with
- * those that failed or wait for the rest of their unit; those in whole blocks
- * of @bytes.  The last two walk the ledgers.
+ * those that failed or wait for the rest of their unit; those in whole blocks.
  */
 uint64_t balloon_ram_inflated(const BalloonRam *ram);
 uint64_t balloon_ram_pending(const BalloonRam *ram);
 uint64_t balloon_ram_withheld(const BalloonRam *ram);
-uint64_t balloon_ram_in_whole_blocks(const BalloonRam *ram, uint64_t bytes);
+uint64_t balloon_ram_in_whole_blocks(const BalloonRam *ram);
 
 #endif

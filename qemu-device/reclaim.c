@@ -9,22 +9,25 @@
 #include "qemu/error-report.h"
 #include "qemu/units.h"
 #include "balloon.h"
-#include "cputime.h"
+#include "hold.h"
 #include "trace.h"
 
 /* There is no notice of the end of an inhibition. */
 #define INHIBITION_LOOK_MS 1000
 
 /*
- * One call: long enough to be cheap for each page, and cut down where one takes
- * more than CALL_NS of processor time (a host that has to unmap 4 KiB pages
- * needs about 75 us for 1 MiB, of shared memory 200 us).
+ * One call: long enough to be cheap for each page, short enough where the host
+ * has to unmap pages of 4 KiB (some 80 us for 1 MiB, of shared memory 200 us),
+ * as what a range costs is known only afterwards.  It is cut down where one took
+ * more than CALL_NS of processor time, and grows again SLOW_NS after the last
+ * such.
  */
 #define CALL_NS (1 * SCALE_MS)
+#define SLOW_NS (1000 * SCALE_MS)
 #define STEP_MIN (256 * KiB)
-#define STEP_START (16 * MiB)
-#define STEP_START_SHARED (4 * MiB)
-#define STEP_MAX (64 * MiB)
+#define STEP_MAX (12 * MiB)
+#define STEP_MAX_SHARED (4 * MiB)
+#define STEP_MAX_HUGE (64 * MiB) /* hugetlbfs */
 
 /*
  * Discarding a page that is out already costs about 1 ns (one empty page table
@@ -110,6 +113,7 @@ static void drop(Ballonet *s, BalloonBlock *b)
     s->count.dropped_pages += ledger_count(b->pending) + ledger_count(b->failed);
     ledger_clear_all(b->pending);
     ledger_clear_all(b->failed);
+    b->rest.n = 0;
 }
 
 void balloon_reclaim_drop(Ballonet *s)
@@ -146,24 +150,77 @@ static void note_failure(Ballonet *s, BalloonBlock *b)
     }
 }
 
+static uint64_t step_max(const BalloonBlock *b)
+{
+    if (qemu_ram_pagesize(b->rb) > qemu_real_host_page_size()) {
+        return STEP_MAX_HUGE;
+    }
+    return qemu_ram_is_shared(b->rb) ? STEP_MAX_SHARED : STEP_MAX;
+}
+
 static uint64_t step_of(BalloonBlock *b)
 {
     if (!b->step) {
-        b->step = qemu_ram_is_shared(b->rb) ? STEP_START_SHARED : STEP_START;
+        b->step = step_max(b);
     }
     return b->step;
 }
 
-/* Counts what was given back of @b in @ns, and fits the step to it. */
-static void account(Ballonet *s, BalloonBlock *b, uint64_t bytes, unsigned discards, int64_t ns)
+/*
+ * Fits the step to a call that gave @bytes of @b back in @ns.  Slow to grow: a
+ * guest can have calls that cost nothing in between.
+ */
+static void fit_step(BalloonBlock *b, uint64_t bytes, int64_t ns)
 {
-    s->count.discards += discards;
-    s->count.discarded_bytes += bytes;
+    int64_t now = get_clock();
+
     if (ns > CALL_NS && b->step > STEP_MIN) {
         b->step /= 2;
-    } else if (ns < CALL_NS / 4 && bytes >= b->step && b->step < STEP_MAX) {
-        b->step *= 2;
+        b->slow_at = now;
+    } else if (ns < CALL_NS / 4 && bytes >= b->step && b->step < step_max(b) &&
+               now - b->slow_at > SLOW_NS) {
+        b->step = MIN(b->step * 2, step_max(b));
     }
+}
+
+/*
+ * Processor time of a call from @begin (get_clock()) to @end, at least: of the
+ * time before it since start_clocks() all is left out.  That clock is a system
+ * call, and read only where the time that has passed says something else.
+ */
+static int64_t call_ns(const BalloonReclaim *rc, int64_t begin, int64_t end)
+{
+    int64_t ns = end - begin;
+
+    return ns < CALL_NS ? ns : balloon_cpu_ns() - rc->start_cpu - (begin - rc->start);
+}
+
+static void start_clocks(BalloonReclaim *rc)
+{
+    rc->start = get_clock();
+    rc->start_cpu = balloon_cpu_ns();
+}
+
+/* Gives @n ranges of @b back.  Return: how many went; the next one has failed. */
+static unsigned discard(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *range, unsigned n)
+{
+    uint64_t bytes = 0;
+    int64_t t0 = get_clock();
+    unsigned done;
+
+    for (unsigned i = 0; i < n; i++) {
+        bytes += range[i].bytes;
+    }
+    done = balloon_discard(&s->reclaim.discard, b->rb, range, n);
+    fit_step(b, bytes, call_ns(&s->reclaim, t0, get_clock()));
+    s->count.discards += done;
+    for (unsigned i = 0; i < done; i++) {
+        s->count.discarded_bytes += range[i].bytes;
+    }
+    if (done < n) {
+        note_failure(s, b);
+    }
+    return done;
 }
 
 static BalloonDiscardRange range_of(PlanExtent e)
@@ -193,12 +250,8 @@ static bool next_piece(BalloonBlock *b, BalloonDiscardRange *range)
     return true;
 }
 
-/*
- * The next ranges of @b to discard, a step together or somewhat more.
- * Return: how many; 0 where there are none, or @deadline has passed: *@late.
- */
-static unsigned next_ranges(Ballonet *s, BalloonBlock *b, int64_t deadline,
-                            BalloonDiscardRange *range, bool *late)
+/* The next ranges of @b to discard, a step together or somewhat more.  Return: how many. */
+static unsigned next_ranges(Ballonet *s, BalloonBlock *b, BalloonDiscardRange *range)
 {
     uint64_t step = step_of(b), bytes = 0, from = b->plan_from;
     PlanLimits lim = {
@@ -213,31 +266,18 @@ static unsigned next_ranges(Ballonet *s, BalloonBlock *b, int64_t deadline,
         return 1;
     }
     while (n < BALLOON_DISCARD_MAX && bytes < step) {
-        PlanStep what;
-
         lim.max = balloon_pages(step - bytes);
-        what = plan_next(b->inflated, b->pending, from, &lim, &e);
-        if (what == PLAN_NOTHING || (n && balloon_bytes(e.n) > step)) {
+        if (!plan_next(b->inflated, b->pending, from, &lim, &e) ||
+            (n && balloon_bytes(e.n) > step)) {
             break;
         }
-        if (what == PLAN_DISCARD && balloon_bytes(e.n) > step) {
+        if (balloon_bytes(e.n) > step) {
             b->rest = e;
             return next_piece(b, range);
         }
+        range[n++] = range_of(e);
+        bytes += balloon_bytes(e.n);
         from = e.first + e.n;
-        if (what == PLAN_DISCARD) {
-            range[n++] = range_of(e);
-            bytes += balloon_bytes(e.n);
-            continue;
-        }
-        ledger_clear(b->pending, e.first, e.n);
-        if (get_clock() >= deadline) {
-            *late = true;
-            break;
-        }
-    }
-    if (!n) {
-        b->plan_from = from;
     }
     return n;
 }
@@ -245,15 +285,11 @@ static unsigned next_ranges(Ballonet *s, BalloonBlock *b, int64_t deadline,
 /* Discards ranges of @b, which are no longer pending afterwards. */
 static void give_back(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *range, unsigned n)
 {
-    int64_t t0 = balloon_cpu_ns();
-    unsigned done = balloon_discard(&s->reclaim.discard, b->rb, range, n);
-    uint64_t bytes = 0;
+    unsigned done = discard(s, b, range, n);
 
     for (unsigned i = 0; i < done; i++) {
         ledger_clear(b->pending, balloon_pages(range[i].offset), balloon_pages(range[i].bytes));
-        bytes += range[i].bytes;
     }
-    account(s, b, bytes, done, balloon_cpu_ns() - t0);
     if (done == n) {
         b->plan_from = QEMU_ALIGN_DOWN(balloon_pages(range[n - 1].offset + range[n - 1].bytes),
                                        b->unit);
@@ -267,29 +303,26 @@ static void give_back(Ballonet *s, BalloonBlock *b, const BalloonDiscardRange *r
         } else {
             s->count.dropped_pages += pages;
         }
-        note_failure(s, b);
     }
 }
 
 /* Return: false where nothing is left that could be discarded now. */
-static bool give_back_some(Ballonet *s, int64_t deadline)
+static bool give_back_some(Ballonet *s)
 {
     BalloonDiscardRange range[BALLOON_DISCARD_MAX];
-    bool late = false;
     BalloonBlock *b;
 
     QTAILQ_FOREACH (b, &s->ram.blocks, next) {
-        unsigned n = is_paused(b) ? 0 : next_ranges(s, b, deadline, range, &late);
+        unsigned n = is_paused(b) ? 0 : next_ranges(s, b, range);
 
         if (n) {
             give_back(s, b, range, n);
-        } else if (b->retrying && !b->retry_at) {
+            return true;
+        }
+        if (b->retrying && !b->retry_at) {
             /* All that had failed has gone now. */
             b->retrying = false;
             b->backoff_ms = 0;
-        }
-        if (n || late) {
-            return true;
         }
     }
     return false;
@@ -298,12 +331,13 @@ static bool give_back_some(Ballonet *s, int64_t deadline)
 /* What failed in @b is pending again, or a part of it where there is much. */
 static void retry(BalloonBlock *b)
 {
-    uint64_t first, n;
+    uint64_t first, n, at = 0;
 
     b->retry_at = 0;
     b->failures = 0;
     for (unsigned i = 0; i < RETRY_EXTENTS &&
-         ledger_next_extent(b->failed, 0, ledger_pages(b->failed), &first, &n); i++) {
+         ledger_next_extent(b->failed, at, ledger_pages(b->failed), &first, &n); i++) {
+        at = first + n;
         ledger_clear(b->failed, first, n);
         balloon_block_set_pending(b, first, n);
         b->retrying = true;
@@ -328,6 +362,7 @@ static void retry_failed(Ballonet *s)
 bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
 {
     retry_failed(s);
+    start_clocks(&s->reclaim);
     do {
         const char *why = balloon_reclaim_look(s);
 
@@ -338,7 +373,7 @@ bool balloon_reclaim_run(Ballonet *s, int64_t deadline)
         if (!virtio_queue_empty(s->deflateq)) {
             return false;
         }
-        if (!give_back_some(s, deadline)) {
+        if (!give_back_some(s)) {
             return true;
         }
     } while (get_clock() < deadline);
@@ -352,16 +387,13 @@ uint64_t balloon_reclaim_reported(Ballonet *s, BalloonBlock *b, uint64_t start, 
         .offset = start,
         .bytes = MIN(end - start, MAX(QEMU_ALIGN_DOWN(step_of(b), page), page)),
     };
-    int64_t t0 = balloon_cpu_ns();
 
     if (is_paused(b)) {
         return end - start;
     }
-    if (balloon_discard(&s->reclaim.discard, b->rb, &range, 1)) {
+    start_clocks(&s->reclaim);
+    if (discard(s, b, &range, 1)) {
         s->count.reported_bytes += range.bytes;
-        account(s, b, range.bytes, 1, balloon_cpu_ns() - t0);
-    } else {
-        note_failure(s, b);
     }
     return range.bytes;
 }

@@ -20,6 +20,8 @@ typedef struct BalloonReclaim {
     BalloonDiscard discard;
     bool inhibited;     /* at the last look */
     bool uninhibited;   /* an inhibition has ended since the owner cleared this */
+    int64_t start;      /* get_clock() at the first of several calls, or somewhat before */
+    int64_t start_cpu;  /* processor time of the thread then */
     QEMUTimer *timer;   /* to look whether an inhibition has ended, to try again what failed */
 } BalloonReclaim;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Free page reporting (VIRTIO 5.5.6.7): the guest lends us pages it does not
+ * Free page reporting (VIRTIO 5.5.6.7): the guest reports pages it does not
  * use, as the device-writable parts of a buffer, and takes them back with it.
  * They go back to the host meanwhile; the ledgers do not know them.
  *

@@ -53,7 +53,8 @@ static bool ask(BalloonResidency *r, RAMBlock *rb, uint64_t offset, unsigned n, 
 static void give_back_again(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t n)
 {
     /* What failed is tried again in its own time. */
-    if (balloon_reclaim_may_defer(s) && !ledger_count_in(b->failed, first, n)) {
+    if (balloon_reclaim_may_defer(s) &&
+        ledger_find(b->failed, first, first + n, true) == first + n) {
         balloon_block_set_pending(b, first, n);
     }
 }
@@ -86,13 +87,10 @@ static void look_at(Ballonet *s, BalloonBlock *b, uint64_t first, uint64_t end)
 /* Looks at the next pages of @b that are in the balloon. */
 static void look_at_next(Ballonet *s, BalloonBlock *b)
 {
-    uint64_t page = balloon_pages(qemu_real_host_page_size()), first, n, end;
+    uint64_t page = balloon_pages(qemu_real_host_page_size());
+    uint64_t first = ledger_find(b->inflated, b->swept, ledger_pages(b->inflated), true);
+    uint64_t end = ledger_find(b->inflated, first, first + ASK_PAGES * page, false);
 
-    if (!ledger_next_extent(b->inflated, b->swept, ledger_pages(b->inflated), &first, &n)) {
-        b->swept = ledger_pages(b->inflated);
-        return;
-    }
-    end = first + MIN(n, ASK_PAGES * page);
     b->swept = end;
     first = ROUND_UP(first, page);
     end = QEMU_ALIGN_DOWN(end, page);

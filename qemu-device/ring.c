@@ -5,6 +5,7 @@
  * Context of everything here: BQL held.
  */
 #include "qemu/osdep.h"
+#include "qemu/iov.h"
 #include "balloon.h"
 
 void balloon_ring_revoke(Ballonet *s)
@@ -110,6 +111,15 @@ void balloon_ring_forget(VirtQueue *vq, void *buffer)
 {
     virtqueue_detach_element(vq, buffer, 0);
     g_free(buffer);
+}
+
+void balloon_ring_forget_written(VirtQueue *vq, void *buffer)
+{
+    VirtQueueElement *elem = buffer;
+
+    elem->ndescs = 0; /* the reset has counted it out */
+    virtqueue_detach_element(vq, elem, iov_size(elem->in_sg, elem->in_num));
+    g_free(elem);
 }
 
 unsigned balloon_ring_segments(const void *buffer)

@@ -63,6 +63,12 @@ void balloon_ring_rewind(VirtQueue *vq, void *buffer);
 /* Frees @buffer without an answer: the driver has forgotten it. */
 void balloon_ring_forget(VirtQueue *vq, void *buffer);
 
+/*
+ * The same, of a ring that was reset since @buffer was taken: its device-writable
+ * part counts as written to.
+ */
+void balloon_ring_forget_written(VirtQueue *vq, void *buffer);
+
 /* Pieces of guest memory that are mapped for @buffer; each takes some 50 ns to unmap. */
 unsigned balloon_ring_segments(const void *buffer);
 

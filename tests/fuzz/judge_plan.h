@@ -28,10 +28,14 @@ static bool due(const Model *in, const Model *pending, uint64_t first, uint64_t 
            model_count(in, first, unit) == unit && model_count(pending, first, unit);
 }
 
-/* Nothing pending was passed over before page @to. */
-static void judge_passed(const Model *pending, uint64_t from, uint64_t to)
+/* Nothing that is due was passed over from host page @from on, before page @to. */
+static void judge_passed(const Model *in, const Model *pending, uint64_t from, uint64_t to,
+                         uint64_t unit)
 {
-    CHECK(from >= to || model_count(pending, from, to - from) == 0);
+    for (uint64_t p = from / unit * unit; p < to; p += unit) {
+        CHECK(!due(in, pending, p, unit) ||
+              (p < from && !model_count(pending, from, p + unit - from)));
+    }
 }
 
 /* The next host page that is due could not have been part of the run. */
@@ -49,34 +53,26 @@ static void judge_end(const Model *in, const Model *pending, const PlanLimits *l
     }
 }
 
-/* Calls plan_next() and judges the answer; a partial unit leaves @pending and its model. */
-static PlanStep judge_plan(const Ledger *in, Ledger *pending, const Model *in_model,
-                           Model *pending_model, uint64_t from, const PlanLimits *lim,
-                           PlanExtent *run)
+/* Calls plan_next() and judges the answer.  Return: whether there is an extent. */
+static bool judge_plan(const Ledger *in, const Ledger *pending, const Model *in_model,
+                       const Model *pending_model, uint64_t from, const PlanLimits *lim,
+                       PlanExtent *run)
 {
     uint64_t unit = lim->unit, max = MAX(lim->max / unit, 1) * unit;
-    PlanStep step = plan_next(in, pending, from, lim, run);
 
-    if (step == PLAN_NOTHING) {
-        judge_passed(pending_model, from, in_model->pages);
-        return step;
+    if (!plan_next(in, pending, from, lim, run)) {
+        judge_passed(in_model, pending_model, from, in_model->pages, unit);
+        return false;
     }
     CHECK(run->n && run->first % unit == 0 && run->first + unit > from);
     CHECK(run->first + run->n <= in_model->pages);
-    judge_passed(pending_model, from, run->first);
-    if (step == PLAN_PARTIAL) {
-        CHECK(run->n == MIN(unit, in_model->pages - run->first));
-        CHECK(!due(in_model, pending_model, run->first, unit));
-        CHECK(ledger_clear(pending, run->first, run->n) ==
-              model_change(pending_model, run->first, run->n, false));
-        return step;
-    }
+    judge_passed(in_model, pending_model, from, run->first, unit);
     CHECK(run->n % unit == 0 && run->n <= max);
     CHECK(model_count(in_model, run->first, run->n) == run->n);
     CHECK(due(in_model, pending_model, run->first, unit));
     CHECK(due(in_model, pending_model, run->first + run->n - unit, unit));
     judge_end(in_model, pending_model, lim, run, max);
-    return step;
+    return true;
 }
 
 #endif

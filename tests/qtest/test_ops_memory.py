@@ -35,14 +35,14 @@ def test_range_goes_back(boot):
 def test_many_ranges_few_discards(boot):
     """Operations of one buffer, and buffers that wait together, are one plan."""
     b = start(boot)
-    b.m.fill(PLAY, 16 * MIB)
-    parts = [FIRST + i * 64 for i in range(64)]
+    b.m.fill(PLAY, 8 * MIB)
+    parts = [FIRST + i * 32 for i in range(64)]
     random.Random(3).shuffle(parts)
     for k in range(4):
-        b.offer(b"".join(op("I", at, 64) for at in parts[k::4]))
+        b.offer(b"".join(op("I", at, 32) for at in parts[k::4]))
     b.kick(b.number)
     assert len(b.wait_used(b.number, 4)) == 4
-    assert b.m.backed(PLAY, 4096) == 0
+    assert b.m.backed(PLAY, 2048) == 0
     assert b.shown("discards") == 1
 
 

@@ -119,7 +119,7 @@ def test_buffer_half_done_goes_along(boot):
     source, target = machines(boot, *args, memory="16G")
     b = OpsBalloon(source)
     most = b.io.config_read(28)
-    long = (12 << 30) // PAGE
+    long = (2 << 30) // PAGE
     head, at = b.offer(b"".join(op("ID"[i % 2], (4 << 30) // PAGE, long) for i in range(most)))
     b.kick(b.number)
     source.qmp("stop")

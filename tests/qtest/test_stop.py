@@ -20,7 +20,7 @@ LOT = 256 * MIB // PAGE
 TIMES = 120  # that the pages of a long PFN buffer are named
 FAR = (4 << 30) // PAGE
 OPERATIONS = 1024
-LONG = (12 << 30) // PAGE
+LONG = (3 << 30) // PAGE
 
 
 @pytest.fixture(params=["split", "packed"])
@@ -54,7 +54,7 @@ def long_report(b):
 
 
 def long_operations(b):
-    """Ranges of 12 GiB that enter and leave."""
+    """Ranges of 3 GiB that enter and leave."""
     data = b"".join(op("ID"[i % 2], FAR, LONG) for i in range(OPERATIONS))
     status = b.place(SENTINEL * 8)
     return split(b.place(data), len(data), 3) + [(status, 4, WRITE), (status + 4, 4, WRITE)]

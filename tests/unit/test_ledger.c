@@ -156,82 +156,83 @@ static void runs_cover_the_set_once(void **state)
     ledger_free(l);
 }
 
-static void blocks_of(const Ledger *l, const Model *m, uint64_t unit)
+static uint64_t whole_by_model(const Model *m, uint64_t unit)
 {
-    uint64_t at = 0, first, n, seen = 0, want = 0;
+    uint64_t whole = 0;
 
     for (uint64_t b = 0; b + unit <= m->pages; b += unit) {
-        want += model_count(m, b, unit) == unit ? unit : 0;
+        whole += model_count(m, b, unit) == unit ? unit : 0;
     }
-    while (ledger_next_blocks(l, unit, at, &first, &n)) {
-        assert_true(n > 0 && first >= at);
-        assert_int_equal(first % unit, 0);
-        assert_int_equal(n % unit, 0);
-        assert_int_equal(model_count(m, first, n), n);
-        /* as long as it could be */
-        assert_true(model_count(m, first + n, unit) < unit);
-        seen += n;
-        at = first + n;
-    }
-    assert_int_equal(seen, want);
+    return whole;
 }
 
 static void whole_blocks(void **state)
 {
-    static const uint64_t units[] = { 1, 2, 16, 64, 512, 1024, CHUNK, 2 * CHUNK, 3 };
+    static const uint64_t units[] = { 1, 2, 16, 64, 512, 1024, CHUNK, 2 * CHUNK, 8 * CHUNK };
     uint64_t pages = 5 * CHUNK + 700;
-    Ledger *l = ledger_new(pages);
-    Model m = model_new(pages);
+    size_t n_units = sizeof(units) / sizeof(units[0]);
 
     (void)state;
     model_seed();
-    for (int i = 0; i < 400; i++) {
-        uint64_t first = model_rand(pages);
-        uint64_t n = model_rand(8) ? model_rand(3000) : model_rand(pages);
-        bool in = model_rand(4);
+    for (size_t u = 0; u < n_units; u++) {
+        uint64_t unit[] = { units[u], units[(u + 3) % n_units] };
+        Ledger *l = ledger_new(pages);
+        Model m = model_new(pages);
 
-        if (in) {
-            ledger_set(l, first, n);
-        } else {
-            ledger_clear(l, first, n = n % 40);
+        ledger_set_block(l, 0, unit[0]);
+        for (int i = 0; i < 120; i++) {
+            uint64_t first = model_rand(pages);
+            uint64_t n = model_rand(8) ? model_rand(3000) : model_rand(pages);
+            bool in = model_rand(4);
+
+            if (in) {
+                ledger_set(l, first, n);
+            } else {
+                ledger_clear(l, first, n = n % 40);
+            }
+            model_change(&m, first, n, in);
+            if (i == 60) {
+                ledger_set_block(l, 1, unit[1]); /* also while pages are in it */
+            }
+            assert_int_equal(ledger_in_whole_blocks(l, 0), whole_by_model(&m, unit[0]));
+            if (i >= 60) {
+                assert_int_equal(ledger_in_whole_blocks(l, 1), whole_by_model(&m, unit[1]));
+            }
+            if (i % 8 == 0) {
+                first = model_rand(pages + 100);
+                n = model_rand(2) ? model_rand(200) : model_rand(2 * pages);
+                assert_int_equal(ledger_count_in(l, first, n), model_count(&m, first, n));
+            }
         }
-        model_change(&m, first, n, in);
-        first = model_rand(pages + 100);
-        n = model_rand(2) ? model_rand(200) : model_rand(2 * pages);
-        assert_int_equal(ledger_count_in(l, first, n), model_count(&m, first, n));
-        if (i % 8 == 0) {
-            blocks_of(l, &m, units[(unsigned)i / 8 % (sizeof(units) / sizeof(units[0]))]);
-        }
+        assert_int_equal(ledger_count_in(l, 0, UINT64_MAX), ledger_count(l));
+        assert_int_equal(ledger_count_in(l, pages, UINT64_MAX), 0);
+        ledger_clear_all(l);
+        assert_int_equal(ledger_in_whole_blocks(l, 0), 0);
+        assert_int_equal(ledger_in_whole_blocks(l, 1), 0);
+        ledger_free(l);
+        model_free(&m);
     }
-    assert_int_equal(ledger_count_in(l, 0, UINT64_MAX), ledger_count(l));
-    assert_int_equal(ledger_count_in(l, pages, UINT64_MAX), 0);
-    ledger_free(l);
-    model_free(&m);
 }
 
 static void edges_of_blocks(void **state)
 {
-    uint64_t pages = 2 * CHUNK + 100, first, n;
+    uint64_t pages = 2 * CHUNK + 100;
     Ledger *l = ledger_new(pages);
 
     (void)state;
-    assert_false(ledger_next_blocks(l, 512, 0, &first, &n));
+    ledger_set_block(l, 0, 512);
+    ledger_set_block(l, 1, 4 * CHUNK);
     ledger_set(l, 0, pages);
-    assert_true(ledger_next_blocks(l, 512, 0, &first, &n));
-    assert_true(first == 0 && n == 2 * CHUNK); /* the last 100 pages are no block */
-    assert_false(ledger_next_blocks(l, 512, first + n, &first, &n));
-    assert_false(ledger_next_blocks(l, 4 * CHUNK, 0, &first, &n));
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 2 * CHUNK); /* the last 100 are no block */
+    assert_int_equal(ledger_in_whole_blocks(l, 1), 0);
     ledger_clear(l, CHUNK, 1);
-    assert_true(ledger_next_blocks(l, 512, 0, &first, &n));
-    assert_true(first == 0 && n == CHUNK);
-    assert_true(ledger_next_blocks(l, 512, n, &first, &n));
-    assert_true(first == CHUNK + 512 && n == CHUNK - 512);
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 2 * CHUNK - 512);
     ledger_set(l, CHUNK, 1);
-    ledger_clear(l, CHUNK - 1, 1);
-    assert_true(ledger_next_blocks(l, 512, 0, &first, &n));
-    assert_true(first == 0 && n == CHUNK - 512);
-    assert_true(ledger_next_blocks(l, 512, n, &first, &n));
-    assert_true(first == CHUNK && n == CHUNK);
+    ledger_clear(l, CHUNK - 1, 2);
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 2 * CHUNK - 1024);
+    ledger_set(l, CHUNK - 1, 1);
+    ledger_set(l, CHUNK - 1, 1);
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 2 * CHUNK - 512);
     ledger_free(l);
 }
 
@@ -251,10 +252,10 @@ static void huge_and_sparse(void **state)
     assert_int_equal(first, pages - 2);
     assert_int_equal(n, 2);
     assert_false(ledger_next_extent(l, first + n, pages, &first, &n));
-    assert_false(ledger_next_blocks(l, 512, 0, &first, &n));
+    ledger_set_block(l, 0, 512);
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 0);
     ledger_set(l, pages / 4, 513);
-    assert_true(ledger_next_blocks(l, 512, 0, &first, &n));
-    assert_true(first == pages / 4 && n == 512);
+    assert_int_equal(ledger_in_whole_blocks(l, 0), 512);
     assert_int_equal(ledger_count_in(l, 0, pages), 516);
     ledger_free(l);
 }
@@ -276,7 +277,7 @@ static void emptied_and_filled_again(void **state)
         assert_int_equal(ledger_clear(l, 0, pages), 0);
         assert_int_equal(ledger_count_in(l, 0, pages), 0);
         assert_false(ledger_next_extent(l, 0, pages, &first, &n));
-        assert_false(ledger_next_blocks(l, 1, 0, &first, &n));
+        assert_int_equal(ledger_in_whole_blocks(l, 0), 0);
     }
     assert_int_equal(ledger_set(l, CHUNK, 8), model_change(&m, CHUNK, 8, true));
     assert_int_equal(ledger_set(l, 5, 1), model_change(&m, 5, 1, true));
