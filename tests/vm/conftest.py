@@ -23,6 +23,11 @@ from vmlab.hostmem import HugePages
 from vmlab.paths import Paths
 
 
+LONGEST = ("test_everything", "test_consolidate", "test_hibernate", "test_libvirt",
+           "test_free_pages", "test_compaction", "test_silent_host", "test_stats", "test_unload",
+           "test_transports")
+
+
 def pytest_addoption(parser):
     parser.addoption("--stock-pair", action="store_true", help="also on Debian's pair alone")
 
@@ -37,14 +42,17 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     pairs.one_cross_pair(items)
-    # one pair after the other: a guest that one test leaves clean suits the next
-    items.sort(key=_pair)
+    items.sort(key=_place)
 
 
-def _pair(item):
-    if not item.get_closest_marker("interop"):
-        return ""
-    return str(getattr(item, "callspec", None) and item.callspec.params.get("pair"))
+def _place(item):
+    """What takes longest first: with several workers none has it for the end. Then one pair after
+    the other: a guest that one test leaves clean suits the next."""
+    file = item.path.stem
+    pair = ""
+    if item.get_closest_marker("interop"):
+        pair = str(getattr(item, "callspec", None) and item.callspec.params.get("pair"))
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST), pair
 
 
 def pytest_configure(config):

@@ -23,7 +23,7 @@ def test_one_compaction_moves_ten_thousand_pages(lend, pair):
     """One `echo 1 > compact_memory` moves at least 10,000 ballooned pages of 4 KiB; the guest's
     data, its size and all counts stay; whole blocks become free; no moved page costs the host
     memory."""
-    vm = lend(memory_mib=max(MEMORY_MIB, 1024), **pair.options)
+    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
     target = scatter(vm, DATA_MIB)
     before, rss = Books.of(vm), vm.ram().rss_bytes()
 

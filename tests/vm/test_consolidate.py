@@ -76,7 +76,7 @@ def test_guest_gets_whole_blocks_back(lend):
     """The balloon's whole blocks were the guest's chance of huge pages. Of a guest whose free
     memory was all in pieces, most is in whole blocks once the balloon is gathered, without costing
     the host anything; and huge pages come of it."""
-    vm = lend(**GUEST)
+    vm = lend(**{**GUEST, "memory_mib": 768})
     blocks.hold(vm)
     blocks.balloon(vm, FREE_MIB)[1].wait_done()
     before, rss = Books.of(vm), vm.ram().rss_bytes()

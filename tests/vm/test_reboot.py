@@ -52,9 +52,9 @@ def test_reboot_inflated(lend, pair, way):
 @every_pair
 def test_reset_half_way(lend, pair):
     """A reset in the middle of an inflate takes nothing from the new kernel."""
-    vm = lend(memory_mib=1536, reboot=True, **half_way.SLOW, **pair.options)
+    vm = lend(memory_mib=1024, reboot=True, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    full, small = size.full(vm), size.full(vm) - 1024 * MIB
+    full, small = size.full(vm), size.full(vm) - 640 * MIB
 
     def reset():
         boots = vm.guest.boots
@@ -73,6 +73,6 @@ def test_reset_half_way(lend, pair):
     kept.check(vm)
 
     vm.guest.load_driver(pair.driver)
-    size.wait_total(vm, total - 1024 * MIB, 60)
+    size.wait_total(vm, total - 640 * MIB, 60)
     size.resize(vm, full)
     assert Books.of(vm).total == total

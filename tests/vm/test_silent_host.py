@@ -15,7 +15,7 @@ from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
 
 # A checking kernel's shell is slow, so the way is longer.
-LARGE_MIB = 2560 if DEBUG else 1536
+LARGE_MIB = 2560 if DEBUG else 1024
 # Leaves more than is free when the kernel, having mixed its page blocks, raises its watermarks for
 # a while: whoever comes below them, and has nothing to reclaim, is killed.
 TOUCH = "memtool touch free-200"

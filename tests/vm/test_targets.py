@@ -16,9 +16,9 @@ from vmtest.size import Books, assert_exact
 @every_pair
 def test_target_changes_half_way(lend, pair):
     """Down, up before it got there, down again, and so on: it ends at the last one, exactly."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = lend(memory_mib=1024, **pair.options)
     before = Books.of(vm)
-    top, low = size.full(vm), size.full(vm) - 1024 * MIB
+    top, low = size.full(vm), size.full(vm) - 640 * MIB
     for _ in range(4):
         size.ask(vm, low)
         size.wait_actual(vm, lambda now: now < top, "the first step down")
@@ -34,11 +34,11 @@ def test_target_changes_half_way(lend, pair):
 @every_device
 def test_many_targets_at_once(lend, pair):
     """Two hundred targets as fast as QMP takes them: the last one holds, exactly."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = lend(memory_mib=1024, **pair.options)
     before = Books.of(vm)
     dice = random.Random(57)
     for _ in range(200):
-        size.ask(vm, size.full(vm) - dice.randrange(1024) * MIB)
+        size.ask(vm, size.full(vm) - dice.randrange(640) * MIB)
     last = size.full(vm) - 333 * MIB
     size.resize(vm, last)
     assert_exact(before, Books.of(vm), last)

@@ -64,11 +64,11 @@ def test_rmmod_inflated(lend, pair):
 @every_device
 def test_rmmod_half_way(lend, pair):
     """rmmod in the middle of an inflate, and of a deflate."""
-    vm = lend(memory_mib=1536, **half_way.SLOW, **pair.options)
+    vm = lend(memory_mib=1024, **half_way.SLOW, **pair.options)
     leaks.start_clean(vm)
     before = Books.of(vm)
     full = size.full(vm)
-    small, middle = full - 1024 * MIB, full - 64 * MIB
+    small, middle = full - 640 * MIB, full - 64 * MIB
 
     def cut(target, count):
         unload = half_way.at_first_step(vm, count, "rmmod virtio_balloon")

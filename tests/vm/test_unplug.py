@@ -50,9 +50,9 @@ def test_unplug_inflated(lend, pair):
 @every_device
 def test_unplug_half_way(lend, pair):
     """device_del in the middle of an inflate."""
-    vm = lend(memory_mib=1536, **PLACE, **half_way.SLOW, **pair.options)
+    vm = lend(memory_mib=1024, **PLACE, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    small = size.full(vm) - 1024 * MIB
+    small = size.full(vm) - 640 * MIB
 
     def unplug():
         size.ask(vm, small)

@@ -15,7 +15,7 @@ from vmlab.hostmem import BLOCK
 from vmlab.waits import wait_for
 
 from . import driver, frames, kept, size
-from .env import DEBUG, GUEST as KERNEL, MIB, PAGE, scaled
+from .env import GUEST as KERNEL, MIB, PAGE, scaled
 
 WHY_NOT = {
     "7.2": "this kernel hands out the balloon's pages in its own order: none to choose",
@@ -24,8 +24,7 @@ WHY_NOT = {
     "6.1-arm64-64k": "to claim 2 MiB this kernel takes the page block around it, 512 MiB",
 }
 gathers = pytest.mark.skipif(KERNEL in WHY_NOT, reason=WHY_NOT.get(KERNEL, ""))
-# Fragmenting takes a debug kernel a minute a GiB.
-MEMORY_MIB = 512 if DEBUG else 768
+MEMORY_MIB = 512
 # In whole blocks, of what the balloon has: at the end, and at least. The last block is never full.
 NEARLY = 0.9
 LEAVE_MIB = 64  # a kernel sets some 50 of it aside
