@@ -97,6 +97,7 @@ def test_notifications_are_few(lend):
     size.resize(vm, size.full(vm))
 
 
+@pytest.mark.slow
 def test_second_compaction_finds_little(lend):
     """What was gathered stays gathered: a second pass moves a small part of the first."""
     vm = lend(memory_mib=MEMORY_MIB)

@@ -70,6 +70,7 @@ def test_scattered_pages_become_whole_blocks(lend):
     assert Books.of(vm).total == at_start.total
 
 
+@pytest.mark.slow
 @pytest.mark.arch
 @blocks.gathers
 def test_guest_gets_whole_blocks_back(lend):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything at once: data stays whole and the books exact while all that can move moves.
 
-STRESS_SECONDS (40) is shared by the two ways to talk to the host; SEED repeats a
+STRESS_SECONDS (20) is shared by the two ways to talk to the host; SEED repeats a
 run's decisions, though not the guest's scheduling.
 """
 
@@ -23,7 +23,7 @@ from vmtest.pool import EXTRA_MIB
 from vmtest.saved import PatientVM
 from vmtest.workload import FLOOR_MIB, SCRIPT, Workload, disk_image
 
-SECONDS = float(os.environ.get("STRESS_SECONDS") or 40)
+SECONDS = float(os.environ.get("STRESS_SECONDS") or 20)
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1, 1 << 31))
 MODES = ("page-ops", "pfn")
 MEMORY_MIB = (1152 if DEBUG else 1536) + EXTRA_MIB

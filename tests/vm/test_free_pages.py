@@ -15,7 +15,7 @@ from vmtest import kept, migrate, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
 from vmtest.features import accepted
 from vmtest.pool import EXTRA_MIB
-from vmtest.saved import PatientVM
+from vmtest.saved import SavedVM
 from vmtest.trace import traced
 
 F_PAGE_POISON, F_REPORTING = 4, 5
@@ -100,12 +100,12 @@ def test_hinted_pages_after_a_migration():
         "kernel_args": "page_poison=1" if DEBUG else "init_on_free=1",
     }
     with ExitStack() as stack:
-        vm = stack.enter_context(PatientVM(Paths.load(), **options))
+        vm = stack.enter_context(SavedVM(Paths.load(), **options))
         kept.keep(vm, 64, 7)
         use_all(vm)
         free = size.free(vm)
         uri = f"unix:{vm.dir}/migration"
-        target = stack.enter_context(PatientVM(Paths.load(), incoming=uri, **options))
+        target = stack.enter_context(SavedVM(Paths.load(), incoming=uri, **options))
         vm.qmp.hmp("log trace:ballonet_hint")
         vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 8 * MIB})
         vm.qmp.cmd("migrate", uri=uri)

@@ -101,6 +101,7 @@ def test_device_counters_agree_with_the_guest(lend, pair):
     assert device_counter(vm, "discarded-bytes") - before >= 2 * GIVEN
 
 
+@pytest.mark.slow
 @every_driver
 def test_device_ledger_follows_migration(lend, pair):
     """Tens of thousands of moves later the ledger still has as many pages as the guest."""

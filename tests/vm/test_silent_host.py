@@ -70,6 +70,7 @@ def test_guest_lives_on(lend, pair):
     silence.end(pair.driver)
 
 
+@pytest.mark.slow
 @every_device
 def test_compaction(lend, pair):
     """Compaction of a guest whose host has fallen silent ends, and so does rmmod after it; the
