@@ -34,10 +34,10 @@ def show(capsys, touched, table):
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["untouched", "touched"])
-def test_faster_than_stock(lend, capsys, touched):
+def test_faster_than_stock(guest_for, capsys, touched):
     """The medians of interleaved rounds: ours is twice as fast down, and six times up."""
     shape = {"memory_mib": MEMORY_MIB, "small_pages": False}
-    guests = {pair: lend(**shape, **pair.options) for pair in (STOCK, OURS)}
+    guests = {pair: guest_for(**shape, **pair.options) for pair in (STOCK, OURS)}
     times = {(pair, way): [] for pair in guests for way in ("shrink", "grow")}
     for turn in range(ROUNDS):
         if touched:
