@@ -35,7 +35,10 @@ def use_all(vm):
 
 
 @pytest.mark.arch
-@pytest.mark.parametrize("filled", [False, True], ids=["free-pages-left", "free-pages-zeroed"])
+@pytest.mark.parametrize("filled", [
+    pytest.param(False, id="free-pages-left", marks=pytest.mark.slow),
+    pytest.param(True, id="free-pages-zeroed"),
+])
 def test_poison_where_free_pages_are_filled(guest_for, filled):
     """PAGE_POISON is accepted by a kernel that fills free pages, and by no other; reporting by
     both. What the guest then finds in pages that were away is right."""

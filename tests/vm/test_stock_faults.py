@@ -116,6 +116,7 @@ def test_removal_sleeps_while_pages_are_isolated(guest_for, pair):
         assert busy < 0.25, f"waiting takes {busy:.0%} of a processor"
 
 
+@pytest.mark.slow
 @both
 def test_huge_pages_come_back(huge_guest, pair):
     """A guest on 2 MiB pages of the host that shrinks by 256 MiB gives most of it back. Stock's

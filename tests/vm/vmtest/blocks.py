@@ -39,15 +39,16 @@ UNDER_WAY = ("isolated", "pending", "exchanging")
 GUEST = {"memory_mib": MEMORY_MIB, "small_pages": False, "driver_params": FAST}
 
 
-def touch(vm, leave_mib=LEAVE_MIB, share=0.5):
+def touch(vm, leave_mib=LEAVE_MIB, share=0.5, by="touch {}"):
     """The host backs nearly all of the guest, at least that share of it with huge pages; returns
-    how much with those, in bytes. Skips only where the host has none to give."""
+    how much with those, in bytes. Skips only where the host has none to give. by: memtool's verb
+    that uses all free memory but so much."""
     host = HOST_HUGE.read_text() if HOST_HUGE.exists() else "[never]"
     if "[never]" in host:
         pytest.skip("this host has no transparent huge pages")
     HOST_COMPACT.write_text("1")  # whatever earlier tests left of its free memory
     vm.guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
-    vm.guest.run(f"memtool touch free-{leave_mib}", scaled(60))
+    vm.guest.run("memtool " + by.format(f"free-{leave_mib}"), scaled(120))
     huge = vm.ram().huge_bytes()
     assert huge >= size.full(vm) * share, f"only {huge // MIB} MiB of the guest are in huge pages"
     return huge
@@ -56,8 +57,7 @@ def touch(vm, leave_mib=LEAVE_MIB, share=0.5):
 def hold(vm):
     """Of nearly all free memory every fourth page is in use then, with checked content; the
     rest is free, and known to the host. Ends with release()."""
-    touch(vm)
-    vm.guest.run(f"memtool fragment hold free-{LEAVE_MIB} 11 every-4", scaled(120))
+    touch(vm, by="fragment hold {} 11 every-4")
 
 
 def release(vm, *names):
