@@ -55,7 +55,7 @@ def round_trip(vm):
 @pytest.mark.arch
 @every_pair
 @pytest.mark.parametrize("kind", [
-    pytest.param(kind, marks=[pytest.mark.slow] if "transitional" in kind else []) for kind in WAYS])
+    pytest.param(kind, marks=pytest.mark.slow if "transitional" in kind else ()) for kind in WAYS])
 def test_each_way(guest_for, pair, kind):
     """Resizing is exact and the host gets the memory, however the device sits on its bus."""
     old = "on" if kind == "mmio-legacy" else "off"
