@@ -72,7 +72,7 @@ test-qemu: build-device ## QEMU's own tests of a balloon, and its migration stre
 	@$S/setup.sh test && $S/test.sh qemu
 
 test-long: all build-qemu-10 deb ## everything at once for half an hour (STRESS_SECONDS=1800, SEED=), each kernel on each QEMU, packages
-	@$S/setup.sh test test-deb && $S/test.sh long matrix libvirt-11 deb
+	@$S/setup.sh test test-deb && $S/test.sh qtest-long long matrix libvirt-11 deb
 
 matrix: all build-qemu-10 ## who works with whom, feature by feature, from test results (ARGS=--no-run, --results, --cells)
 	@$S/setup.sh test && PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 $S/matrix.py $(ARGS)

@@ -5,8 +5,8 @@
 # closes with the ten slowest tests and one line for all: "N passed, M failed, K
 # skipped in T s" (totals.py). A kind that ran nothing has failed.
 #
-# usage: test.sh KIND...    (style unit scripts qtest timing vm interop guests speed debug
-#                          migration qemu long matrix deb arch-GUEST
+# usage: test.sh KIND...    (style unit scripts qtest qtest-long timing vm interop guests speed
+#                          debug migration qemu long matrix deb arch-GUEST
 #                          libvirt-VERSION; guests is vm and interop)
 #        KIND+KIND          the second beside the first, shown after it: a guest
 #                          under test waits for its host as long as it runs
@@ -16,7 +16,9 @@
 
 # Guests and emulators of one file come one after the other: they share what they
 # started, and the host's huge pages.
-SHARED=(-n "$(nproc)" --dist loadfile)
+# They wait often: more of them than processors keep those busy.
+GUESTS=(-n $(($(nproc) * 3 / 2)) --dist loadfile)
+DEVICES=(-n $(($(nproc) * 2)) --dist loadfile)
 # What holds QEMU to milliseconds, in tests/qtest: with nothing beside it.
 TIMED=(tests/qtest/test_holds.py)
 EACH='not qemu10 and not slow and not alone'
@@ -106,11 +108,12 @@ kind() {
 	style) run bash "$ROOT/scripts/style.sh" ;;
 	unit) unit_run ;;
 	scripts) pytest_run tests/scripts ;;
-	qtest) pytest_run tests/qtest "${SHARED[@]}" "${TIMED[@]/#/--ignore=}" ;;
+	qtest) pytest_run tests/qtest "${DEVICES[@]}" "${TIMED[@]/#/--ignore=}" -m 'not slow' ;;
+	qtest-long) pytest_run tests/qtest "${DEVICES[@]}" -m slow ;;
 	timing) pytest_run "${TIMED[@]}" ;;
-	vm) pytest_run tests/vm "${SHARED[@]}" -m "not interop and $EACH" ;;
-	interop) pytest_run tests/vm "${SHARED[@]}" -m "interop and $EACH" ;;
-	guests) pytest_run tests/vm "${SHARED[@]}" -m "$EACH" ;;
+	vm) pytest_run tests/vm "${GUESTS[@]}" -m "not interop and $EACH" ;;
+	interop) pytest_run tests/vm "${GUESTS[@]}" -m "interop and $EACH" ;;
+	guests) pytest_run tests/vm "${GUESTS[@]}" -m "$EACH" ;;
 	speed) pytest_run tests/vm -m alone ;;
 	debug) LIMIT=5400 pytest_run tests/vm -m 'not interop and not qemu10' ;;
 	arch-*) LIMIT=3600 GUEST=${1#arch-} pytest_run tests/vm -m arch ;;
@@ -133,8 +136,8 @@ kind() {
 folder_of() {
 	case $1 in
 	unit) echo tests/unit ;;
-	qtest | scripts) echo "tests/$1" ;;
-	timing) echo tests/qtest ;;
+	scripts) echo tests/scripts ;;
+	qtest | qtest-long | timing) echo tests/qtest ;;
 	vm | interop | guests | speed | debug | migration | long) echo tests/vm ;;
 	arch-* | libvirt-*) echo tests/vm ;;
 	deb) echo tests/deb ;;

@@ -14,14 +14,14 @@ import sys
 
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path.append(str(ROOT / "scripts"))  # vmlab
 
 import pci  # noqa: E402
 from balloon import SLOT, Balloon  # noqa: E402
 from hints import Run  # noqa: E402
 from machine import Machine, QemuGone  # noqa: E402
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _paths():

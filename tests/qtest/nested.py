@@ -117,8 +117,13 @@ def flood(b, queue, over, quiet=0):
 
 
 LONG = 496 * MIB  # memory of a long buffer
-ENDS = pytest.mark.parametrize("end", ["by itself", "stop", "reset of another queue"])
-LONG_QUEUES = pytest.mark.parametrize("queue", ["inflate", "deflate", "ops", "reporting"])
+LONG_QUEUES = ("inflate", "deflate", "ops", "reporting")
+ENDS = ("by itself", "stop", "reset of another queue")
+# Each queue and each end in each run, all of them with each other in the long one.
+OFTEN = {("inflate", ENDS[0]), ("deflate", ENDS[1]), ("ops", ENDS[2]), ("reporting", ENDS[1])}
+LONG_BUFFERS = pytest.mark.parametrize("queue, end", [
+    pytest.param(queue, end, marks=[] if (queue, end) in OFTEN else pytest.mark.slow)
+    for queue in LONG_QUEUES for end in ENDS])
 
 
 def long_machine(boot):

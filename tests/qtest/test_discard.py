@@ -2,6 +2,7 @@
 """Inflate really gives memory back, deflate takes the pages out of the ledger;
 judged by the host's page table of the QEMU process."""
 
+import contextlib
 import os
 import random
 
@@ -9,6 +10,8 @@ import pytest
 
 import balloon
 from balloon import DEFLATE, INFLATE, MIB, PAGE, PLAY
+from vmlab.errors import LabError
+from vmlab.hostmem import HugePages
 
 
 def test_inflate_gives_back_exactly_those_pages(boot_both, interface):
@@ -147,23 +150,12 @@ def test_kinds_of_memory(boot_both, backend):
 @pytest.fixture
 def huge_pages():
     """48 huge pages of 2 MiB for the time of a test."""
-    path, wanted = "/proc/sys/vm/nr_hugepages", 48
-    try:
-        with open(path) as f:
-            before = int(f.read())
-        with open(path, "w") as f:
-            f.write(str(before + wanted))
-        with open(path) as f:
-            got = int(f.read())
-    except OSError as e:
-        pytest.skip(f"huge pages cannot be reserved: {e}")
-    try:
-        if got < before + wanted:
-            pytest.skip(f"only {got - before} of {wanted} huge pages could be reserved")
-        yield wanted
-    finally:
-        with open(path, "w") as f:
-            f.write(str(before))
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(HugePages(48))
+        except LabError as error:
+            pytest.skip(str(error))
+        yield 48
 
 
 def huge_held(m):

@@ -10,7 +10,7 @@ import pytest
 
 import pci
 from balloon import INFLATE, PAGE, PLAY, Balloon
-from nested import (EACH_QUEUE, ENDS, FIRST, LONG_QUEUES, OPS, SETUP, begin_long,
+from nested import (EACH_QUEUE, FIRST, LONG_BUFFERS, OPS, SETUP, begin_long,
                     cut_short, drive, long_machine, machine, parts_for,
                     serves_the_next_driver, took_or_reset)
 from ops import OpsBalloon, op
@@ -84,8 +84,7 @@ def test_own_register_by_a_kick(boot, queue, part):
     serves_the_next_driver(m)
 
 
-@ENDS
-@LONG_QUEUES
+@LONG_BUFFERS
 def test_own_register_by_a_long_buffer(boot, queue, end):
     m = long_machine(boot)
     kind, number = SETUP[queue]

@@ -9,7 +9,7 @@ import pytest
 
 import pci
 from machine import QmpError
-from nested import (EACH_QUEUE, ENDS, FIRST, LONG_QUEUES, MANY, OPS, RINGS, SETUP, begin_long,
+from nested import (EACH_QUEUE, FIRST, LONG_BUFFERS, MANY, OPS, RINGS, SETUP, begin_long,
                     cut_short, devctl, drive, flood, long_machine, machine, parts_for,
                     serves_the_next_driver, was_reset)
 from ops import SENTINEL, OpsBalloon, op
@@ -113,8 +113,7 @@ def test_event_of_a_packed_ring(boot, queue):
     serves_the_next_driver(m)
 
 
-@LONG_QUEUES
-@ENDS
+@LONG_BUFFERS
 def test_long_buffer(boot, queue, end):
     """Pushed from a bottom half, by a stop, or as another queue is reset."""
     m = long_machine(boot)

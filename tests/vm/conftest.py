@@ -23,6 +23,11 @@ from vmlab.hostmem import HugePages
 from vmlab.paths import Paths
 
 
+LONGEST = ("test_everything", "test_consolidate", "test_hibernate", "test_libvirt",
+           "test_free_pages", "test_compaction", "test_silent_host", "test_stats", "test_unload",
+           "test_transports")
+
+
 def pytest_addoption(parser):
     parser.addoption("--stock-pair", action="store_true", help="also on Debian's pair alone")
 
@@ -37,14 +42,17 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     pairs.one_cross_pair(items)
-    # one pair after the other: a guest that one test leaves clean suits the next
-    items.sort(key=_pair)
+    items.sort(key=_place)
 
 
-def _pair(item):
-    if not item.get_closest_marker("interop"):
-        return ""
-    return str(getattr(item, "callspec", None) and item.callspec.params.get("pair"))
+def _place(item):
+    """What takes longest first: with several workers none has it for the end. Then one pair after
+    the other: a guest that one test leaves clean suits the next."""
+    file = item.path.stem
+    pair = ""
+    if item.get_closest_marker("interop"):
+        pair = str(getattr(item, "callspec", None) and item.callspec.params.get("pair"))
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST), pair
 
 
 def pytest_configure(config):
@@ -76,8 +84,8 @@ def pytest_runtest_makereport(item, call):
         return
     item.failed_call = report.failed
     if report.failed:
-        for loan in getattr(item, "loans", []):
-            report.sections.append(("guest", loan.state()))
+        for pooled in getattr(item, "guests", []):
+            report.sections.append(("guest", pooled.state()))
 
 
 @pytest.fixture(scope="session")
@@ -88,33 +96,33 @@ def pool():
 
 
 @pytest.fixture
-def lend(pool, request):
-    """lend(memory_mib=512, ...) gives a vmlab.VM for this test: a shared one with an empty
-    balloon, or with fresh=True one of its own. Its .loan.allow may name expected complaints."""
-    loans = request.node.loans = []
+def guest_for(pool, request):
+    """guest_for(memory_mib=512, ...) gives a vmlab.VM for this test: a shared one with an empty
+    balloon, or with fresh=True one of its own. Its .pooled.allow may name expected complaints."""
+    guests = request.node.guests = []
 
-    def borrow(**options):
-        loan = pool.lend(**options)
-        loan.vm.loan = loan
-        loans.append(loan)
-        return loan.vm
+    def start(**options):
+        pooled = pool.acquire(**options)
+        pooled.vm.pooled = pooled
+        guests.append(pooled)
+        return pooled.vm
 
-    yield borrow
+    yield start
     failed = getattr(request.node, "failed_call", True)
-    faults = list(filter(None, [pool.take_back(loan, failed) for loan in loans]))
+    faults = list(filter(None, [pool.release(pooled, failed) for pooled in guests]))
     if faults:
         pytest.fail("the guest is not what it was: " + "; ".join(faults), pytrace=False)
 
 
 @pytest.fixture
 def huge_pages():
-    """An ExitStack for hostmem.HugePages; before `lend`, whose guest ends before they go."""
+    """An ExitStack for hostmem.HugePages; before `guest_for`, whose guest ends before they go."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture
-def huge_guest(huge_pages, lend):
+def huge_guest(huge_pages, guest_for):
     """huge_guest(pair, mib): a guest on 2 MiB pages of hugetlb."""
 
     def start(pair, mib=512):
@@ -122,8 +130,8 @@ def huge_guest(huge_pages, lend):
             huge_pages.enter_context(HugePages((mib + EXTRA_MIB) // 2))
         except LabError as error:
             pytest.skip(str(error))
-        vm = lend(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
-        vm.loan.keep = False
+        vm = guest_for(backing="hugetlb", memory_mib=mib, fresh=True, **pair.options)
+        vm.pooled.keep = False
         return vm
 
     return start

@@ -14,9 +14,9 @@ HUGE = 2 * MIB
 
 
 @every_pair
-def test_shared_memfd(lend, pair):
+def test_shared_memfd(guest_for, pair):
     """A memfd shrinks by what the guest gave, and grows by what it uses again; data stays."""
-    vm = lend(backing="memfd", **pair.options)
+    vm = guest_for(backing="memfd", **pair.options)
     before = Books.of(vm)
     vm.guest.run("memtool touch free-100", scaled(60))
     kept.keep(vm, 64, 2)

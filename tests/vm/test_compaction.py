@@ -19,11 +19,11 @@ MANY = 10000 * 4096 // PAGE
 
 @pytest.mark.arch
 @every_pair
-def test_one_compaction_moves_ten_thousand_pages(lend, pair):
+def test_one_compaction_moves_ten_thousand_pages(guest_for, pair):
     """One `echo 1 > compact_memory` moves at least 10,000 ballooned pages of 4 KiB; the guest's
     data, its size and all counts stay; whole blocks become free; no moved page costs the host
     memory."""
-    vm = lend(memory_mib=max(MEMORY_MIB, 1024), **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     target = scatter(vm, DATA_MIB)
     before, rss = Books.of(vm), vm.ram().rss_bytes()
 
@@ -42,9 +42,9 @@ def test_one_compaction_moves_ten_thousand_pages(lend, pair):
     size.resize(vm, size.full(vm))
 
 
-def test_the_kernels_count_holds(lend):
+def test_the_kernels_count_holds(guest_for):
     """Where the kernel counts the balloon's pages (`Balloon` in meminfo), moves change nothing."""
-    vm = lend(memory_mib=MEMORY_MIB)
+    vm = guest_for(memory_mib=MEMORY_MIB)
     if "Balloon" not in vm.guest.meminfo():
         pytest.skip("this kernel does not count the balloon's pages")
     target = scatter(vm)
@@ -63,9 +63,9 @@ def test_the_kernels_count_holds(lend):
 
 @pytest.mark.arch
 @every_pair
-def test_size_holds_while_pages_move(lend, pair):
+def test_size_holds_while_pages_move(guest_for, pair):
     """Shrinking and growing go on exactly while compaction runs without pause."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     before = Books.of(vm)
     target = scatter(vm, DATA_MIB)
     loop = vm.guest.start("while :; do echo 1 >/proc/sys/vm/compact_memory; done")
@@ -83,9 +83,9 @@ def test_size_holds_while_pages_move(lend, pair):
 
 
 @pytest.mark.arch
-def test_notifications_are_few(lend):
+def test_notifications_are_few(guest_for):
     """A mass migration notifies the host less than once for 500 pages, not twice for each."""
-    vm = lend(memory_mib=MEMORY_MIB)
+    vm = guest_for(memory_mib=MEMORY_MIB)
     scatter(vm)
     with traced(vm, "virtio_queue_notify", "ballonet_ops_done") as seen:
         moved = compact(vm).ballooned_moved
@@ -97,9 +97,10 @@ def test_notifications_are_few(lend):
     size.resize(vm, size.full(vm))
 
 
-def test_second_compaction_finds_little(lend):
+@pytest.mark.slow
+def test_second_compaction_finds_little(guest_for):
     """What was gathered stays gathered: a second pass moves a small part of the first."""
-    vm = lend(memory_mib=MEMORY_MIB)
+    vm = guest_for(memory_mib=MEMORY_MIB)
     scatter(vm)
     first, second = compact(vm), compact(vm)
     assert second.ballooned_moved < first.ballooned_moved / 5

@@ -48,11 +48,11 @@ def assert_still(vm):
 
 @pytest.mark.arch
 @blocks.gathers
-def test_scattered_pages_become_whole_blocks(lend):
+def test_scattered_pages_become_whole_blocks(guest_for):
     """Of a guest of which every fourth page is in use, the balloon has single pages; soon nearly
     all of it lies in whole blocks that the host backs nothing of. Size and MemTotal stay, the
     data is whole, and growing ends exact."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     at_start = Books.of(vm)
     blocks.hold(vm)
     target, gathering = blocks.balloon(vm, LEAVE_MIB)
@@ -70,13 +70,14 @@ def test_scattered_pages_become_whole_blocks(lend):
     assert Books.of(vm).total == at_start.total
 
 
+@pytest.mark.slow
 @pytest.mark.arch
 @blocks.gathers
-def test_guest_gets_whole_blocks_back(lend):
+def test_guest_gets_whole_blocks_back(guest_for):
     """The balloon's whole blocks were the guest's chance of huge pages. Of a guest whose free
     memory was all in pieces, most is in whole blocks once the balloon is gathered, without costing
     the host anything; and huge pages come of it."""
-    vm = lend(**GUEST)
+    vm = guest_for(**{**GUEST, "memory_mib": 768})
     blocks.hold(vm)
     blocks.balloon(vm, FREE_MIB)[1].wait_done()
     before, rss = Books.of(vm), vm.ram().rss_bytes()
@@ -101,9 +102,9 @@ def test_guest_gets_whole_blocks_back(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_off_until_switched_on(lend):
+def test_off_until_switched_on(guest_for):
     """With `gather` off no page moves; switched on, it begins; off again, it ends."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     blocks.reload(vm, gather="N", **blocks.SLOWLY)
     blocks.hold(vm)
     _, gathering = blocks.balloon(vm, LEAVE_MIB)
@@ -120,14 +121,14 @@ def test_off_until_switched_on(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_all_kinds_move(lend, tmp_path):
+def test_all_kinds_move(guest_for, tmp_path):
     """Anonymous memory, tmpfs and page cache of a disk make room for whole blocks, mapped as they
     are, and read as before."""
     disk = tmp_path / "disk.raw"
     disk_mib, shared_mib = (48, 64) if DEBUG else (96, 144)
     disk.write_bytes(b"")
     disk.open("r+b").truncate(disk_mib * MIB)
-    vm = lend(
+    vm = guest_for(
         **GUEST,
         modules=("virtio_blk",),
         qemu_args=("-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"),
@@ -163,9 +164,9 @@ def count(vm, keeper, question):
 
 
 @blocks.gathers
-def test_locked_and_pinned_pages_stay(lend):
+def test_locked_and_pinned_pages_stay(guest_for):
     """Pages that are locked, or that somebody holds a reference to, stay where they are."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     guest = vm.guest
     # else the kernel's own compaction takes the liberty
     guest.run("echo 0 >/proc/sys/vm/compact_unevictable_allowed")
@@ -186,9 +187,9 @@ def test_locked_and_pinned_pages_stay(lend):
 
 
 @blocks.gathers
-def test_targets_come_first(lend):
+def test_targets_come_first(guest_for):
     """A wish that comes meanwhile is fulfilled as fast as ever, less and more; then it goes on."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     before = Books.of(vm)
     with blocks.slowly(vm):
         blocks.hold(vm)
@@ -207,9 +208,9 @@ def test_targets_come_first(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_rmmod_half_way(lend):
+def test_rmmod_half_way(guest_for):
     """rmmod meanwhile: every page comes back, within seconds; data is kept."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     leaks.start_clean(vm)
     before = Books.of(vm)
     blocks.reload(vm, **blocks.SLOWLY)
@@ -228,10 +229,10 @@ def test_rmmod_half_way(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_unplug_half_way(lend):
+def test_unplug_half_way(guest_for):
     """device_del meanwhile: the same."""
-    vm = lend(**{**GUEST, "driver_params": blocks.SLOWLY}, port="plug",
-              balloon="virtio-balloon-pci,bus=plug", fresh=True)
+    vm = guest_for(**{**GUEST, "driver_params": blocks.SLOWLY}, port="plug",
+                   balloon="virtio-balloon-pci,bus=plug", fresh=True)
     before = Books.of(vm)
     blocks.hold(vm)
     _, gathering = blocks.balloon(vm, LEAVE_MIB)
@@ -247,10 +248,10 @@ def test_unplug_half_way(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_suspend_half_way(lend):
+def test_suspend_half_way(guest_for):
     """Put to sleep meanwhile: awake, the balloon is as large, no page of it costs memory, and the
     gathering comes to its end."""
-    vm = lend(**{**GUEST, "driver_params": blocks.SLOWLY}, fresh=True)
+    vm = guest_for(**{**GUEST, "driver_params": blocks.SLOWLY}, fresh=True)
     blocks.hold(vm)
     target, gathering = blocks.balloon(vm, LEAVE_MIB)
     before = Books.of(vm)
@@ -269,9 +270,9 @@ def test_suspend_half_way(lend):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_memory_pressure(lend):
+def test_memory_pressure(guest_for):
     """A program that wants nearly all that is left meanwhile gets it, whole; nothing is killed."""
-    vm = lend(**GUEST)
+    vm = guest_for(**GUEST)
     with blocks.slowly(vm):
         blocks.hold(vm)
         _, gathering = blocks.balloon(vm, LEAVE_MIB)
@@ -292,9 +293,9 @@ def test_memory_pressure(lend):
         pytest.param(PFN, id="page-ops-off", marks=pytest.mark.slow),
     ],
 )
-def test_nothing_without_a_wish(lend, options):
+def test_nothing_without_a_wish(guest_for, options):
     """A device that does not say which blocks it wants gets none: no page moves."""
-    vm = lend(**GUEST, **options)
+    vm = guest_for(**GUEST, **options)
     blocks.hold(vm)
     blocks.balloon(vm, LEAVE_MIB)
     assert_still(vm)

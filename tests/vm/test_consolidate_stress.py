@@ -87,7 +87,7 @@ class Gathered(Churn):
 
 @blocks.gathers
 @pytest.mark.slow
-def test_gathering_beside_everything(lend, tmp_path, capsys):
+def test_gathering_beside_everything(guest_for, tmp_path, capsys):
     """Two CPUs: compaction without pause, programs that need memory, huge page faults, page cache,
     targets that swing, memory blocks, a DIMM and huge pages that come and go, the driver unbound
     and bound, allocations that fail where the kernel can make them; meanwhile the balloon is
@@ -100,7 +100,7 @@ def test_gathering_beside_everything(lend, tmp_path, capsys):
             with capsys.disabled():
                 print(f"\n  SEED={SEED}: {text}", end="", flush=True)
 
-    vm = lend(
+    vm = guest_for(
         fresh=True,
         small_pages=False,
         memory_mib=MEMORY_MIB,

@@ -25,10 +25,10 @@ def sizes(vm):
 
 
 @every_device
-def test_actual_is_told_in_steps(lend, pair):
+def test_actual_is_told_in_steps(guest_for, pair):
     """A shrink by 1 GiB is told in more than one step, growing in one or more; either in fewer
     than one per 16 MiB, or ten a second, each step nearer to the target, the last one on it."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = guest_for(memory_mib=1536, **pair.options)
     for target, least in ((size.full(vm) - GIVEN_MIB * MIB, 2), (size.full(vm), 1)):
         start = time.monotonic()
         with traced(vm, "virtio_balloon_set_config") as seen:
@@ -43,9 +43,9 @@ def test_actual_is_told_in_steps(lend, pair):
 
 @every_device
 @pytest.mark.parametrize("given", [1, 700])
-def test_balloon_change_event(lend, pair, given):
+def test_balloon_change_event(guest_for, pair, given):
     """BALLOON_CHANGE tells the size that a resize ended with. (QEMU sends one a second.)"""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = guest_for(memory_mib=1536, **pair.options)
     for target in (size.full(vm) - given * MIB, size.full(vm)):
         vm.qmp.clear_events()
         start = time.monotonic()
@@ -55,9 +55,9 @@ def test_balloon_change_event(lend, pair, given):
         assert len(sizes(vm)) <= time.monotonic() - start + 2
 
 
-def test_no_word_without_change(lend):
+def test_no_word_without_change(guest_for):
     """A guest that is told the size it has says nothing; told another, it says that alone."""
-    vm = lend()
+    vm = guest_for()
     given = 16 * MIB
     with traced(vm, "virtio_balloon_set_config") as seen:
         for _ in range(3):

@@ -20,10 +20,10 @@ def grumbles(vm):
 
 
 @every_device
-def test_guest_survives_an_impossible_target(lend, pair):
+def test_guest_survives_an_impossible_target(guest_for, pair):
     """Asked down to 20 MiB, the guest stays responsive, kills nothing, keeps its data, says once
     where and why it stopped, and grows back exactly."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     before, said = Books.of(vm), grumbles(vm)
     kept.keep(vm, 64, 9)
     size.ask(vm, 20 * MIB)
@@ -62,10 +62,10 @@ def in_pieces(vm, order):
 
 
 @every_device
-def test_some_larger_pieces_are_left(lend, pair):
+def test_some_larger_pieces_are_left(guest_for, pair):
     """Of a guest whose free memory lies scattered the balloon takes nearly all, but not every piece
     of more than a page: the kernel needs some for each process that it starts."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     recipes.fragment(vm.guest, timeout=scaled(120))
     free = vm.guest.meminfo()["MemFree"] << 10
     assert in_pieces(vm, 3) > 4 * MIB
@@ -76,9 +76,9 @@ def test_some_larger_pieces_are_left(lend, pair):
 
 
 @every_device
-def test_balloon_takes_what_becomes_free_later(lend, pair):
+def test_balloon_takes_what_becomes_free_later(guest_for, pair):
     """A target out of reach at first is reached once the guest has let memory go."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     said = grumbles(vm)
     target = size.full(vm) - 320 * MIB
     kept.keep(vm, "free-200", 3)

@@ -15,7 +15,7 @@ from vmtest import kept, migrate, size
 from vmtest.env import ARCH, DEBUG, MIB, scaled
 from vmtest.features import accepted
 from vmtest.pool import EXTRA_MIB
-from vmtest.saved import PatientVM
+from vmtest.saved import SavedVM
 from vmtest.trace import traced
 
 F_PAGE_POISON, F_REPORTING = 4, 5
@@ -35,11 +35,14 @@ def use_all(vm):
 
 
 @pytest.mark.arch
-@pytest.mark.parametrize("filled", [False, True], ids=["free-pages-left", "free-pages-zeroed"])
-def test_poison_where_free_pages_are_filled(lend, filled):
+@pytest.mark.parametrize("filled", [
+    pytest.param(False, id="free-pages-left", marks=pytest.mark.slow),
+    pytest.param(True, id="free-pages-zeroed"),
+])
+def test_poison_where_free_pages_are_filled(guest_for, filled):
     """PAGE_POISON is accepted by a kernel that fills free pages, and by no other; reporting by
     both. What the guest then finds in pages that were away is right."""
-    vm = lend(balloon=REPORTING, kernel_args=f"init_on_free={int(filled)}", fresh=True)
+    vm = guest_for(balloon=REPORTING, kernel_args=f"init_on_free={int(filled)}", fresh=True)
     assert (F_PAGE_POISON in accepted(vm)) == filled
     assert F_REPORTING in accepted(vm)
     use_all(vm)
@@ -52,10 +55,10 @@ def test_poison_where_free_pages_are_filled(lend, filled):
     use_all(vm)
 
 
-def test_no_reporting_of_filled_pages_without_poison(lend):
+def test_no_reporting_of_filled_pages_without_poison(guest_for):
     """A kernel that counts on what free pages hold shows none to a device that cannot be told
     what that is."""
-    vm = lend(balloon=f"{REPORTING},page-poison=off", kernel_args="init_on_free=1", fresh=True)
+    vm = guest_for(balloon=f"{REPORTING},page-poison=off", kernel_args="init_on_free=1", fresh=True)
     assert not {F_PAGE_POISON, F_REPORTING} & accepted(vm)
     use_all(vm)
     held = backed(vm)
@@ -66,10 +69,10 @@ def test_no_reporting_of_filled_pages_without_poison(lend):
 
 @pytest.mark.skipif(not DEBUG, reason="Debian's guest kernel has no page poisoning; 6.1-debug has")
 @pytest.mark.parametrize("poison", ["on", "off"])
-def test_a_kernel_that_checks_free_pages(lend, poison):
+def test_a_kernel_that_checks_free_pages(guest_for, poison):
     """It finds its pattern in each, after they were ballooned and while they are reported."""
-    vm = lend(balloon=f"{REPORTING},page-poison={poison}", kernel_args="page_poison=1",
-              fresh=True)
+    vm = guest_for(balloon=f"{REPORTING},page-poison={poison}", kernel_args="page_poison=1",
+                   fresh=True)
     assert (F_PAGE_POISON in accepted(vm)) == (poison == "on")
     assert (F_REPORTING in accepted(vm)) == (poison == "on")
     use_all(vm)
@@ -100,12 +103,12 @@ def test_hinted_pages_after_a_migration():
         "kernel_args": "page_poison=1" if DEBUG else "init_on_free=1",
     }
     with ExitStack() as stack:
-        vm = stack.enter_context(PatientVM(Paths.load(), **options))
+        vm = stack.enter_context(SavedVM(Paths.load(), **options))
         kept.keep(vm, 64, 7)
         use_all(vm)
         free = size.free(vm)
         uri = f"unix:{vm.dir}/migration"
-        target = stack.enter_context(PatientVM(Paths.load(), incoming=uri, **options))
+        target = stack.enter_context(SavedVM(Paths.load(), incoming=uri, **options))
         vm.qmp.hmp("log trace:ballonet_hint")
         vm.qmp.cmd("migrate-set-parameters", **{"max-bandwidth": 8 * MIB})
         vm.qmp.cmd("migrate", uri=uri)
@@ -124,10 +127,10 @@ def test_hinted_pages_after_a_migration():
 
 
 @pytest.mark.arch
-def test_reports_are_large_and_left_alone(lend):
+def test_reports_are_large_and_left_alone(guest_for):
     """Free memory goes back in whole huge pages and more, and a guest at rest does not touch it
     again."""
-    vm = lend(balloon=REPORTING, fresh=True)
+    vm = guest_for(balloon=REPORTING, fresh=True)
     with traced(vm, "ballonet_discard") as seen:
         # held until it was looked at: the kernel reports what is free for two seconds
         kept.keep(vm, "free-60", 3)

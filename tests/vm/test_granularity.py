@@ -22,9 +22,9 @@ BALLOON = "virtio-balloon-pci,discard-granularity=2M"
 SLACK = 8 * MIB
 
 
-def touched(lend, pair, memory_mib):
+def touched(guest_for, pair, memory_mib):
     """A guest whose memory the host holds in huge pages; and how much of it, in bytes."""
-    vm = lend(small_pages=False, memory_mib=memory_mib, balloon=BALLOON, **pair.options)
+    vm = guest_for(small_pages=False, memory_mib=memory_mib, balloon=BALLOON, **pair.options)
     return vm, blocks.touch(vm, 100, 0.75)
 
 
@@ -33,10 +33,10 @@ def absent(vm):
 
 
 @every_driver
-def test_scattered_pages_tear_no_huge_page(lend, pair):
+def test_scattered_pages_tear_no_huge_page(guest_for, pair):
     """A fragmented guest gives pages from all over: the host loses those huge pages only that it
     got back whole. Data stays, growing is exact."""
-    vm, huge = touched(lend, pair, MEMORY_MIB)
+    vm, huge = touched(guest_for, pair, MEMORY_MIB)
     before, gone = Books.of(vm), absent(vm)
     given = size.full(vm) - scatter(vm, data_mib=100)
     assert given > 100 * MIB
@@ -50,10 +50,10 @@ def test_scattered_pages_tear_no_huge_page(lend, pair):
 
 
 @blocks.gathers
-def test_what_is_withheld_is_gathered(lend):
+def test_what_is_withheld_is_gathered(guest_for):
     """Our driver makes whole blocks of the scattered pages: what waited for the rest of its block
     goes back, at least nine tenths of the balloon in all."""
-    vm, _ = touched(lend, OURS, MEMORY_MIB)
+    vm, _ = touched(guest_for, OURS, MEMORY_MIB)
     given = size.full(vm) - scatter(vm, data_mib=100)
     recipes.consolidate(vm.guest, True)
 
@@ -63,10 +63,10 @@ def test_what_is_withheld_is_gathered(lend):
 
 
 @every_driver
-def test_memory_in_one_piece_comes_back(lend, pair):
+def test_memory_in_one_piece_comes_back(guest_for, pair):
     """Where the guest's free memory is whole, so is what the host gets, whatever the driver names
     it by: at least three quarters of it."""
-    vm, huge = touched(lend, pair, 512)
+    vm, huge = touched(guest_for, pair, 512)
     given, gone = 256 * MIB, absent(vm)
     size.resize(vm, size.full(vm) - given)
     gone = absent(vm) - gone

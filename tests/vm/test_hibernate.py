@@ -5,6 +5,8 @@ up in another QEMU, whose balloon device is empty, goes for that one's target.
 Our driver keeps the balloon until then; stock's empties it before the image is written.
 """
 
+import pytest
+
 from vmlab import dmesg
 from vmlab.errors import LabError
 from vmlab.paths import Paths
@@ -19,7 +21,9 @@ from vmtest.size import Books
 
 MEMORY_MIB = 896 + EXTRA_MIB
 GIVEN = 400 * MIB
-DATA_MIB = 100
+DATA_MIB = 50
+# Compression is slow under TCG.
+KERNEL = "hibernate=nocompress"
 BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -28,7 +32,8 @@ PFN = "virtio-balloon-pci,page-ops=off"
 
 def machine(disk, pair, **options):
     args = ("-drive", f"file={disk},format=raw,if=virtio")
-    options |= {"memory_mib": MEMORY_MIB, "modules": ("virtio_blk",), **pair.options}
+    options |= {"memory_mib": MEMORY_MIB, "modules": ("virtio_blk",), "kernel_args": KERNEL,
+                **pair.options}
     return PatientVM(Paths.load(), qemu_args=args, **options)
 
 
@@ -85,6 +90,7 @@ def test_hibernate(tmp_path, pair):
     wake_up(disk, pair, boot, full)
 
 
+@pytest.mark.slow
 def test_hibernate_to_another_device(tmp_path):
     """The device there lacks a feature that was negotiated: it drops it without a word."""
     disk = tmp_path / "swap"

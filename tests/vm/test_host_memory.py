@@ -21,9 +21,9 @@ def touch_all(vm):
 
 @pytest.mark.arch
 @every_pair
-def test_rss_falls_by_what_was_given(lend, pair):
+def test_rss_falls_by_what_was_given(guest_for, pair):
     """Of a guest that had used all its memory, RSS and pagemap fall by the balloon's size."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     touch_all(vm)
     ram = vm.ram()
     rss, present = ram.rss_bytes(), ram.present_pages()
@@ -39,10 +39,10 @@ def test_rss_falls_by_what_was_given(lend, pair):
 
 @pytest.mark.arch
 @every_pair
-def test_no_ballooned_frame_is_backed(lend, pair):
+def test_no_ballooned_frame_is_backed(guest_for, pair):
     """Each frame that the guest's kernel has ballooned costs the host nothing, and the others
     stay: data in them is read back unharmed."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     touch_all(vm)
     kept.keep(vm, 80, 5)
     size.resize(vm, size.full(vm) - GIVEN)
@@ -55,9 +55,9 @@ def test_no_ballooned_frame_is_backed(lend, pair):
 
 
 @every_pair
-def test_grown_guest_costs_nothing_until_used(lend, pair):
+def test_grown_guest_costs_nothing_until_used(guest_for, pair):
     """Growing alone makes the host back no memory; using it does."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     touch_all(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     low = vm.ram().rss_bytes()
@@ -68,10 +68,10 @@ def test_grown_guest_costs_nothing_until_used(lend, pair):
 
 
 @every_pair
-def test_untouched_guest_stays_small(lend, pair):
+def test_untouched_guest_stays_small(guest_for, pair):
     """A guest that never used its memory can be shrunk and grown without the host having to
     back what the balloon passes through."""
-    vm = lend(fresh=True, **pair.options)
+    vm = guest_for(fresh=True, **pair.options)
     before = vm.ram().rss_bytes()
     size.resize(vm, size.full(vm) - GIVEN)
     size.resize(vm, size.full(vm))

@@ -17,7 +17,7 @@ from vmlab.vm import VM
 from vmlab.waits import wait_for
 
 from vmtest.env import scaled
-from vmtest.pool import Loan
+from vmtest.pool import PooledGuest
 
 # An emulator that waits for a migration is there at once, and boots nothing.
 WAITING = {"incoming": "defer", "memory_mib": 64}
@@ -121,9 +121,9 @@ def test_an_error_under_way_is_not_hidden():
 
 def taken_back(pool, spoil):
     """What the pool says of a guest that `spoil` was done to."""
-    loan = pool.lend()
-    spoil(loan.vm)
-    return pool.take_back(loan)
+    pooled = pool.acquire()
+    spoil(pooled.vm)
+    return pool.release(pooled)
 
 
 def test_a_balloon_that_was_left_is_emptied(pool):
@@ -133,15 +133,15 @@ def test_a_balloon_that_was_left_is_emptied(pool):
 
 def test_memory_that_is_missing_fails_the_test(pool, monkeypatch):
     """A guest that has less memory than before, with an empty balloon."""
-    monkeypatch.setattr(Loan, "ANSWER_S", 1)
-    loan = pool.lend()
-    loan.total += 4
-    fault = pool.take_back(loan)
+    monkeypatch.setattr(PooledGuest, "ANSWER_S", 1)
+    pooled = pool.acquire()
+    pooled.total += 4
+    fault = pool.release(pooled)
     assert fault and "MemTotal" in fault
 
 
 def test_a_guest_that_does_not_answer_fails_the_test(pool, monkeypatch):
-    monkeypatch.setattr(Loan, "ANSWER_S", 2)
+    monkeypatch.setattr(PooledGuest, "ANSWER_S", 2)
     fault = taken_back(pool, lambda vm: vm.qmp.cmd("stop"))
     assert fault and "answer" in fault
 

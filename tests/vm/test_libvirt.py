@@ -113,6 +113,7 @@ def test_domstats_and_events(domain):
     dom.resize(MEMORY_MIB, scaled(60))
 
 
+@pytest.mark.slow
 @every_pair
 def test_autodeflate(domain, pair):
     """<memballoon autodeflate='on'>: a program that needs the balloon's memory gets it; no kill."""
@@ -153,6 +154,7 @@ def test_the_lab_judges_its_end(libvirt, number, words):
     assert not dom.alive()
 
 
+@pytest.mark.slow
 def test_suspend_and_resume(domain):
     """A target set while the guest is paused is met when it goes on."""
     dom = domain()

@@ -24,10 +24,10 @@ def blocks(vm):
 
 
 @every_pair
-def test_offline_and_online(lend, pair):
+def test_offline_and_online(guest_for, pair):
     """A block full of ballooned pages goes offline: they move, told to the host each; the balloon
     keeps its size. Online again, MemTotal is as before."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = guest_for(memory_mib=1024, **pair.options)
     kept.keep(vm, 100, 4)
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)

@@ -39,10 +39,10 @@ def take_back(vm, before):
 
 
 @first_often(EVERY)
-def test_prealloc(lend, pair):
+def test_prealloc(guest_for, pair):
     """Memory that QEMU filled at its start comes back to the host although no guest touched it."""
     mib = 512 + EXTRA_MIB
-    vm = lend(
+    vm = guest_for(
         machine="q35,memory-backend=ram0",
         qemu_args=("-object", f"memory-backend-ram,id=ram0,size={mib}M,prealloc=on"),
         **pair.options,
@@ -70,19 +70,19 @@ def ram_folder(tmp_path, pair):
 
 
 @first_often(EVERY)
-def test_shared_file(lend, pair, ram_folder):
+def test_shared_file(guest_for, pair, ram_folder):
     """Memory in a file of the host that others map too (as vhost-user wants it): the file loses
     the blocks; data in what is left stays."""
     mib = 512 + EXTRA_MIB
     file = ram_folder / "ram"
     backend = f"memory-backend-file,id=ram0,size={mib}M,share=on,mem-path={file}"
-    vm = lend(
+    vm = guest_for(
         fresh=True,
         machine="q35,memory-backend=ram0",
         qemu_args=("-object", backend),
         **pair.options,
     )
-    vm.loan.keep = False  # must end before its file is gone
+    vm.pooled.keep = False  # must end before its file is gone
     kept.keep(vm, 64, 2)
     vm.guest.run("memtool touch free-60", scaled(60))
     bank = Bank("ram0", 0, size.full(vm), file)
@@ -101,11 +101,11 @@ def test_shared_file(lend, pair, ram_folder):
 
 
 @first_often(EVERY)
-def test_plugged_later(lend, pair):
+def test_plugged_later(guest_for, pair):
     """A DIMM plugged into a guest with an inflated balloon leaves that as it is; the balloon then
     takes from the DIMM too and the host gets those pages back; the DIMM can go again, whatever of
     the balloon lies in it."""
-    vm = lend(fresh=True, kernel_args=ONLINE, qemu_args=ROOM, **pair.options)
+    vm = guest_for(fresh=True, kernel_args=ONLINE, qemu_args=ROOM, **pair.options)
     at_start = Books.of(vm)
     give(vm, 128 * MIB)
     bank = plug_dimm(vm, "late", 512)
@@ -137,7 +137,7 @@ def test_plugged_later(lend, pair):
 
 
 @first_often(EVERY)
-def test_two_numa_nodes(lend, pair):
+def test_two_numa_nodes(guest_for, pair):
     """Of a guest with two nodes of memory the balloon takes from both and both backends shrink."""
     mib = {"node0": 448 + EXTRA_MIB, "node1": 464}
     banks = [
@@ -149,7 +149,7 @@ def test_two_numa_nodes(lend, pair):
     for number, (name, size_) in enumerate(mib.items()):
         args += ["-object", memfd(name, size_)]
         args += ["-numa", f"node,nodeid={number},cpus={number},memdev={name}"]
-    vm = lend(memory_mib=sum(mib.values()) - EXTRA_MIB, qemu_args=tuple(args), **pair.options)
+    vm = guest_for(memory_mib=sum(mib.values()) - EXTRA_MIB, qemu_args=tuple(args), **pair.options)
     look = vm.guest.run("ls -d /sys/devices/system/node/node[0-9]*", check=False)
     if look.status:
         pytest.skip("this guest's kernel is built without NUMA")
@@ -173,10 +173,10 @@ VIRTIO_MEM = 512
 
 
 @first_often(EVERY)
-def test_beside_virtio_mem(lend, pair):
+def test_beside_virtio_mem(guest_for, pair):
     """virtio-mem grows and shrinks the same guest: the balloon reaches its target, whatever memory
     its pages lie in, and the host gets that back; virtio-mem takes its own away meanwhile."""
-    vm = lend(
+    vm = guest_for(
         fresh=True,
         kernel_args=ONLINE,
         modules=("virtio_mem",),

@@ -17,11 +17,11 @@ not_ours_alone = pytest.mark.parametrize("pair", EVERY[1:])
 
 
 @not_ours_alone
-def test_free_memory_is_reported(lend, pair):
+def test_free_memory_is_reported(guest_for, pair):
     """With a kernel that fills free pages, so that PAGE_POISON is accepted too: what a program used
     and freed goes back to the host by itself, all of it can be used again after it was reported
     and ballooned, and data beside it stays."""
-    vm = lend(balloon=REPORTING, kernel_args="init_on_free=1", fresh=True, **pair.options)
+    vm = guest_for(balloon=REPORTING, kernel_args="init_on_free=1", fresh=True, **pair.options)
     assert {F_PAGE_POISON, F_REPORTING} <= accepted(vm)
     kept.keep(vm, 64, 7)
     vm.guest.run("memtool touch free-60", scaled(60))
@@ -35,9 +35,9 @@ def test_free_memory_is_reported(lend, pair):
 
 @pytest.mark.arch
 @every_pair
-def test_page_ops_between_our_halves_only(lend, pair):
+def test_page_ops_between_our_halves_only(guest_for, pair):
     """They are negotiated where both halves know them; elsewhere both do without."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     assert (F_PAGE_OPS in accepted(vm)) == (pair == OURS)
     size.resize(vm, size.full(vm) - 200 * MIB)
     size.resize(vm, size.full(vm))

@@ -14,9 +14,9 @@ OPTION = {"balloon": "virtio-balloon-pci,must-tell-host=on"}
 
 @pytest.mark.arch
 @pytest.mark.parametrize("pair", OUR_DEVICES)
-def test_round_trip(lend, pair):
+def test_round_trip(guest_for, pair):
     """Shrink and grow are exact; memory given back is used at once and its data is whole."""
-    vm = lend(**OPTION, **pair.options)
+    vm = guest_for(**OPTION, **pair.options)
     before = Books.of(vm)
     for seed in range(1, 4):
         size.resize(vm, size.full(vm) - 300 * MIB)
@@ -28,9 +28,9 @@ def test_round_trip(lend, pair):
 
 
 @pytest.mark.parametrize("pair", OUR_DEVICES)
-def test_compaction(lend, pair):
+def test_compaction(guest_for, pair):
     """Moved pages are told in the order that the feature demands; nothing is lost."""
-    vm = lend(memory_mib=MEMORY_MIB, **OPTION, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **OPTION, **pair.options)
     target = scatter(vm, data_mib=100)
     assert compact(vm).ballooned_moved >= 5000
     assert size.actual(vm) == target

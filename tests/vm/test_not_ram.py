@@ -19,11 +19,11 @@ OPTIONS = {
 }
 
 
-def test_nvdimm_used_as_ram(lend):
+def test_nvdimm_used_as_ram(guest_for):
     """An NVDIMM that the guest was told to use as RAM: the device does not balloon persistent
     memory, so the driver takes the rest, exactly, leaves the NVDIMM to the guest and says so once;
     a target that cannot be had without it ends in the usual back-off."""
-    vm = lend(**OPTIONS)
+    vm = guest_for(**OPTIONS)
     assert USED in vm.guest.read("/proc/iomem")
     before = Books.of(vm)
     full, small = size.full(vm), size.full(vm) - 256 * MIB

@@ -24,9 +24,9 @@ def device_counter(vm, name):
 
 
 @every_device
-def test_debugfs_agrees_with_vmstat(lend, pair):
+def test_debugfs_agrees_with_vmstat(guest_for, pair):
     """The driver's counters are those of vmstat and query-balloon, at every rest."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     driver.reload(vm, pair.driver)
     before = Books.of(vm)
     for given in (GIVEN, 2 * GIVEN, GIVEN // 2, 0):
@@ -40,9 +40,9 @@ def test_debugfs_agrees_with_vmstat(lend, pair):
 
 
 @every_device
-def test_debugfs_counts_migrations(lend, pair):
+def test_debugfs_counts_migrations(guest_for, pair):
     """So is the number of moved pages."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     driver.reload(vm, pair.driver)
     before = Books.of(vm)
     scatter(vm)
@@ -57,9 +57,9 @@ def test_debugfs_counts_migrations(lend, pair):
 
 
 @every_device
-def test_debugfs_goes_with_the_driver(lend, pair):
+def test_debugfs_goes_with_the_driver(guest_for, pair):
     """Nothing of it is left after rmmod."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     assert vm.guest.run(f"ls -d {driver.DEBUGFS}/*/state", check=False).status == 0
     vm.guest.unload_driver()
     assert vm.guest.run(f"ls -d {driver.DEBUGFS}", check=False).status != 0
@@ -68,9 +68,9 @@ def test_debugfs_goes_with_the_driver(lend, pair):
 
 
 @every_device
-def test_tracepoints(lend, pair):
+def test_tracepoints(guest_for, pair):
     """Every page that is asked for and acknowledged is in the trace, once."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     run = vm.guest.run
     events = set(run(f"ls {EVENTS}").output.split())
     assert {f"virtio_balloon_{e}" for e in ("post", "done", "resize", "migrate", "oom")} <= events
@@ -87,10 +87,10 @@ def test_tracepoints(lend, pair):
 
 
 @every_driver
-def test_device_counters_agree_with_the_guest(lend, pair):
+def test_device_counters_agree_with_the_guest(guest_for, pair):
     """The device's ledger holds exactly what the guest's kernel has ballooned; a sane guest has
     nothing rejected."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     before = device_counter(vm, "discarded-bytes")
     for given in (GIVEN, 2 * GIVEN, GIVEN // 2, 0):
         size.resize(vm, size.full(vm) - given)
@@ -101,10 +101,11 @@ def test_device_counters_agree_with_the_guest(lend, pair):
     assert device_counter(vm, "discarded-bytes") - before >= 2 * GIVEN
 
 
+@pytest.mark.slow
 @every_driver
-def test_device_ledger_follows_migration(lend, pair):
+def test_device_ledger_follows_migration(guest_for, pair):
     """Tens of thousands of moves later the ledger still has as many pages as the guest."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     target = scatter(vm)
     assert compact(vm).ballooned_moved > 1000
     assert device_counter(vm, "balloon-pages") == (size.full(vm) - target) // PAGE
@@ -113,9 +114,9 @@ def test_device_ledger_follows_migration(lend, pair):
     assert device_counter(vm, "stray-pfns") == 0
 
 
-def test_device_counters_cannot_be_set(lend):
+def test_device_counters_cannot_be_set(guest_for):
     """They are for reading."""
-    vm = lend()
+    vm = guest_for()
     for name in ("balloon-pages", "inhibited"):
         with pytest.raises(QmpError):
             vm.qmp.qom_set(BALLOON_PATH, name, 0)

@@ -14,9 +14,9 @@ GIVEN = 400 * MIB
 
 @pytest.mark.arch
 @every_pair
-def test_nothing_is_killed(lend, pair):
+def test_nothing_is_killed(guest_for, pair):
     """A program that needs more than the balloon left gets it: no kill, and the data is whole."""
-    vm = lend(**OPTIONS, **pair.options)
+    vm = guest_for(**OPTIONS, **pair.options)
     before = Books.of(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     left = vm.guest.meminfo()["MemFree"] // 1024
@@ -30,9 +30,9 @@ def test_nothing_is_killed(lend, pair):
 
 
 @every_pair
-def test_balloon_comes_back_and_ends_exact(lend, pair):
+def test_balloon_comes_back_and_ends_exact(guest_for, pair):
     """What was given in need is taken again later, and growing ends at nought."""
-    vm = lend(**OPTIONS, **pair.options)
+    vm = guest_for(**OPTIONS, **pair.options)
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
     kept.keep(vm, vm.guest.meminfo()['MemFree'] // 1024 + 100, 3, seconds=120)
@@ -49,9 +49,9 @@ def test_balloon_comes_back_and_ends_exact(lend, pair):
 
 
 @every_pair
-def test_resize_leaves_memtotal(lend, pair):
+def test_resize_leaves_memtotal(guest_for, pair):
     """With the feature ballooned memory counts as used: what is free falls, MemTotal does not."""
-    vm = lend(**OPTIONS, **pair.options)
+    vm = guest_for(**OPTIONS, **pair.options)
     before, free = Books.of(vm), size.free(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     assert Books.of(vm).total == before.total

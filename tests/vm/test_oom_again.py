@@ -55,11 +55,11 @@ def hog(vm, mib):
 
 
 @first_often(OUR_DRIVERS)
-def test_hogs_again_and_again(lend, pair):
+def test_hogs_again_and_again(guest_for, pair):
     """Four programs in a row that each need more than is free by then: none is killed,
     each finds its data whole, the guest answers all along; then the balloon is back at its
     target."""
-    vm = lend(**OPTIONS, **pair.options)
+    vm = guest_for(**OPTIONS, **pair.options)
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
     for turn in range(1, 5):
@@ -78,10 +78,10 @@ def test_hogs_again_and_again(lend, pair):
 
 @pytest.mark.slow
 @every_device
-def test_no_tug_of_war(lend, pair):
+def test_no_tug_of_war(guest_for, pair):
     """What was given in need is not asked back for ten seconds, even where it is free at once; and
     where it stays in use it is left alone after that too."""
-    vm = lend(**OPTIONS, **pair.options)
+    vm = guest_for(**OPTIONS, **pair.options)
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
 
@@ -120,12 +120,13 @@ def seconds(vm, mib):
 @pytest.mark.slow
 @pytest.mark.interop
 @pytest.mark.skipif(DEBUG, reason="a ratio of times, not for a kernel that checks itself")
-def test_a_gigabyte_in_bulk(lend, capsys):
+def test_a_gigabyte_in_bulk(guest_for, capsys):
     """A program that needs 1 GiB of the balloon at once loses less than a second by it, beside the
     same program with an empty balloon, and at most a quarter of what stock's makes it lose."""
     lost = {}
     for pair in (STOCK, OURS):
-        vm = lend(balloon=BALLOON, memory_mib=2048, kernel_args="init_on_alloc=0", **pair.options)
+        vm = guest_for(balloon=BALLOON, memory_mib=2048, kernel_args="init_on_alloc=0",
+                       **pair.options)
         small, kills = size.full(vm) - 1300 * MIB, Books.of(vm).kills
         dear, cheap = [], []
         for _ in range(ROUNDS):

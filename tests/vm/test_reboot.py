@@ -28,10 +28,10 @@ def all_of(vm, before):
 @pytest.mark.arch
 @every_pair
 @pytest.mark.parametrize("way", WAYS)
-def test_reboot_inflated(lend, pair, way):
+def test_reboot_inflated(guest_for, pair, way):
     """After a reset the guest sees and can use all its memory, its data stays whole while the
     driver is not loaded, and with the driver it reaches the target that still stands."""
-    vm = lend(reboot=True, **pair.options)
+    vm = guest_for(reboot=True, **pair.options)
     before = Books.of(vm)
     small = size.full(vm) - GIVEN
     size.resize(vm, small)
@@ -50,11 +50,11 @@ def test_reboot_inflated(lend, pair, way):
 
 
 @every_pair
-def test_reset_half_way(lend, pair):
+def test_reset_half_way(guest_for, pair):
     """A reset in the middle of an inflate takes nothing from the new kernel."""
-    vm = lend(memory_mib=1536, reboot=True, **half_way.SLOW, **pair.options)
+    vm = guest_for(memory_mib=1024, reboot=True, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    full, small = size.full(vm), size.full(vm) - 1024 * MIB
+    full, small = size.full(vm), size.full(vm) - 640 * MIB
 
     def reset():
         boots = vm.guest.boots
@@ -73,6 +73,6 @@ def test_reset_half_way(lend, pair):
     kept.check(vm)
 
     vm.guest.load_driver(pair.driver)
-    size.wait_total(vm, total - 1024 * MIB, 60)
+    size.wait_total(vm, total - 640 * MIB, 60)
     size.resize(vm, full)
     assert Books.of(vm).total == total

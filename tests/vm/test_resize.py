@@ -12,9 +12,9 @@ from vmtest.size import Books, assert_exact
 @pytest.mark.arch
 @every_pair
 @pytest.mark.parametrize("away", [256 * MIB, 256 * MIB + 3 * PAGE, MIB - PAGE, PAGE])
-def test_shrink_and_grow_are_exact(lend, pair, away):
+def test_shrink_and_grow_are_exact(guest_for, pair, away):
     """MemTotal, query-balloon and vmstat agree on the asked size, both ways."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     before = Books.of(vm)
 
     size.resize(vm, before.actual - away)
@@ -29,9 +29,9 @@ def test_shrink_and_grow_are_exact(lend, pair, away):
 
 @pytest.mark.arch
 @every_pair
-def test_guest_that_holds_data_keeps_it(lend, pair):
+def test_guest_that_holds_data_keeps_it(guest_for, pair):
     """A shrink and a grow leave every byte of the guest's data as it was."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     kept.keep(vm, 100, 42)
     try:
         for _ in range(3):
@@ -45,9 +45,9 @@ def test_guest_that_holds_data_keeps_it(lend, pair):
 
 @pytest.mark.arch
 @every_pair
-def test_same_size_again_changes_nothing(lend, pair):
+def test_same_size_again_changes_nothing(guest_for, pair):
     """A target that is already met moves no page."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     size.resize(vm, size.full(vm) - 64 * MIB)
     before = Books.of(vm)
     for _ in range(5):

@@ -15,7 +15,7 @@ from vmtest.silence import Silence, fall_silent_half_way
 from vmtest.size import Books
 
 # A checking kernel's shell is slow, so the way is longer.
-LARGE_MIB = 2560 if DEBUG else 1536
+LARGE_MIB = 2560 if DEBUG else 1024
 # Leaves more than is free when the kernel, having mixed its page blocks, raises its watermarks for
 # a while: whoever comes below them, and has nothing to reclaim, is killed.
 TOUCH = "memtool touch free-200"
@@ -38,9 +38,9 @@ def grumbles(vm):
 @pytest.mark.arch
 @pytest.mark.skipif(ARCH == "s390x", reason="what silences the host writes to PCI's configuration")
 @every_device
-def test_rmmod_half_way(lend, pair):
+def test_rmmod_half_way(guest_for, pair):
     """Pages of requests that were never answered come back with the rest, in bounded time."""
-    vm = lend(**LARGE, **pair.options)
+    vm = guest_for(**LARGE, **pair.options)
     leaks.start_clean(vm)
     before = Books.of(vm)
     free = size.free(vm)
@@ -55,10 +55,10 @@ def test_rmmod_half_way(lend, pair):
 
 
 @first_often(OUR_DRIVERS)
-def test_guest_lives_on(lend, pair):
+def test_guest_lives_on(guest_for, pair):
     """The silence is named in the guest's log, once; what waits for the host keeps nobody else from
     working: memory can be allocated, compacted and freed."""
-    vm = lend(**LARGE, **pair.options)
+    vm = guest_for(**LARGE, **pair.options)
     before = Books.of(vm)
     said = grumbles(vm)
     silence = fall_silent_half_way(vm, GIVEN, pair.driver)
@@ -70,11 +70,12 @@ def test_guest_lives_on(lend, pair):
     silence.end(pair.driver)
 
 
+@pytest.mark.slow
 @every_device
-def test_compaction(lend, pair):
+def test_compaction(guest_for, pair):
     """Compaction of a guest whose host has fallen silent ends, and so does rmmod after it; the
     guest's data is whole."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     before = Books.of(vm)
     silence = Silence(vm)
     scatter(vm, data_mib=64)
@@ -86,10 +87,10 @@ def test_compaction(lend, pair):
     silence.end(pair.driver)
 
 
-def test_silence_is_real(lend):
+def test_silence_is_real(guest_for):
     """The way these tests silence a host does so for the stock driver too: nothing moves."""
-    vm = lend(fresh=True, **STOCK.options)
-    vm.loan.broken = True  # it stays mute: for nobody else
+    vm = guest_for(fresh=True, **STOCK.options)
+    vm.pooled.broken = True  # it stays mute: for nobody else
     Silence(vm)()
     size.ask(vm, size.full(vm) - 64 * MIB)
     time.sleep(1)  # nothing is to happen, so there is nothing to wait for

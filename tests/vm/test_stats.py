@@ -42,12 +42,12 @@ def fresh(vm):
 
 
 @pytest.fixture
-def polled(lend):
+def polled(guest_for):
     """polled(pair): a guest whose stats are asked for every second."""
     guests = []
 
     def start(pair, **options):
-        vm = lend(**pair.options, **options)
+        vm = guest_for(**pair.options, **options)
         guests.append(vm)
         poll(vm, 1)
         return vm
@@ -119,7 +119,7 @@ def test_swap_in_and_out_are_told_apart(polled, pair, tmp_path):
         file.truncate(192 * MIB)
     vm = polled(pair, fresh=True, memory_mib=256, modules=("virtio_blk",),
                 qemu_args=("-drive", f"file={disk},format=raw,if=virtio"))
-    vm.loan.keep = False
+    vm.pooled.keep = False
     vm.guest.run("mkswap /dev/vda >/dev/null && swapon /dev/vda", scaled(30))
     assert swapped(vm) == (0, 0)
     kept.keep(vm, "free-24", 1, "small", seconds=120)
@@ -145,10 +145,10 @@ def test_total_follows_the_balloon(polled, pair):
 
 
 @every_pair
-def test_interval_and_off(lend, pair):
+def test_interval_and_off(guest_for, pair):
     """The interval is kept, the guest is asked once in each, nought stops the asking, and it can
     be started again."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     poll(vm, 3)
     assert vm.qmp.qom_get(BALLOON_PATH, INTERVAL) == 3
     poll(vm, 1)
@@ -168,9 +168,9 @@ def test_interval_and_off(lend, pair):
     poll(vm, 0)
 
 
-def test_bad_intervals_are_refused_as_stock_does(lend):
+def test_bad_intervals_are_refused_as_stock_does(guest_for):
     """Negative and oversized intervals: stock's words, and nothing changes."""
-    ours, stock = lend(**OURS.options), lend(**STOCK.options)
+    ours, stock = guest_for(**OURS.options), guest_for(**STOCK.options)
     for value in (-1, 1 << 32, 1 << 62):
         words = []
         for vm in (ours, stock):
@@ -181,19 +181,19 @@ def test_bad_intervals_are_refused_as_stock_does(lend):
         assert words[0] == words[1]
 
 
-def test_stats_have_stocks_names(lend):
+def test_stats_have_stocks_names(guest_for):
     """Stock's keys are all there; beside them only what newer stock versions have."""
-    ours, stock = (raw(lend(**pair.options)) for pair in (OURS, STOCK))
+    ours, stock = (raw(guest_for(**pair.options)) for pair in (OURS, STOCK))
     assert set(ours) == set(stock)
     more = set(ours["stats"]) - set(stock["stats"])
     assert set(stock["stats"]) <= set(ours["stats"])
     assert more <= {f"stat-{name}" for name in LATER}
 
 
-def test_stats_before_a_driver(lend):
+def test_stats_before_a_driver(guest_for):
     """Without a driver the stats can be read and polled: no value, no error, as stock."""
     for which in ("ours", "stock"):
-        vm = lend(qemu=which, driver=None)
+        vm = guest_for(qemu=which, driver=None)
         poll(vm, 1)
         answer = raw(vm)
         assert answer["last-update"] == 0

@@ -36,12 +36,12 @@ both = pytest.mark.parametrize("pair", [STOCK, OURS], ids=["stock", "ours"])
 
 
 @both
-def test_failed_device_add_leaves_nothing_behind(lend, pair):
+def test_failed_device_add_leaves_nothing_behind(guest_for, pair):
     """A device_add that fails (hints asked for, no iothread) must not be in the way of the next
     one. Stock's leaves its handler registered: "Only one balloon device is supported"."""
-    vm = lend(fresh=True, balloon=None, machine="pc", **pair.options)
+    vm = guest_for(fresh=True, balloon=None, machine="pc", **pair.options)
     # stock's is called by the next command for a balloon, and QEMU ends by a signal
-    vm.loan.keep, vm.loan.broken = False, pair == STOCK
+    vm.pooled.keep, vm.pooled.broken = False, pair == STOCK
     add = {"driver": "virtio-balloon-pci", "id": BALLOON_ID}
     with pytest.raises(QmpError):
         vm.qmp.cmd("device_add", free_page_hint=True, **add)
@@ -56,11 +56,11 @@ def test_failed_device_add_leaves_nothing_behind(lend, pair):
 
 @pytest.mark.slow
 @drivers
-def test_removal_ends_though_the_host_is_silent(lend, pair):
+def test_removal_ends_though_the_host_is_silent(guest_for, pair):
     """rmmod of a driver whose host answers no more ends and gives everything back. Stock's waits
     for the host without a bound: the guest has to be killed."""
-    vm = lend(fresh=True, memory_mib=1536, kernel_args="init_on_alloc=1", **pair.options)
-    vm.loan.keep, vm.loan.broken = False, pair.driver == "stock"
+    vm = guest_for(fresh=True, memory_mib=1536, kernel_args="init_on_alloc=1", **pair.options)
+    vm.pooled.keep, vm.pooled.broken = False, pair.driver == "stock"
     before = Books.of(vm)
     fall_silent_half_way(vm, 1024 * MIB, pair.driver)
     if pair.driver == "stock":
@@ -74,12 +74,12 @@ def test_removal_ends_though_the_host_is_silent(lend, pair):
 
 @pytest.mark.slow
 @drivers
-def test_a_device_that_vanished_is_let_go(lend, pair):
+def test_a_device_that_vanished_is_let_go(guest_for, pair):
     """A device that lost its slot's power is let go in bounded time, with every page of the
     balloon the guest's again. Stock's driver waits for its answer without a bound, and the slot
     with it; the pages are lost."""
-    vm = slot.start(lend, pair)
-    vm.loan.broken = pair.driver == "stock"
+    vm = slot.start(guest_for, pair)
+    vm.pooled.broken = pair.driver == "stock"
     before = Books.of(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     slot.Slot(vm).cut()
@@ -95,11 +95,11 @@ def test_a_device_that_vanished_is_let_go(lend, pair):
 
 
 @drivers
-def test_removal_sleeps_while_pages_are_isolated(lend, pair):
+def test_removal_sleeps_while_pages_are_isolated(guest_for, pair):
     """rmmod while memory compaction has pages of the balloon in its hands waits for them asleep,
     and ends when they are back. Stock's looks for them again and again: a whole processor."""
-    vm = lend(fresh=True, files=held.files(), **pair.options)
-    vm.loan.keep, vm.loan.broken = False, pair.driver == "stock"
+    vm = guest_for(fresh=True, files=held.files(), **pair.options)
+    vm.pooled.keep, vm.pooled.broken = False, pair.driver == "stock"
     before = Books.of(vm)
     size.resize(vm, size.full(vm) - 64 * MIB)
     held.hold(vm, HELD)
@@ -116,6 +116,7 @@ def test_removal_sleeps_while_pages_are_isolated(lend, pair):
         assert busy < 0.25, f"waiting takes {busy:.0%} of a processor"
 
 
+@pytest.mark.slow
 @both
 def test_huge_pages_come_back(huge_guest, pair):
     """A guest on 2 MiB pages of the host that shrinks by 256 MiB gives most of it back. Stock's

@@ -27,10 +27,10 @@ def replug(vm, before):
 
 
 @first_often(OUR_DRIVERS)
-def test_while_inflated(lend, pair):
+def test_while_inflated(guest_for, pair):
     """Every page of the balloon is the guest's again, its data is whole, and a device plugged into
     the same slot later works."""
-    vm = start(lend, pair)
+    vm = start(guest_for, pair)
     leaks.start_clean(vm)
     before, free = Books.of(vm), size.free(vm)
     kept.keep(vm, 64, 8)
@@ -45,9 +45,9 @@ def test_while_inflated(lend, pair):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["shrinking", "growing"])
 @every_device
-def test_half_way(lend, pair, way):
+def test_half_way(guest_for, pair, way):
     """Requests that were with the host when it vanished give their pages back too."""
-    vm = start(lend, pair, memory_mib=1536)
+    vm = start(guest_for, pair, memory_mib=1536)
     leaks.start_clean(vm)
     before = Books.of(vm)
     slot, small = Slot(vm), size.full(vm) - 1024 * MIB
@@ -64,9 +64,9 @@ def test_half_way(lend, pair, way):
 
 @pytest.mark.slow
 @every_device
-def test_during_compaction(lend, pair):
+def test_during_compaction(guest_for, pair):
     """The device vanishes while compaction moves the balloon's pages as fast as it can."""
-    vm = start(lend, pair, memory_mib=MEMORY_MIB)
+    vm = start(guest_for, pair, memory_mib=MEMORY_MIB)
     before = Books.of(vm)
     slot = Slot(vm)
     scatter(vm, data_mib=64)

@@ -18,10 +18,10 @@ ON_ITS_WAY = 1600 * MIB
 
 
 @every_pair
-def test_suspend_to_ram(lend, pair):
+def test_suspend_to_ram(guest_for, pair):
     """Size, MemTotal, what the host backs and the guest's data are the same after as before;
     with our pair no page leaves the balloon on the way, though the device forgot them all."""
-    vm = lend(memory_mib=WHOLE_MIB, **pair.options)
+    vm = guest_for(memory_mib=WHOLE_MIB, **pair.options)
     kept.keep(vm, 100, 4)
     small = size.full(vm) - GIVEN
     size.resize(vm, small)
@@ -49,10 +49,10 @@ def test_suspend_to_ram(lend, pair):
     kept.verify(vm)
 
 
-def asleep_half_way(lend, pair):
+def asleep_half_way(guest_for, pair):
     """(a guest that fell asleep on its way down by ON_ITS_WAY, its command that has it sleep)"""
     for _ in range(half_way.TRIES):
-        vm = lend(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
+        vm = guest_for(fresh=True, memory_mib=HALF_WAY_MIB, **half_way.SLOW, **pair.options)
         small = size.full(vm) - ON_ITS_WAY
         with half_way.watched(vm, small) as way:
             sleeping = half_way.at_first_step(vm, "balloon_inflate", SLEEP)
@@ -65,9 +65,9 @@ def asleep_half_way(lend, pair):
 
 
 @every_pair
-def test_suspend_half_way(lend, pair):
+def test_suspend_half_way(guest_for, pair):
     """Asked for less and put to sleep on the way: it gets there after."""
-    vm, sleeping = asleep_half_way(lend, pair)
+    vm, sleeping = asleep_half_way(guest_for, pair)
     small = size.full(vm) - ON_ITS_WAY
     wake(vm, sleeping)
     size.wait_actual(vm, lambda now: now == small, f"{small} bytes")

@@ -14,11 +14,11 @@ from vmtest.size import Books, assert_exact
 
 
 @every_pair
-def test_target_changes_half_way(lend, pair):
+def test_target_changes_half_way(guest_for, pair):
     """Down, up before it got there, down again, and so on: it ends at the last one, exactly."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = guest_for(memory_mib=1024, **pair.options)
     before = Books.of(vm)
-    top, low = size.full(vm), size.full(vm) - 1024 * MIB
+    top, low = size.full(vm), size.full(vm) - 640 * MIB
     for _ in range(4):
         size.ask(vm, low)
         size.wait_actual(vm, lambda now: now < top, "the first step down")
@@ -32,24 +32,24 @@ def test_target_changes_half_way(lend, pair):
 
 
 @every_device
-def test_many_targets_at_once(lend, pair):
+def test_many_targets_at_once(guest_for, pair):
     """Two hundred targets as fast as QMP takes them: the last one holds, exactly."""
-    vm = lend(memory_mib=1536, **pair.options)
+    vm = guest_for(memory_mib=1024, **pair.options)
     before = Books.of(vm)
     dice = random.Random(57)
     for _ in range(200):
-        size.ask(vm, size.full(vm) - dice.randrange(1024) * MIB)
+        size.ask(vm, size.full(vm) - dice.randrange(640) * MIB)
     last = size.full(vm) - 333 * MIB
     size.resize(vm, last)
     assert_exact(before, Books.of(vm), last)
     size.resize(vm, size.full(vm))
 
 
-def test_targets_that_make_no_sense(lend):
+def test_targets_that_make_no_sense(guest_for):
     """Zero and negative sizes are refused in stock's words; more than the guest has means all
     of it. None of them moves a page."""
-    vm = lend()
-    stock = lend(**STOCK.options)
+    vm = guest_for()
+    stock = guest_for(**STOCK.options)
     before = Books.of(vm)
     for value in (0, -1, -(1 << 62)):
         words = []
@@ -64,11 +64,11 @@ def test_targets_that_make_no_sense(lend):
     assert Books.of(vm).inflated == before.inflated
 
 
-def test_bytes_are_rounded_as_stock_does(lend):
+def test_bytes_are_rounded_as_stock_does(guest_for):
     """A target that is no multiple of a page ends at the same size as with the stock pair."""
     ends = []
     for options in ({}, STOCK.options):
-        vm = lend(**options)
+        vm = guest_for(**options)
         odd = size.full(vm) - 10 * MIB - 1
         size.ask(vm, odd)
         size.wait_actual(vm, lambda now, odd=odd: abs(now - odd) < 4096, "a size near the odd one")

@@ -54,12 +54,13 @@ def round_trip(vm):
 
 @pytest.mark.arch
 @every_pair
-@pytest.mark.parametrize("kind", WAYS)
-def test_each_way(lend, pair, kind):
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=pytest.mark.slow if "transitional" in kind else ()) for kind in WAYS])
+def test_each_way(guest_for, pair, kind):
     """Resizing is exact and the host gets the memory, however the device sits on its bus."""
     old = "on" if kind == "mmio-legacy" else "off"
     more = ("-global", f"virtio-mmio.force-legacy={old}") if "mmio" in kind else ()
-    vm = lend(fresh=True, balloon=WAYS[kind], qemu_args=more, **pair.options)
+    vm = guest_for(fresh=True, balloon=WAYS[kind], qemu_args=more, **pair.options)
     round_trip(vm)
     size.resize(vm, size.full(vm) - GIVEN)
     before = Books.of(vm)
@@ -68,33 +69,33 @@ def test_each_way(lend, pair, kind):
 
 
 @every_pair
-def test_mmio(lend, pair):
+def test_mmio(guest_for, pair):
     """Resizing is exact on virtio-mmio, the transport of microvm."""
     kind, why = accel.choose()
     if kind != "kvm":
         pytest.skip(f"microvm has no clock that this kernel can use without KVM, and {why}")
-    vm = lend(fresh=True, **MICROVM, **pair.options)
+    vm = guest_for(fresh=True, **MICROVM, **pair.options)
     round_trip(vm)
 
 
-def test_two_balloons_are_refused_as_stock_does(lend):
+def test_two_balloons_are_refused_as_stock_does(guest_for):
     """A second balloon ends QEMU with stock's words."""
     words = []
     for which in ("ours", "stock"):
         with pytest.raises(LabError) as caught:
-            lend(fresh=True, qemu=which, qemu_args=("-device", "virtio-balloon-pci,id=second"))
+            guest_for(fresh=True, qemu=which, qemu_args=("-device", "virtio-balloon-pci,id=second"))
         text = str(caught.value)
         assert "second" in text or "balloon" in text
         words.append(text.split("virtio-balloon-pci,id=second: ")[-1])
     assert words[0] == words[1]
 
 
-def test_second_balloon_cannot_be_plugged(lend):
+def test_second_balloon_cannot_be_plugged(guest_for):
     """device_add of a second one is refused in stock's words, and the first goes on working."""
     words = []
     port = ("-device", "pcie-root-port,id=free,chassis=1")
     for which in ("ours", "stock"):
-        vm = lend(qemu=which, driver=which, qemu_args=port)
+        vm = guest_for(qemu=which, driver=which, qemu_args=port)
         with pytest.raises(LabError) as caught:
             vm.qmp.cmd("device_add", driver="virtio-balloon-pci", id="second", bus="free")
         words.append(str(caught.value))

@@ -36,10 +36,10 @@ def leave(vm, which):
 
 @pytest.mark.arch
 @every_pair
-def test_rmmod_inflated(lend, pair):
+def test_rmmod_inflated(guest_for, pair):
     """rmmod gives all pages of an inflated balloon back, within seconds; data is kept; the same
     driver loaded again goes for the target that still stands."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     free = size.free(vm)
     leaks.start_clean(vm)
     kept.keep(vm, 64, 1)
@@ -62,13 +62,13 @@ def test_rmmod_inflated(lend, pair):
 
 
 @every_device
-def test_rmmod_half_way(lend, pair):
+def test_rmmod_half_way(guest_for, pair):
     """rmmod in the middle of an inflate, and of a deflate."""
-    vm = lend(memory_mib=1536, **half_way.SLOW, **pair.options)
+    vm = guest_for(memory_mib=1024, **half_way.SLOW, **pair.options)
     leaks.start_clean(vm)
     before = Books.of(vm)
     full = size.full(vm)
-    small, middle = full - 1024 * MIB, full - 64 * MIB
+    small, middle = full - 640 * MIB, full - 64 * MIB
 
     def cut(target, count):
         unload = half_way.at_first_step(vm, count, "rmmod virtio_balloon")
@@ -88,9 +88,9 @@ def test_rmmod_half_way(lend, pair):
 
 
 @every_pair
-def test_unbind_and_bind(lend, pair):
+def test_unbind_and_bind(guest_for, pair):
     """Unbinding the device does as rmmod does, and binding as loading."""
-    vm = lend(**pair.options)
+    vm = guest_for(**pair.options)
     before = Books.of(vm)
     name = vm.guest.run(f"basename $(ls -d {DRIVER}/virtio*)").output.strip()
     small = size.full(vm) - GIVEN
@@ -106,9 +106,9 @@ def test_unbind_and_bind(lend, pair):
 
 
 @every_device
-def test_rmmod_during_compaction(lend, pair):
+def test_rmmod_during_compaction(guest_for, pair):
     """rmmod while compaction moves the balloon's pages as fast as it can."""
-    vm = lend(memory_mib=MEMORY_MIB, **pair.options)
+    vm = guest_for(memory_mib=MEMORY_MIB, **pair.options)
     leaks.start_clean(vm)
     before = Books.of(vm)
     scatter(vm, data_mib=100)
@@ -126,9 +126,9 @@ def test_rmmod_during_compaction(lend, pair):
     leave(vm, pair.driver)
 
 
-def test_load_and_unload_again_and_again(lend):
+def test_load_and_unload_again_and_again(guest_for):
     """Each load finds the target, each unload gives all back; no memory is lost on the way."""
-    vm = lend()
+    vm = guest_for()
     leaks.start_clean(vm)
     before, free = Books.of(vm), size.free(vm)
     small = size.full(vm) - 64 * MIB

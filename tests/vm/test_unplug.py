@@ -23,10 +23,10 @@ if DEBUG:
 
 
 @every_pair
-def test_unplug_inflated(lend, pair):
+def test_unplug_inflated(guest_for, pair):
     """device_del of an inflated balloon: the guest has all its memory again; query-balloon answers
     as stock without a balloon; one that is plugged in later works."""
-    vm = lend(**PLACE, **pair.options)
+    vm = guest_for(**PLACE, **pair.options)
     before = Books.of(vm)
     kept.keep(vm, 64, 8)
     size.resize(vm, size.full(vm) - GIVEN)
@@ -48,11 +48,11 @@ def test_unplug_inflated(lend, pair):
 
 
 @every_device
-def test_unplug_half_way(lend, pair):
+def test_unplug_half_way(guest_for, pair):
     """device_del in the middle of an inflate."""
-    vm = lend(memory_mib=1536, **PLACE, **half_way.SLOW, **pair.options)
+    vm = guest_for(memory_mib=1024, **PLACE, **half_way.SLOW, **pair.options)
     before = Books.of(vm)
-    small = size.full(vm) - 1024 * MIB
+    small = size.full(vm) - 640 * MIB
 
     def unplug():
         size.ask(vm, small)

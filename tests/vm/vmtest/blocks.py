@@ -15,7 +15,7 @@ from vmlab.hostmem import BLOCK
 from vmlab.waits import wait_for
 
 from . import driver, frames, kept, size
-from .env import DEBUG, GUEST as KERNEL, MIB, PAGE, scaled
+from .env import GUEST as KERNEL, MIB, PAGE, scaled
 
 WHY_NOT = {
     "7.2": "this kernel hands out the balloon's pages in its own order: none to choose",
@@ -24,8 +24,7 @@ WHY_NOT = {
     "6.1-arm64-64k": "to claim 2 MiB this kernel takes the page block around it, 512 MiB",
 }
 gathers = pytest.mark.skipif(KERNEL in WHY_NOT, reason=WHY_NOT.get(KERNEL, ""))
-# Fragmenting takes a debug kernel a minute a GiB.
-MEMORY_MIB = 512 if DEBUG else 768
+MEMORY_MIB = 512
 # In whole blocks, of what the balloon has: at the end, and at least. The last block is never full.
 NEARLY = 0.9
 LEAVE_MIB = 64  # a kernel sets some 50 of it aside
@@ -40,15 +39,16 @@ UNDER_WAY = ("isolated", "pending", "exchanging")
 GUEST = {"memory_mib": MEMORY_MIB, "small_pages": False, "driver_params": FAST}
 
 
-def touch(vm, leave_mib=LEAVE_MIB, share=0.5):
+def touch(vm, leave_mib=LEAVE_MIB, share=0.5, by="touch {}"):
     """The host backs nearly all of the guest, at least that share of it with huge pages; returns
-    how much with those, in bytes. Skips only where the host has none to give."""
+    how much with those, in bytes. Skips only where the host has none to give. by: memtool's verb
+    that uses all free memory but so much."""
     host = HOST_HUGE.read_text() if HOST_HUGE.exists() else "[never]"
     if "[never]" in host:
         pytest.skip("this host has no transparent huge pages")
     HOST_COMPACT.write_text("1")  # whatever earlier tests left of its free memory
     vm.guest.run("echo 0 >/proc/sys/vm/compaction_proactiveness", check=False)
-    vm.guest.run(f"memtool touch free-{leave_mib}", scaled(60))
+    vm.guest.run("memtool " + by.format(f"free-{leave_mib}"), scaled(120))
     huge = vm.ram().huge_bytes()
     assert huge >= size.full(vm) * share, f"only {huge // MIB} MiB of the guest are in huge pages"
     return huge
@@ -57,8 +57,7 @@ def touch(vm, leave_mib=LEAVE_MIB, share=0.5):
 def hold(vm):
     """Of nearly all free memory every fourth page is in use then, with checked content; the
     rest is free, and known to the host. Ends with release()."""
-    touch(vm)
-    vm.guest.run(f"memtool fragment hold free-{LEAVE_MIB} 11 every-4", scaled(120))
+    touch(vm, by="fragment hold {} 11 every-4")
 
 
 def release(vm, *names):

@@ -19,7 +19,7 @@ TICK_S = 0.01  # of /proc/PID/stat
 
 @cache
 def files():
-    """For the guest: lend(files=held.files())."""
+    """For the guest: guest_for(files=held.files())."""
     headers = Paths.load().headers
     if headers is None:
         raise LabError("paths.sh names no HEADERS: run `make build-driver`")

@@ -53,18 +53,19 @@ every_driver = pytest.mark.parametrize("pair", OUR_DEVICES)
 
 
 def one_cross_pair(items):
-    """Of a test that runs for both mixed pairs one runs each time, the other bears the mark `slow`:
-    by the test's name, so that of many both come up."""
-    crossed = defaultdict(dict)
+    """Of the tests of one file that run for a mixed pair the first runs each time, with one of the
+    two, by the file's name; the others bear the mark `slow`. After all that gave marks."""
+    crossed = defaultdict(list)
     for item in items:
-        params = dict(item.callspec.params) if hasattr(item, "callspec") else {}
-        pair = params.pop("pair", None)
+        pair = item.callspec.params.get("pair") if hasattr(item, "callspec") else None
         if pair in (OUR_DRIVER, OUR_DEVICE) and not item.get_closest_marker("slow"):
-            crossed[f"{item.location[0]} {item.originalname} {sorted(params.items())}"][pair] = item
+            crossed[item.location[0]].append(item)
     for name, mixed in crossed.items():
-        if len(mixed) == 2:
-            chosen = (OUR_DRIVER, OUR_DEVICE)[zlib.crc32(name.encode()) % 2]
-            mixed[chosen].add_marker("slow")
+        wanted = (OUR_DRIVER, OUR_DEVICE)[zlib.crc32(name.encode()) % 2]
+        chosen = next((item for item in mixed if item.callspec.params["pair"] == wanted), mixed[0])
+        for item in mixed:
+            if item is not chosen:
+                item.add_marker("slow")
 
 
 def first_often(params):

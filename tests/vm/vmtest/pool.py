@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Guests that tests borrow. One that comes back clean is lent again; until then it is stopped.
+"""Guests for tests. One that comes back clean is for the next; until then it is stopped.
 
 What comes back is looked at: it lives, answers, empties its balloon, has MemTotal as at the
 beginning then, and no complaint in its log; else the test that had it fails. Clean: it also has
@@ -28,9 +28,9 @@ KEPT_MIB = 6144 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
 EXTRA_MIB = 256 if DEBUG or PAGE == 64 << 10 else 0
 
 
-class Loan:
-    """One guest, lent out. allow: regular expressions of expected complaints. keep: whether another
-    test may have it. broken: the test leaves it in a state that is not to be judged."""
+class PooledGuest:
+    """One guest in use by a test. allow: regular expressions of expected complaints. keep: whether
+    another test may have it. broken: the test leaves it in a state that is not to be judged."""
 
     ANSWER_S = 20
 
@@ -116,14 +116,14 @@ class Loan:
 
 
 class Pool:
-    """lend() and take_back() in pairs; close() at the end."""
+    """acquire() and release() in pairs; close() at the end."""
 
     def __init__(self, paths=None):
         self.paths = paths or Paths.load()
         self._idle = []
 
-    def lend(self, fresh=False, small_pages=True, **options):
-        """A guest with these options of vmlab.VM. fresh: booted for this loan.
+    def acquire(self, fresh=False, small_pages=True, **options):
+        """A guest with these options of vmlab.VM. fresh: used by no test before.
         small_pages: without transparent huge pages of the host, so that its memory can be
         judged page by page. The device then tells the driver blocks of 4 KiB, but where
         discard-granularity asks for more."""
@@ -131,39 +131,39 @@ class Pool:
         options = {"memory_mib": 512, **OURS.options, **options}
         options["memory_mib"] += EXTRA_MIB
         key = repr((small_pages, sorted(options.items())))
-        for loan in self._idle:
-            if loan.key == key and not fresh:
-                self._idle.remove(loan)
-                loan.vm.qmp.cmd("cont")
-                return loan
+        for pooled in self._idle:
+            if pooled.key == key and not fresh:
+                self._idle.remove(pooled)
+                pooled.vm.qmp.cmd("cont")
+                return pooled
         room = KEPT_MIB - options["memory_mib"]
-        while sum(loan.vm.memory_mib for loan in self._idle) > max(room, 0):
+        while sum(pooled.vm.memory_mib for pooled in self._idle) > max(room, 0):
             self._end(self._idle.pop(0))
         vm = SavedVM(self.paths, **options)
         with small_host_pages() if small_pages else nullcontext():
             vm.__enter__()
-        return Loan(vm, key)
+        return PooledGuest(vm, key)
 
-    def take_back(self, loan, failed=False):
+    def release(self, pooled, failed=False):
         """Why the test that had it must fail, or None. failed: it has failed already."""
         faults = []
         try:
             if not failed:
-                faults = list(filter(None, [*loan.splats(), loan.fault()]))
-            if failed or faults or loan.untidy():
-                self._end(loan)
+                faults = list(filter(None, [*pooled.splats(), pooled.fault()]))
+            if failed or faults or pooled.untidy():
+                self._end(pooled)
             else:
-                recipes.consolidate(loan.vm.guest, True)
+                recipes.consolidate(pooled.vm.guest, True)
                 # its clock's ticks would take time from the others
-                loan.vm.qmp.cmd("stop")
-                self._idle.append(loan)
+                pooled.vm.qmp.cmd("stop")
+                self._idle.append(pooled)
         except LabError as error:
             faults.append(str(error))
         return "; ".join(faults[:5]) or None
 
     @staticmethod
-    def _end(loan):
-        loan.vm.__exit__(None, None, None)
+    def _end(pooled):
+        pooled.vm.__exit__(None, None, None)
 
     def close(self):
         """LabError where one did not end in order; all have ended then."""

@@ -9,6 +9,7 @@ saved is stopped, so QEMU 7.2 loses no page of it.
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 
 from vmlab import dmesg
 from vmlab.errors import LabError
@@ -95,9 +96,14 @@ def _save(vm, path):
 
 
 def _prune(folder):
-    files = sorted((file.stat().st_mtime, file) for file in folder.iterdir() if not file.suffix)
+    """Other runs do the same, and end what they have begun."""
+    files = []
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            about = file.stat()
+            files.append((about.st_mtime, about.st_size, file))
     room = KEPT_BYTES
-    for _, file in reversed(files):
-        room -= file.stat().st_size
-        if room < 0:
+    for _, size, file in sorted(files, reverse=True):
+        room -= size
+        if room < 0 and file.suffix != ".lock":
             file.unlink(missing_ok=True)

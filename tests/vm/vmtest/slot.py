@@ -46,11 +46,11 @@ def plug(vm):
     wait_bound(vm)
 
 
-def start(lend, pair, **options):
+def start(guest_for, pair, **options):
     """A guest whose balloon is in a slot that can lose power."""
     options = {"kernel_args": KERNEL_ARGS, **options, **pair.options}
-    vm = lend(fresh=True, balloon=None, qemu_args=SLOT_ARGS, **options)
-    vm.loan.keep = False  # others want their balloon elsewhere
+    vm = guest_for(fresh=True, balloon=None, qemu_args=SLOT_ARGS, **options)
+    vm.pooled.keep = False  # others want their balloon elsewhere
     plug(vm)
     return vm
 
