@@ -35,6 +35,13 @@ qemu_devices_x86_64() {
 	done
 }
 
+# What the fuzzers plug in, and no more: it is built by itself.
+qemu_devices_fuzz() {
+	printf 'CONFIG_%s=y\n' I440FX Q35 PCIE_PORT VIRTIO_PCI VIRTIO_BALLOON VIRTIO_RNG \
+		VIRTIO_MEM VIRTIO_PMEM NVDIMM
+	qemu_version_devices x86_64
+}
+
 # qemu_devices_foreign TARGET: what our tests plug into the board that runs
 # Debian's kernel without firmware. 7.2's emulation of Arm does not link without
 # small microcontrollers and semihosting.
@@ -142,14 +149,20 @@ qemu_flavour_flags() {
 }
 
 # For QEMU's own fuzzer, which only clang can build, and for the coverage of our
-# files, which is counted in no others. What runs under qtest needs no TCG. The
-# folder it is built in is the caller's $build.
+# files, which is counted in no others. What runs under qtest needs no TCG.
 qemu_fuzz_flags() {
 	local profile="-fprofile-instr-generate -fcoverage-mapping"
 	printf -- '--disable-%s\n' werror tcg vnc slirp seccomp
 	printf -- '--enable-%s\n' sanitizers debug-info fuzzing
-	printf '%s\n' --cc=clang-14 --cxx=clang++-14 --extra-ldflags=-fprofile-instr-generate \
-		"--extra-cflags=$profile -fprofile-list=${build:?}/profile-list"
+	printf '%s\n' --with-devices-x86_64=ballonet-fuzz --cc=clang-14 --cxx=clang++-14 \
+		"--extra-cflags=$profile -fprofile-list=${build:?}/profile-list" \
+		--extra-ldflags=-fprofile-instr-generate
+}
+
+# qemu_fuzz_files TREE BUILD: what those flags name.
+qemu_fuzz_files() {
+	qemu_devices_fuzz >"$1/src/configs/devices/x86_64-softmmu/ballonet-fuzz.mak"
+	echo 'src:*/hw/virtio/ballonet/*' >"$2/profile-list"
 }
 
 # qemu_flags FLAVOUR: plain; sanitize; fuzz; or full, which the package has.

@@ -67,7 +67,7 @@ configure() {
 	say "configuring QEMU"
 	rm -rf "$build"
 	mkdir -p "$build"
-	echo 'src:*/hw/virtio/ballonet/*' >"$build/profile-list"
+	[ "$flavour" != fuzz ] || qemu_fuzz_files "$tree" "$build"
 	mapfile -t flags < <(qemu_flags "$flavour")
 	(cd "$build" && ../src/configure "${flags[@]}") >"$log" 2>&1 </dev/null ||
 		{ grep -iE 'error|not found' "$log" | tail -n 8 >&2

@@ -64,7 +64,8 @@ count() {
 	export LLVM_PROFILE_FILE="$coverage/%4m.profraw"
 }
 
-# show_coverage: what ran since count(). The device's own files alone are counted.
+# show_coverage: what ran since count(). Counted are the device's own files; the report
+# also names headers of others, with nothing in them.
 show_coverage() {
 	local sources
 	[ "${COVERAGE:-0}" != 0 ] || return 0
@@ -72,7 +73,7 @@ show_coverage() {
 	llvm-profdata-14 merge -o "$coverage/all.profdata" "$coverage"/*.profraw ||
 		die "the counts cannot be merged"
 	llvm-cov-14 report "$qemu" -instr-profile="$coverage/all.profdata" |
-		awk '$8 ~ /^[0-9]+$/ { n = split($1, part, "/")
+		awk '$1 ~ /ballonet\/[a-z_]+\.c$/ { n = split($1, part, "/")
 			printf "%-18s %6d %7d %7s %9d %7d %7s\n",
 				part[n], $8, $8 - $9, $10, $11, $11 - $12, $13 }' |
 		cat <(printf '%-18s %6s %7s %7s %9s %7s %7s\n' \
@@ -135,9 +136,9 @@ generic() {
 	env "$@" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		QEMU_FUZZ_TIMEOUT=900000 nice -n 19 \
 		"$counted" --fuzz-target="$target" -max_total_time="$seconds" -timeout=120 \
-		-rss_limit_mb=0 -use_value_profile=1 -print_final_stats=1 \
+		-max_len=4096 -rss_limit_mb=0 -use_value_profile=1 -print_final_stats=1 \
 		-dict="$out/qemu.dict" -artifact_prefix="$out/findings/qemu-$name/" \
-		"$out/corpus/qemu-$name" >"$out/qemu-$name.log" 2>&1 </dev/null
+		"$out/corpus/qemu-$name" "$out/corpus/qemu" >"$out/qemu-$name.log" 2>&1 </dev/null
 }
 
 judge_generic() {
@@ -162,6 +163,7 @@ theirs() {
 	rm -rf "$out"/findings/qemu-*
 	mkdir -p "$out"
 	echo 'separator="FUZZ"' >"$out/qemu.dict"
+	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$here/qemu_seeds.py" "$out/corpus/qemu"
 	count
 	generic default generic-fuzz-virtio-balloon &
 	children+=($!)

@@ -143,7 +143,8 @@ class Rig:
 
     def start(self, *more):
         # Leaks show as buffers in use.
-        m = Machine(self.binary, self.args + list(more), memory=self.memory, machine=self.kind)
+        args = self.args + ["-name", "debug-threads=on", *more]
+        m = Machine(self.binary, args, memory=self.memory, machine=self.kind)
         m.may_crash = True  # check() and quit() look themselves
         if not more:  # one that a stream comes in to has it from there
             pci.Modern(m, pci.FOREIGN_SLOT, at=pci.FOREIGN_BAR)

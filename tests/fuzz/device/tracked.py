@@ -60,7 +60,8 @@ class Tracked:
                     self.lost(pfns)
                     self.offer(ring, struct.pack(f"<{len(pfns)}I", *pfns), [])
                 elif name == "ops":
-                    data = self.ops(many=rng.random() < 0.3)
+                    data = self.ops(many=True) if rng.random() < 0.3 else rng.choice(
+                        (self.ops, self.large_op))()
                     self.lose_all(data)
                     self.offer(ring, data, [(BUFFERS + 8 * (1 << 20), 8)])
                 elif name == "stats":
