@@ -304,7 +304,6 @@ int main(int argc, char **argv)
     catch_signals(&m);
     well = run(&m);
     if (m.daemon.domains) {
-        domains_free(m.daemon.domains);
         host_close(m.daemon.watch);
     }
     if (m.control) {

@@ -18,7 +18,14 @@
 #define KEEPALIVE_COUNT 3
 #define UNKNOWN UINT64_MAX
 
-typedef enum JobKind { JOB_CONNECT, JOB_LOOK, JOB_POLL, JOB_ORDER } JobKind;
+typedef enum JobKind {
+    JOB_CONNECT,
+    JOB_CLOSE,
+    JOB_LOOK,
+    JOB_STATISTICS,
+    JOB_POLL,
+    JOB_ORDER
+} JobKind;
 
 /* What one figure of a guest is called by the two that tell it. */
 typedef struct Figures {
@@ -33,7 +40,7 @@ typedef struct Job {
     virDomainPtr dom;
     Domains *all; /* for callbacks to be registered, not touched either */
     const char *uri;
-    bool dry_run, monitor;
+    bool monitor;
     uint64_t kib;
 
     /* answers */
@@ -54,12 +61,13 @@ struct Domains {
     void *opaque;
     GuestConfig defaults;
     virConnectPtr conn; /* NULL: there is none */
+    const char *lost;   /* why the connection is to be given up; NULL: it is not */
     bool connecting, said;
     int64_t next_try, try_gap;
     GHashTable *by_uuid;
     GThreadPool *pool;
     GAsyncQueue *done;
-    int wake, watch;
+    int wake;
     unsigned poll, waiting_for; /* answers of this poll */
 };
 
@@ -128,6 +136,13 @@ static void do_connect(Job *job)
     }
 }
 
+/* Even that may wait for the other side. */
+static void do_close(Job *job)
+{
+    virConnectUnregisterCloseCallback(job->conn, on_close);
+    virConnectClose(job->conn);
+}
+
 static void do_look(Job *job)
 {
     char *xml = virDomainGetXMLDesc(job->dom, 0);
@@ -141,8 +156,11 @@ static void do_look(Job *job)
     /* Most have none, which libvirt calls an error. */
     job->metadata = virDomainGetMetadata(job->dom, VIR_DOMAIN_METADATA_ELEMENT, METADATA_URI,
                                          VIR_DOMAIN_AFFECT_LIVE);
-    if (job->balloon.present && !job->balloon.period && !job->dry_run &&
-        virDomainSetMemoryStatsPeriod(job->dom, 1, VIR_DOMAIN_AFFECT_LIVE) < 0) {
+}
+
+static void do_statistics(Job *job)
+{
+    if (virDomainSetMemoryStatsPeriod(job->dom, 1, VIR_DOMAIN_AFFECT_LIVE) < 0) {
         fails(job, "it cannot be asked for statistics");
     }
 }
@@ -241,7 +259,8 @@ static void do_order(Job *job)
 
 static void do_job(gpointer data, gpointer opaque)
 {
-    static void (*const does[])(Job *) = {do_connect, do_look, do_poll, do_order};
+    static void (*const does[])(Job *) = {do_connect,    do_close, do_look,
+                                          do_statistics, do_poll,  do_order};
     Domains *d = opaque;
     Job *job = data;
     uint64_t one = 1;
@@ -283,7 +302,6 @@ static Job *new_job(Domains *d, JobKind kind, Domain *domain)
     job->kind = kind;
     job->all = d;
     job->uri = d->uri;
-    job->dry_run = d->dry_run;
     job->domain = domain;
     if (domain) {
         domain->busy = true;
@@ -439,15 +457,16 @@ static void on_metadata(virConnectPtr conn, virDomainPtr dom, int type, const ch
     }
 }
 
-static void lose(Domains *d, const char *why)
+static void lose(Domains *d)
 {
+    Job *job = new_job(d, JOB_CLOSE, NULL);
     GHashTableIter iter;
     Domain *domain;
 
-    log_error("libvirt is gone (%s): guests keep what they have until it is back", why);
-    virConnectUnregisterCloseCallback(d->conn, on_close);
-    virConnectClose(d->conn);
-    d->conn = NULL;
+    log_error("libvirt is gone (%s): guests keep what they have until it is back", d->lost);
+    job->conn = g_steal_pointer(&d->conn);
+    launch(d, job);
+    d->lost = NULL;
     d->next_try = now_ms() + RECONNECT_MIN_MS;
     d->try_gap = RECONNECT_MIN_MS;
     d->said = true;
@@ -463,8 +482,9 @@ static void on_close(virConnectPtr conn, int reason, void *opaque)
     static const char *const why[] = {"an error", "it ended", "it does not answer", "closed"};
     Domains *d = opaque;
 
+    /* libvirt holds the connection's lock: it is given up with the next poll. */
     if (conn == d->conn) {
-        lose(d, reason >= 0 && reason < (int)G_N_ELEMENTS(why) ? why[reason] : why[0]);
+        d->lost = reason >= 0 && reason < (int)G_N_ELEMENTS(why) ? why[reason] : why[0];
     }
 }
 
@@ -506,9 +526,7 @@ static void looked(Domains *d, Domain *domain, Job *job)
 
     if (job->error) {
         log_error("guest %s: %s", domain->name, job->error);
-        if (!job->info.maxMem) {
-            return;
-        }
+        return;
     }
     domain->looked = true;
     domain->balloon = job->balloon.present;
@@ -519,6 +537,8 @@ static void looked(Domains *d, Domain *domain, Job *job)
     free(domain->metadata);
     domain->metadata = g_steal_pointer(&job->metadata);
     apply_wishes(d, domain);
+    /* An administrator's own period stays. */
+    domain->ask = domain->balloon && !job->balloon.period && domain->wishes.limits.managed;
     if (!first) {
         return;
     }
@@ -582,10 +602,12 @@ static void polled(Domains *d, Domain *domain, const Job *job)
     domain->guest.sample = *s;
 }
 
-static void ordered(Domain *domain, const Job *job)
+static void carried_out(Domain *domain, const Job *job)
 {
     if (job->error) {
         log_error("guest %s: %s", domain->name, job->error);
+    }
+    if (job->error && job->kind == JOB_ORDER) {
         policy_order_failed(&domain->guest);
     }
 }
@@ -603,8 +625,10 @@ static void finish(Domains *d, Job *job)
 {
     Domain *domain = job->domain;
 
-    if (job->kind == JOB_CONNECT) {
-        connected(d, job);
+    if (!domain) {
+        if (job->kind == JOB_CONNECT) {
+            connected(d, job);
+        }
         return;
     }
     if (domain->gone) {
@@ -615,7 +639,7 @@ static void finish(Domains *d, Job *job)
         } else if (job->kind == JOB_POLL) {
             polled(d, domain, job);
         } else {
-            ordered(domain, job);
+            carried_out(domain, job);
         }
         domain->busy = false;
         if (domain->gone) {
@@ -624,6 +648,9 @@ static void finish(Domains *d, Job *job)
             order_now(d, domain);
         } else if (domain->look_again) {
             look(d, domain);
+        } else if (domain->ask && !d->dry_run) {
+            domain->ask = false;
+            launch(d, new_job(d, JOB_STATISTICS, domain));
         }
     }
     if (job->kind == JOB_POLL && job->poll == d->poll && !--d->waiting_for) {
@@ -653,6 +680,9 @@ void domains_poll(Domains *d, int64_t now)
     GHashTableIter iter;
     Domain *domain;
 
+    if (d->conn && d->lost) {
+        lose(d);
+    }
     if (!d->conn) {
         if (!d->connecting && now >= d->next_try) {
             d->connecting = true;
@@ -746,18 +776,7 @@ Domains *domains_new(const char *uri, bool dry_run, const DomainsOps *ops, void 
     d->by_uuid = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_domain);
     d->done = g_async_queue_new();
     d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    d->watch = virEventAddHandle(d->wake, VIR_EVENT_HANDLE_READABLE, woken, d, NULL);
+    virEventAddHandle(d->wake, VIR_EVENT_HANDLE_READABLE, woken, d, NULL);
     d->pool = g_thread_pool_new(do_job, d, THREADS, TRUE, NULL);
     return d;
-}
-
-/* A job that waits for a hung emulator may never end: the process does not wait for it. */
-void domains_free(Domains *d)
-{
-    virEventRemoveHandle(d->watch);
-    if (d->conn) {
-        virConnectUnregisterCloseCallback(d->conn, on_close);
-        virConnectClose(d->conn);
-        d->conn = NULL;
-    }
 }

@@ -31,6 +31,7 @@ typedef struct Domain {
 
     /* of domains.c */
     bool busy, gone, look_again, unconfirmed;
+    bool ask;              /* its statistics are to be switched on */
     uint64_t order;        /* to be carried out when its job is done; 0: none */
     uint64_t size_seen;    /* KiB */
     int64_t moved;         /* second of the wall clock in which the size last changed */
@@ -47,9 +48,11 @@ typedef struct DomainsOps {
     void (*connected)(void *opaque, bool is);
 } DomainsOps;
 
-/* dry_run: nothing of any domain is changed. */
+/*
+ * dry_run: nothing of any domain is changed.  There is no way to end it but with
+ * the process: a job that waits for a hung emulator may never come back.
+ */
 Domains *domains_new(const char *uri, bool dry_run, const DomainsOps *ops, void *opaque);
-void domains_free(Domains *d);
 
 /* Connects where there is no connection, and asks every domain for figures. */
 void domains_poll(Domains *d, int64_t now);

@@ -54,7 +54,10 @@ uint64_t policy_min(const PolicyGuest *g)
 
 uint64_t policy_reserve(const PolicyGuest *g)
 {
-    return g->limits.reserve ? g->limits.reserve : 32 * POLICY_MIB + g->all / 32;
+    /* A guest that cannot help itself has to hold out until the next sample, and its order. */
+    uint64_t usual = g->autodeflate ? 32 * POLICY_MIB + g->all / 32 : 96 * POLICY_MIB + g->all / 16;
+
+    return g->limits.reserve ? g->limits.reserve : usual;
 }
 
 const char *policy_limits_fault(const PolicyLimits *l, uint64_t all)

@@ -35,7 +35,8 @@ typedef struct PolicyLimits {
     uint32_t weight;  /* 1 to 1000; its share where memory is short */
     uint64_t min;     /* never below */
     uint64_t max;     /* never above; 0: all it has */
-    uint64_t reserve; /* beside its demand; 0: 32 MiB and a 32nd of all it has */
+    uint64_t reserve; /* beside its demand; 0: 32 MiB and a 32nd of all, 96 and a 16th without
+                         autodeflate */
     uint64_t swap;    /* so far below its demand while the host is critical: it has swap */
 } PolicyLimits;
 

@@ -21,6 +21,7 @@ struct sim_guest *sim_add(struct sim *s, uint64_t all, uint64_t anon, uint64_t h
 
 	s->list[s->nr++] = &v->g;
 	v->g.limits = (PolicyLimits){ .managed = true, .weight = 100 };
+	v->g.autodeflate = true;
 	v->g.all = v->g.size = v->ordered = all;
 	v->anon = anon;
 	v->hot = hot;

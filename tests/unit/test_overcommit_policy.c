@@ -399,7 +399,6 @@ static void test_a_guest_may_help_itself(void **state)
 	(void)state;
 	sim_start(&s, 64 * GIB);
 	v = sim_add(&s, 3 * GIB, 300 * MIB, 0, 0);
-	v->g.autodeflate = true;
 	sim_run(&s, 900);
 	v->anon += 80 * MIB;
 	v->g.size += 40 * MIB; /* the driver's reflex: the emulator's target is not met */
