@@ -56,7 +56,7 @@ packages_of() {
 			libgnutls28-dev libjpeg-dev libnuma-dev libpmem-dev libpng-dev \
 			libsasl2-dev libspice-protocol-dev libspice-server-dev \
 			libusb-1.0-0-dev libusbredirparser-dev libzstd-dev liburing-dev \
-			nettle-dev "$(packages_of build-device)"
+			nettle-dev "$(packages_of build-device)" "$(packages_of build-overcommit)"
 		;;
 	test-deb) echo debootstrap util-linux mount "$(packages_of test)" ;;
 	style) echo git shellcheck sparse perl ;;
