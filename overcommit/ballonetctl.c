@@ -24,8 +24,8 @@ static int fail(const char *what, const char *why)
 
 static int reach(const char *path)
 {
-    struct sockaddr_un where = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = ANSWER_S};
+    struct sockaddr_un where = { .sun_family = AF_UNIX };
+    struct timeval patience = { .tv_sec = ANSWER_S };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 ||
@@ -84,13 +84,15 @@ int main(int argc, char **argv)
     static const struct {
         const char *verb;
         int words;
-    } verbs[] = {{"status", 1}, {"explain", 2}, {"hold", 2}, {"release", 2}, {"reserve", 2}};
+    } verbs[] = {
+        { "status", 1 }, { "explain", 2 }, { "hold", 2 }, { "release", 2 }, { "reserve", 2 }
+    };
     g_autofree char *socket_path = NULL, *words = NULL, *line = NULL;
     int seconds = 0;
     const GOptionEntry entries[] = {
-        {"socket", 's', 0, G_OPTION_ARG_FILENAME, &socket_path, "the daemon's socket", "FILE"},
-        {"for", 0, 0, G_OPTION_ARG_INT, &seconds, "with reserve: so long (default " RESERVE_S ")",
-         "SECONDS"},
+        { "socket", 's', 0, G_OPTION_ARG_FILENAME, &socket_path, "the daemon's socket", "FILE" },
+        { "for", 0, 0, G_OPTION_ARG_INT, &seconds, "with reserve: so long (default " RESERVE_S ")",
+          "SECONDS" },
         {},
     };
     g_autoptr(GOptionContext) options = g_option_context_new("COMMAND");

@@ -226,7 +226,7 @@ static void quiet(void *opaque, virErrorPtr error)
 
 static bool run(Main *m)
 {
-    static const DomainsOps ops = {step, started, connected};
+    static const DomainsOps ops = { step, started, connected };
     Daemon *d = &m->daemon;
 
     m->control = control_open(d);
@@ -266,12 +266,12 @@ int main(int argc, char **argv)
     g_autofree char *file = NULL, *uri = NULL;
     gboolean foreground = FALSE, dry_run = FALSE, verbose = FALSE;
     const GOptionEntry entries[] = {
-        {"config", 'c', 0, G_OPTION_ARG_FILENAME, &file, "configuration file", "FILE"},
-        {"connect", 'C', 0, G_OPTION_ARG_STRING, &uri, "libvirt's URI", "URI"},
-        {"foreground", 'f', 0, G_OPTION_ARG_NONE, &foreground, "stay in the foreground", NULL},
-        {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &dry_run, "say what it would do, and do nothing",
-         NULL},
-        {"verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "tell of every probe", NULL},
+        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &file, "configuration file", "FILE" },
+        { "connect", 'C', 0, G_OPTION_ARG_STRING, &uri, "libvirt's URI", "URI" },
+        { "foreground", 'f', 0, G_OPTION_ARG_NONE, &foreground, "stay in the foreground", NULL },
+        { "dry-run", 'n', 0, G_OPTION_ARG_NONE, &dry_run, "say what it would do, and do nothing",
+          NULL },
+        { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose, "tell of every probe", NULL },
         {},
     };
     g_autoptr(GOptionContext) options = g_option_context_new("- size guests by their need");

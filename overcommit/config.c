@@ -18,27 +18,27 @@ typedef struct Setting {
 } Setting;
 
 static const Setting daemon_settings[] = {
-    {"connect", KIND_TEXT, offsetof(Config, uri)},
-    {"socket", KIND_PATH, offsetof(Config, socket)},
-    {"metrics-file", KIND_PATH, offsetof(Config, metrics)},
+    { "connect", KIND_TEXT, offsetof(Config, uri) },
+    { "socket", KIND_PATH, offsetof(Config, socket) },
+    { "metrics-file", KIND_PATH, offsetof(Config, metrics) },
     {},
 };
 
 static const Setting host_settings[] = {
-    {"tight-percent", KIND_PERCENT, offsetof(Config, policy.tight_percent)},
-    {"critical-percent", KIND_PERCENT, offsetof(Config, policy.critical_percent)},
-    {"cgroup", KIND_PATH, offsetof(Config, cgroup)},
+    { "tight-percent", KIND_PERCENT, offsetof(Config, policy.tight_percent) },
+    { "critical-percent", KIND_PERCENT, offsetof(Config, policy.critical_percent) },
+    { "cgroup", KIND_PATH, offsetof(Config, cgroup) },
     {},
 };
 
 static const Setting guest_settings[] = {
-    {"managed", KIND_SWITCH, offsetof(GuestConfig, limits.managed)},
-    {"weight", KIND_WEIGHT, offsetof(GuestConfig, limits.weight)},
-    {"min", KIND_SIZE, offsetof(GuestConfig, limits.min)},
-    {"max", KIND_SIZE, offsetof(GuestConfig, limits.max)},
-    {"reserve", KIND_SIZE, offsetof(GuestConfig, limits.reserve)},
-    {"swap", KIND_SIZE, offsetof(GuestConfig, limits.swap)},
-    {"monitor", KIND_SWITCH, offsetof(GuestConfig, monitor)},
+    { "managed", KIND_SWITCH, offsetof(GuestConfig, limits.managed) },
+    { "weight", KIND_WEIGHT, offsetof(GuestConfig, limits.weight) },
+    { "min", KIND_SIZE, offsetof(GuestConfig, limits.min) },
+    { "max", KIND_SIZE, offsetof(GuestConfig, limits.max) },
+    { "reserve", KIND_SIZE, offsetof(GuestConfig, limits.reserve) },
+    { "swap", KIND_SIZE, offsetof(GuestConfig, limits.swap) },
+    { "monitor", KIND_SWITCH, offsetof(GuestConfig, monitor) },
     {},
 };
 
@@ -47,9 +47,9 @@ static const struct Section {
     const Setting *settings;
     size_t offset;
 } sections[] = {
-    {"daemon", daemon_settings, 0},
-    {"host", host_settings, 0},
-    {"guests", guest_settings, offsetof(Config, guests)},
+    { "daemon", daemon_settings, 0 },
+    { "host", host_settings, 0 },
+    { "guests", guest_settings, offsetof(Config, guests) },
 };
 
 /* One file that is being read. */
@@ -100,8 +100,13 @@ bool config_size(const char *text, uint64_t *kib)
 
 static bool read_switch(const char *text, bool *value)
 {
-    *value = !strcmp(text, "yes") || !strcmp(text, "true");
-    return *value || !strcmp(text, "no") || !strcmp(text, "false");
+    bool yes = !strcmp(text, "yes") || !strcmp(text, "true");
+
+    if (!yes && strcmp(text, "no") && strcmp(text, "false")) {
+        return false;
+    }
+    *value = yes;
+    return true;
 }
 
 /* Return: what is wrong, or NULL. */
@@ -270,8 +275,8 @@ static Config *defaults(void)
 
     c->uri = g_strdup(CONFIG_URI);
     c->socket = g_strdup(CONFIG_SOCKET);
-    c->policy = (PolicyConfig){.tight_percent = 15, .critical_percent = 5};
-    c->guests.limits = (PolicyLimits){.managed = true, .weight = 100};
+    c->policy = (PolicyConfig){ .tight_percent = 15, .critical_percent = 5 };
+    c->guests.limits = (PolicyLimits){ .managed = true, .weight = 100 };
     return c;
 }
 
@@ -295,7 +300,7 @@ static void check_together(Reader *r)
 Config *config_load(const char *file, GPtrArray *faults)
 {
     g_autofree char *folder = g_strconcat(file, ".d", NULL);
-    Reader r = {.config = defaults(), .faults = faults};
+    Reader r = { .config = defaults(), .faults = faults };
 
     read_file(&r, file, strcmp(file, CONFIG_FILE) != 0);
     read_folder(&r, folder);

@@ -192,8 +192,8 @@ static char *answer(Daemon *d, char *line)
         unsigned words;
         bool (*does)(Daemon *, char **, GString *);
     } verbs[] = {
-        {"status", 1, status},      {"explain", 2, do_explain}, {"hold", 2, do_hold},
-        {"release", 2, do_release}, {"reserve", 3, do_reserve},
+        { "status", 1, status },      { "explain", 2, do_explain }, { "hold", 2, do_hold },
+        { "release", 2, do_release }, { "reserve", 3, do_reserve },
     };
     g_auto(GStrv) words = g_strsplit(line, "\t", -1);
     GString *out = g_string_new(NULL);
@@ -314,7 +314,7 @@ static bool lock(Control *c)
 
 static bool listen_at(Control *c)
 {
-    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    struct sockaddr_un where = { .sun_family = AF_UNIX };
     mode_t mask;
     int bound;
 

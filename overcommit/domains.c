@@ -104,10 +104,10 @@ static void do_connect(Job *job)
         int event;
         virConnectDomainEventGenericCallback call;
     } events[] = {
-        {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
-        {VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
-        {VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_size)},
-        {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
+        { VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle) },
+        { VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot) },
+        { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_size) },
+        { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata) },
     };
     int count = -1;
 
@@ -233,8 +233,8 @@ static void do_poll(Job *job)
     };
     int count;
 
-    *f = (Figures){UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN,
-                   UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN};
+    *f = (Figures){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN,
+                    UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
     count = virDomainMemoryStats(job->dom, stats, VIR_DOMAIN_MEMORY_STAT_NR, 0);
     if (count < 0) {
         fails(job, "it has no statistics");
@@ -259,8 +259,8 @@ static void do_order(Job *job)
 
 static void do_job(gpointer data, gpointer opaque)
 {
-    static void (*const does[])(Job *) = {do_connect,    do_close, do_look,
-                                          do_statistics, do_poll,  do_order};
+    static void (*const does[])(Job *) = { do_connect,    do_close, do_look,
+                                           do_statistics, do_poll,  do_order };
     Domains *d = opaque;
     Job *job = data;
     uint64_t one = 1;
@@ -479,7 +479,7 @@ static void lose(Domains *d)
 
 static void on_close(virConnectPtr conn, int reason, void *opaque)
 {
-    static const char *const why[] = {"an error", "it ended", "it does not answer", "closed"};
+    static const char *const why[] = { "an error", "it ended", "it does not answer", "closed" };
     Domains *d = opaque;
 
     /* libvirt holds the connection's lock: it is given up with the next poll. */

@@ -75,8 +75,12 @@ static void read_pressure(Host *h, PolicyHost *out, int64_t now)
     uint64_t stalled;
 
     out->pressure = 0;
-    if (!g_file_get_contents(h->psi, &text, NULL, NULL) || !(total = strstr(text, "total=")) ||
-        sscanf(total, "total=%" SCNu64, &stalled) != 1) {
+    if (!g_file_get_contents(h->psi, &text, NULL, NULL)) {
+        return;
+    }
+    /* The first line is that of "some". */
+    total = strstr(text, "total=");
+    if (!total || sscanf(total, "total=%" SCNu64, &stalled) != 1) {
         return;
     }
     if (h->time && now > h->time && stalled >= h->stalled) {
@@ -115,8 +119,8 @@ static void stalled(int watch, int fd, int events, void *opaque)
 static bool watch_pressure(Host *h)
 {
     /* A tenth of a second in one; without privileges Linux takes windows of 2 s alone. */
-    static const char *const triggers[] = {"some 100000 1000000", "some 200000 2000000"};
-    struct epoll_event event = {.events = EPOLLPRI};
+    static const char *const triggers[] = { "some 100000 1000000", "some 200000 2000000" };
+    struct epoll_event event = { .events = EPOLLPRI };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(triggers); i++) {
         h->psi_fd = open(h->psi, O_RDWR | O_NONBLOCK | O_CLOEXEC);

@@ -27,7 +27,7 @@ static void see_balloon(GMarkupParseContext *context, const char *element, const
 
 bool metadata_balloon(const char *domain_xml, BalloonXml *out)
 {
-    static const GMarkupParser parser = {.start_element = see_balloon};
+    static const GMarkupParser parser = { .start_element = see_balloon };
     g_autoptr(GMarkupParseContext) context = NULL;
 
     *out = (BalloonXml){};
@@ -68,8 +68,8 @@ static void see_wish(GMarkupParseContext *context, const char *element, const ch
 
 void metadata_apply(const char *element_xml, GuestConfig *guest, GPtrArray *faults)
 {
-    static const GMarkupParser parser = {.start_element = see_wish};
-    Wishes wishes = {guest, faults};
+    static const GMarkupParser parser = { .start_element = see_wish };
+    Wishes wishes = { guest, faults };
     g_autoptr(GMarkupParseContext) context = NULL;
     g_autoptr(GError) error = NULL;
 

@@ -373,8 +373,7 @@ static void ask(PolicyGuest *g, PolicyHostState state, int64_t now)
     }
 }
 
-/* Whether something may be taken. Its demand does not depend on its size: an older sample will do.
- */
+/* Whether something may be taken. Demand does not depend on size: an older sample will do. */
 static bool gives(const PolicyGuest *g, int64_t now)
 {
     return g->arrived && now - g->sample.time <= POLICY_RECENT_MS && now >= g->keep_until &&
@@ -625,24 +624,24 @@ void policy_step(Policy *p, const PolicyHost *host, PolicyGuest *const *guests, 
 static const struct {
     const char *name, *text;
 } reasons[POLICY_REASONS] = {
-    [POLICY_REST] = {"rest", "its size suits it"},
-    [POLICY_UNMANAGED] = {"unmanaged", "it is not to be managed"},
-    [POLICY_HELD] = {"held", "it is held by ballonetctl"},
-    [POLICY_FOREIGN] = {"hands-off", "somebody else has set its size; release it to manage it"},
-    [POLICY_NO_FIGURES] = {"no-figures", "the guest sends no statistics, or none lately"},
-    [POLICY_NOT_FOLLOWED] = {"no-answer", "the guest does not follow; it is tried again later"},
-    [POLICY_MOVING] = {"moving", "it is on its way to its target"},
-    [POLICY_PAUSED] = {"pause", "nothing is taken for a while"},
-    [POLICY_PROBE] = {"probe", "a little is taken, to learn what it does not miss"},
-    [POLICY_BREACH] = {"breach", "too much was taken: it has back what it had when calm"},
-    [POLICY_NEED] = {"need", "its demand has grown"},
-    [POLICY_DISTRESS] = {"distress", "it is short of memory: twice the shortfall at once"},
-    [POLICY_NO_ROOM] = {"no-room", "it wants more than the host has at the moment"},
-    [POLICY_DONOR] = {"donor", "the host is short, and it has more than it needs"},
-    [POLICY_SLACK] = {"slack", "the host is critical: all unused memory is taken"},
-    [POLICY_COLD] = {"cold-cache", "the host is critical: cold file cache is taken"},
-    [POLICY_SWAP] = {"swap", "the host is critical: the guest is to use its swap"},
-    [POLICY_LIMITS] = {"limits", "its limits ask for it"},
+    [POLICY_REST] = { "rest", "its size suits it" },
+    [POLICY_UNMANAGED] = { "unmanaged", "it is not to be managed" },
+    [POLICY_HELD] = { "held", "it is held by ballonetctl" },
+    [POLICY_FOREIGN] = { "hands-off", "somebody else has set its size; release it to manage it" },
+    [POLICY_NO_FIGURES] = { "no-figures", "the guest sends no statistics, or none lately" },
+    [POLICY_NOT_FOLLOWED] = { "no-answer", "the guest does not follow; it is tried again later" },
+    [POLICY_MOVING] = { "moving", "it is on its way to its target" },
+    [POLICY_PAUSED] = { "pause", "nothing is taken for a while" },
+    [POLICY_PROBE] = { "probe", "a little is taken, to learn what it does not miss" },
+    [POLICY_BREACH] = { "breach", "too much was taken: it has back what it had when calm" },
+    [POLICY_NEED] = { "need", "its demand has grown" },
+    [POLICY_DISTRESS] = { "distress", "it is short of memory: twice the shortfall at once" },
+    [POLICY_NO_ROOM] = { "no-room", "it wants more than the host has at the moment" },
+    [POLICY_DONOR] = { "donor", "the host is short, and it has more than it needs" },
+    [POLICY_SLACK] = { "slack", "the host is critical: all unused memory is taken" },
+    [POLICY_COLD] = { "cold-cache", "the host is critical: cold file cache is taken" },
+    [POLICY_SWAP] = { "swap", "the host is critical: the guest is to use its swap" },
+    [POLICY_LIMITS] = { "limits", "its limits ask for it" },
 };
 
 const char *policy_reason_name(PolicyReason reason)
@@ -657,7 +656,7 @@ const char *policy_reason_text(PolicyReason reason)
 
 const char *policy_state_name(PolicyHostState state)
 {
-    static const char *const names[] = {"plenty", "tight", "critical"};
+    static const char *const names[] = { "plenty", "tight", "critical" };
 
     return names[state];
 }

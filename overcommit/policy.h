@@ -35,8 +35,7 @@ typedef struct PolicyLimits {
     uint32_t weight;  /* 1 to 1000; its share where memory is short */
     uint64_t min;     /* never below */
     uint64_t max;     /* never above; 0: all it has */
-    uint64_t reserve; /* beside its demand; 0: 32 MiB and a 32nd of all, 96 and a 16th without
-                         autodeflate */
+    uint64_t reserve; /* beside its demand; 0: see policy_reserve() */
     uint64_t swap;    /* so far below its demand while the host is critical: it has swap */
 } PolicyLimits;
 
@@ -177,6 +176,7 @@ void policy_order_failed(PolicyGuest *guest);
 
 uint64_t policy_min(const PolicyGuest *guest);
 uint64_t policy_max(const PolicyGuest *guest);
+/* By default 32 MiB and a 32nd of all it has; without autodeflate 96 MiB and a 16th. */
 uint64_t policy_reserve(const PolicyGuest *guest);
 
 const char *policy_state_name(PolicyHostState state);
