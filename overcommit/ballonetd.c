@@ -296,6 +296,7 @@ int main(int argc, char **argv)
         log_error("it cannot go to the background: %s", g_strerror(errno));
         return 1;
     }
+    log_background = !foreground;
     virSetErrorFunc(NULL, quiet);
     if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
         log_error("libvirt cannot be used: %s", virGetLastErrorMessage());

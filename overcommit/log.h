@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 extern bool log_verbose;
+extern bool log_background; /* to syslog: there is nobody at stderr */
 
 void log_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);

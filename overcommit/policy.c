@@ -124,6 +124,15 @@ void policy_order_failed(PolicyGuest *g)
     g->known = false;
 }
 
+/* Puts another target in the place of one that must not stand, where its size is ours to set. */
+static void order_at_once(PolicyGuest *g, uint64_t size)
+{
+    if (g->limits.managed && !g->held && !g->foreign) {
+        g->order = g->target = min64(size, policy_max(g));
+        g->arrived = distance(g->size, g->target) <= POLICY_TOLERANCE;
+    }
+}
+
 /* Follows the size: whether it goes where it was ordered to, or somebody else has ordered. */
 static void observe_size(PolicyGuest *g, int64_t now)
 {
@@ -135,10 +144,7 @@ static void observe_size(PolicyGuest *g, int64_t now)
     if (g->rebooted) {
         /* The emulator still has the target of the guest's last life. */
         g->rebooted = false;
-        if (g->limits.managed && !g->held && !g->foreign) {
-            g->order = g->target = policy_max(g);
-            g->arrived = distance(g->size, g->target) <= POLICY_TOLERANCE;
-        }
+        order_at_once(g, policy_max(g));
     }
     if (g->paused) {
         g->progress = now;
@@ -152,8 +158,9 @@ static void observe_size(PolicyGuest *g, int64_t now)
         bool dry = g->sample.usable <= max64(2 * policy_reserve(g), g->all / 8);
 
         if (g->autodeflate && g->size > g->target && dry) {
-            /* The guest has helped itself. */
+            /* The guest has helped itself, and must not be taken back to its old target. */
             start_from(g, g->size, now);
+            order_at_once(g, g->size);
             g->keep_until = now + POLICY_CALM_MS;
             g->pause_end = max64(g->pause_end, g->keep_until);
         } else {
@@ -169,7 +176,7 @@ static void observe_size(PolicyGuest *g, int64_t now)
         g->retry = now + g->retry_gap;
         start_from(g, g->size, now);
         /* The old target must not come true some day, when nobody thinks of it. */
-        g->order = g->size;
+        order_at_once(g, g->size);
     }
     g->was = g->size;
     if (g->silent && now >= g->retry) {
