@@ -54,6 +54,16 @@ static void say_host(const Daemon *d, GString *out)
                            d->dry_run ? "; dry run" : "");
 }
 
+/* A column of the table. */
+static void add_mib(GString *out, uint64_t kib)
+{
+    if (kib) {
+        g_string_append_printf(out, " %8llu", (unsigned long long)(kib / POLICY_MIB));
+    } else {
+        g_string_append_printf(out, " %8s", "-");
+    }
+}
+
 static int by_name(const void *a, const void *b)
 {
     const Domain *const *x = a, *const *y = b;
@@ -78,10 +88,13 @@ static void do_status(Daemon *d, char **words, GString *out)
         const Domain *domain = list->pdata[i];
         const PolicyGuest *g = &domain->guest;
 
-        g_string_append_printf(out, "%-*s %8llu %8llu %8llu %8llu %8llu  %s\n", width, domain->name,
-                               policy_max(g) / POLICY_MIB, g->size / POLICY_MIB,
-                               g->target / POLICY_MIB, g->demand / POLICY_MIB,
-                               domain->rss / POLICY_MIB, policy_reason_name(g->reason));
+        g_string_append_printf(out, "%-*s", width, domain->name);
+        add_mib(out, policy_max(g));
+        add_mib(out, g->size);
+        add_mib(out, g->target);
+        add_mib(out, g->demand);
+        add_mib(out, domain->rss);
+        g_string_append_printf(out, "  %s\n", policy_reason_name(g->reason));
     }
 }
 

@@ -694,7 +694,7 @@ void domains_poll(Domains *d, int64_t now)
     d->waiting_for = 0;
     g_hash_table_iter_init(&iter, d->by_uuid);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&domain)) {
-        if (!domain->busy && domain->looked && domain->balloon) {
+        if (!domain->busy && domain->looked && domain->balloon && domain->wishes.limits.managed) {
             Job *job = new_job(d, JOB_POLL, domain);
 
             job->poll = d->poll;

@@ -54,7 +54,7 @@ typedef struct DomainsOps {
  */
 Domains *domains_new(const char *uri, bool dry_run, const DomainsOps *ops, void *opaque);
 
-/* Connects where there is no connection, and asks every domain for figures. */
+/* Connects where there is no connection, and asks every managed domain for figures. */
 void domains_poll(Domains *d, int64_t now);
 
 /* Those that have a balloon and were looked at; valid until the main loop runs again. */
