@@ -14,7 +14,7 @@ S := scripts
 .DEFAULT_GOAL := all
 .NOTPARALLEL:
 
-all: build-device build-driver ## build the device and the driver
+all: build-device build-driver build-overcommit ## build the device, the driver, the overcommit daemon
 
 build-device: ## fetch and build QEMU with our device
 	@$S/setup.sh build-device && $S/qemu.sh
@@ -26,6 +26,9 @@ build-qemu-10:
 build-driver: ## fetch the guest kernel and build the driver for it
 	@$S/setup.sh build-driver $(if $(filter %-debug %-64k,$(GUEST)),build-debug) && \
 		$S/kernel.sh && $S/driver.sh
+
+build-overcommit: ## build the daemon that sizes guests by their need, and its tool
+	@$S/setup.sh build-overcommit && $S/overcommit.sh
 
 demo: all ## show it at work: shrink, compact and grow a guest through libvirt
 	@$S/setup.sh demo && $S/demo.sh
@@ -105,6 +108,6 @@ clean: ## remove what was built in this checkout
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
-.PHONY: all build-device build-driver build-qemu-10 demo bench results matrix test test-unit test-qtest \
-	test-vm test-interop test-debug test-arch test-libvirt test-migration test-qemu test-long \
-	test-mutants fuzz fuzz-qemu deb test-deb paths style clean help
+.PHONY: all build-device build-driver build-overcommit build-qemu-10 demo bench results matrix test \
+	test-unit test-qtest test-vm test-interop test-debug test-arch test-libvirt test-migration \
+	test-qemu test-long test-mutants fuzz fuzz-qemu deb test-deb paths style clean help

@@ -68,6 +68,33 @@ static void stats_put_events(struct balloon_stats *st, unsigned int *nr)
 #endif
 }
 
+/*
+ * What the host needs to know what the guest can spare (statistics-tags.md).  The
+ * kernel exports no totals of pressure stalls to modules: those are left out.
+ */
+static void stats_put_private(struct balloon_stats *st, unsigned int *nr)
+{
+	static const struct {
+		u16 tag;
+		enum node_stat_item item;
+	} pages[] = {
+		{ VIRTIO_BALLOON_S_ACTIVE_ANON, NR_ACTIVE_ANON },
+		{ VIRTIO_BALLOON_S_INACTIVE_ANON, NR_INACTIVE_ANON },
+		{ VIRTIO_BALLOON_S_ACTIVE_FILE, NR_ACTIVE_FILE },
+		{ VIRTIO_BALLOON_S_INACTIVE_FILE, NR_INACTIVE_FILE },
+		{ VIRTIO_BALLOON_S_REFAULT_ANON, WORKINGSET_REFAULT_ANON },
+		{ VIRTIO_BALLOON_S_REFAULT_FILE, WORKINGSET_REFAULT_FILE },
+	};
+	struct virtio_balloon *vb = st->vdev->priv;
+	unsigned int i;
+
+	stats_put(st, nr, VIRTIO_BALLOON_S_SEQUENCE, ++st->sequence);
+	stats_put(st, nr, VIRTIO_BALLOON_S_BALLOON, stats_bytes(pages_size(&vb->pages)));
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		stats_put(st, nr, pages[i].tag,
+			  stats_bytes(global_node_page_state(pages[i].item)));
+}
+
 /* Return: statistics gathered. */
 static unsigned int stats_gather(struct balloon_stats *st)
 {
@@ -82,6 +109,7 @@ static unsigned int stats_gather(struct balloon_stats *st)
 		  stats_bytes(max(si_mem_available(), 0L)));
 	stats_put(st, &nr, VIRTIO_BALLOON_S_CACHES,
 		  stats_bytes(global_node_page_state(NR_FILE_PAGES)));
+	stats_put_private(st, &nr);
 	return nr;
 }
 

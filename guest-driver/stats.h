@@ -22,6 +22,7 @@ struct virtqueue;
  * @lock: protects @stopped
  * @stopped: @work must not be started
  * @events: scratch: too large for a stack
+ * @sequence: buffers filled so far
  * @stat: the buffer
  */
 struct balloon_stats {
@@ -31,7 +32,8 @@ struct balloon_stats {
 	spinlock_t lock;
 	bool stopped;
 	unsigned long events[NR_VM_EVENT_ITEMS];
-	struct virtio_balloon_stat stat[VIRTIO_BALLOON_S_NR];
+	u64 sequence;
+	struct virtio_balloon_stat stat[VIRTIO_BALLOON_S_NR + VIRTIO_BALLOON_S_PRIVATE_NR];
 };
 
 void stats_init(struct balloon_stats *st, struct virtio_device *vdev);

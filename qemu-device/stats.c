@@ -13,7 +13,8 @@
 #include "trace.h"
 
 /* Keys of the guest-stats property; the stock device of 7.2 has the first ten, of 10.0 all. */
-static const char *const tag_name[VIRTIO_BALLOON_S_NR] = {
+#define PRIVATE(tag) (VIRTIO_BALLOON_S_NR + (tag) - VIRTIO_BALLOON_S_PRIVATE)
+static const char *const tag_name[STATS_NR] = {
     [VIRTIO_BALLOON_S_SWAP_IN] = "stat-swap-in",
     [VIRTIO_BALLOON_S_SWAP_OUT] = "stat-swap-out",
     [VIRTIO_BALLOON_S_MAJFLT] = "stat-major-faults",
@@ -30,6 +31,16 @@ static const char *const tag_name[VIRTIO_BALLOON_S_NR] = {
     [VIRTIO_BALLOON_S_SCAN_DIRECT] = "stat-direct-scans",
     [VIRTIO_BALLOON_S_RECLAIM_ASYNC] = "stat-async-reclaims",
     [VIRTIO_BALLOON_S_RECLAIM_DIRECT] = "stat-direct-reclaims",
+    [PRIVATE(VIRTIO_BALLOON_S_SEQUENCE)] = "stat-sequence",
+    [PRIVATE(VIRTIO_BALLOON_S_BALLOON)] = "stat-balloon",
+    [PRIVATE(VIRTIO_BALLOON_S_ACTIVE_ANON)] = "stat-active-anon",
+    [PRIVATE(VIRTIO_BALLOON_S_INACTIVE_ANON)] = "stat-inactive-anon",
+    [PRIVATE(VIRTIO_BALLOON_S_ACTIVE_FILE)] = "stat-active-file",
+    [PRIVATE(VIRTIO_BALLOON_S_INACTIVE_FILE)] = "stat-inactive-file",
+    [PRIVATE(VIRTIO_BALLOON_S_REFAULT_ANON)] = "stat-refaults-anon",
+    [PRIVATE(VIRTIO_BALLOON_S_REFAULT_FILE)] = "stat-refaults-file",
+    [PRIVATE(VIRTIO_BALLOON_S_PRESSURE_SOME)] = "stat-pressure-some",
+    [PRIVATE(VIRTIO_BALLOON_S_PRESSURE_FULL)] = "stat-pressure-full",
 };
 
 /*
@@ -40,8 +51,8 @@ static const char *const tag_name[VIRTIO_BALLOON_S_NR] = {
 
 static void forget_values(BalloonStats *st)
 {
-    for (unsigned tag = 0; tag < VIRTIO_BALLOON_S_NR; tag++) {
-        st->value[tag] = UINT64_MAX;
+    for (unsigned i = 0; i < STATS_NR; i++) {
+        st->value[i] = UINT64_MAX;
     }
 }
 
@@ -94,6 +105,9 @@ static void read_values(Ballonet *s, const VirtQueueElement *elem)
 
         if (tag < VIRTIO_BALLOON_S_NR) {
             s->stats.value[tag] = value;
+            known++;
+        } else if (tag >= VIRTIO_BALLOON_S_PRIVATE && PRIVATE(tag) < STATS_NR) {
+            s->stats.value[PRIVATE(tag)] = value;
             known++;
         } else {
             trace_ballonet_stats_unknown(tag, value);
@@ -212,8 +226,8 @@ static void get_values(Object *obj, Visitor *v, const char *name, void *opaque, 
     ok = visit_type_int(v, "last-update", &st->last_update, errp) &&
          visit_start_struct(v, "stats", NULL, 0, errp);
     if (ok) {
-        for (unsigned tag = 0; ok && tag < VIRTIO_BALLOON_S_NR; tag++) {
-            ok = visit_type_uint64(v, tag_name[tag], &st->value[tag], errp);
+        for (unsigned i = 0; ok && i < STATS_NR; i++) {
+            ok = visit_type_uint64(v, tag_name[i], &st->value[i], errp);
         }
         ok = ok && visit_check_struct(v, errp);
         visit_end_struct(v, NULL);

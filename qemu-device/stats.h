@@ -17,15 +17,18 @@
 
 struct Ballonet;
 
+/* The standard tags, and after them the private ones. */
+#define STATS_NR (VIRTIO_BALLOON_S_NR + VIRTIO_BALLOON_S_PRIVATE_NR)
+
 typedef struct BalloonStats {
-    uint64_t value[VIRTIO_BALLOON_S_NR]; /* UINT64_MAX: the guest did not say */
-    int64_t last_update;                 /* seconds since the epoch; 0: never */
-    int64_t interval;                    /* seconds between questions; 0: none are asked */
-    QEMUTimer *timer;                    /* virtual clock: a stopped guest is not asked */
-    VirtQueue *vq;                       /* the queue last used; its number depends on the driver */
-    VirtQueueElement *elem;              /* the driver's buffer while it is with us */
-    bool first;                          /* none came yet; a legacy driver's first one is empty */
-    bool running;                        /* a buffer is being taken */
+    uint64_t value[STATS_NR]; /* UINT64_MAX: the guest did not say */
+    int64_t last_update;      /* seconds since the epoch; 0: never */
+    int64_t interval;         /* seconds between questions; 0: none are asked */
+    QEMUTimer *timer;         /* virtual clock: a stopped guest is not asked */
+    VirtQueue *vq;            /* the queue last used; its number depends on the driver */
+    VirtQueueElement *elem;   /* the driver's buffer while it is with us */
+    bool first;               /* none came yet; a legacy driver's first one is empty */
+    bool running;             /* a buffer is being taken */
 } BalloonStats;
 
 /*

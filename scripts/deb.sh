@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The Debian packages: ballonet-dkms, the guest driver's source for DKMS, and
-# qemu-system-ballonet, the emulator. Lays the checkout out as a Debian source
+# The Debian packages: ballonet-dkms, the guest driver's source for DKMS,
+# qemu-system-ballonet, the emulator, and ballonetd, the overcommit daemon. Lays the checkout out as a Debian source
 # tree in build/deb, builds there and leaves the packages in build/deb/*.deb.
 # The emulator comes from the cache; nothing is installed.
 #
-# usage: deb.sh          builds both, and asks lintian
+# usage: deb.sh          builds them, and asks lintian
 #        deb.sh check    that what the packages say of kernels is what the driver says
 #
 # QEMU_VERSION=7.2, 10.0 or 10.2
@@ -37,7 +37,7 @@ bsd_text() {
 
 lay_out() {
 	local src=$1 debian=$1/debian tree=$2 file
-	git ls-files -co --exclude-standard -- guest-driver qemu-device spec scripts \
+	git ls-files -co --exclude-standard -- guest-driver qemu-device overcommit spec scripts \
 		LICENSE LICENSES README.md | while IFS= read -r file; do
 		[ -f "$ROOT/$file" ] || continue
 		mkdir -p "$(dirname "$src/$file")"

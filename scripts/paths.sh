@@ -5,7 +5,7 @@
 # guest kernel that GUEST names and the QEMU that QEMU_VERSION names. Builds
 # nothing and asks no network.
 #
-# usage: paths.sh          QEMU KERNEL MODULES DRIVER
+# usage: paths.sh          QEMU KERNEL MODULES DRIVER BALLONETD BALLONETCTL
 #        paths.sh --all    and what the tests need beside them
 #        paths.sh --cache  the cache folder alone
 
@@ -48,6 +48,9 @@ show KERNEL "$KERNEL" "the guest kernel is not there: run make build-driver"
 show MODULES "$MODULES" "the guest kernel's modules are not there: run make build-driver"
 show DRIVER "$ROOT/build/driver-$RELEASE/virtio_balloon.ko" \
 	"the driver is not built: run make build-driver${GUEST:+ GUEST=$GUEST}"
+# Both halves work without them: who wants them says that they are absent.
+printf 'BALLONETD=%s\n' "$ROOT/build/overcommit/ballonetd"
+printf 'BALLONETCTL=%s\n' "$ROOT/build/overcommit/ballonetctl"
 
 if [ "${1:-}" = --all ]; then
 	printf 'RELEASE=%s\n' "$RELEASE"

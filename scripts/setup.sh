@@ -5,8 +5,8 @@
 # those that are not. With all there it only asks dpkg. It adds no package
 # source and starts nothing.
 #
-# usage: setup.sh VERB...   (build-device build-driver build-debug demo test test-unit
-#        bench deb test-deb style)
+# usage: setup.sh VERB...   (build-device build-driver build-debug build-overcommit demo test
+#        test-unit bench deb test-deb style)
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -27,6 +27,10 @@ packages_of() {
 			seabios ipxe-qemu qemu-system-data
 		;;
 	build-driver) echo gcc-12 libc6-dev make xz-utils libelf1 "$(cross_packages)" ;;
+	build-overcommit)
+		echo gcc libc6-dev make pkg-config libvirt-dev libglib2.0-dev libjson-glib-dev \
+			libsystemd-dev
+		;;
 	build-debug) echo gcc-12 libc6-dev make xz-utils kmod bc flex bison libelf-dev perl ;;
 	demo)
 		echo qemu-system-x86 libvirt-daemon-system libvirt-clients busybox-static \
@@ -52,7 +56,7 @@ packages_of() {
 			libgnutls28-dev libjpeg-dev libnuma-dev libpmem-dev libpng-dev \
 			libsasl2-dev libspice-protocol-dev libspice-server-dev \
 			libusb-1.0-0-dev libusbredirparser-dev libzstd-dev liburing-dev \
-			nettle-dev "$(packages_of build-device)"
+			nettle-dev "$(packages_of build-device)" "$(packages_of build-overcommit)"
 		;;
 	test-deb) echo debootstrap util-linux mount "$(packages_of test)" ;;
 	style) echo git shellcheck sparse perl ;;

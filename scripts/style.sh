@@ -114,7 +114,7 @@ check_kernel_side() {
 check_qemu_side() {
 	local pl
 	pl=$(qemu_tree "$(cat "$CACHE/qemu-$QEMU_VERSION.version")")/src/scripts/checkpatch.pl
-	mapfile -t list < <(files 'qemu-device/*.c' 'qemu-device/*.h')
+	mapfile -t list < <(files qemu-device/'*.[ch]' overcommit/'*.[ch]')
 	[ ${#list[@]} -gt 0 ] || return 0
 	checked 1 perl "$pl" --no-tree --terse -f "${list[@]}" "$scratch/bad.c" | judged |
 		pick -vE 'line over|architecture specific|/compat\.h:' |

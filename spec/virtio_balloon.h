@@ -74,6 +74,20 @@ struct virtio_balloon_config {
 #define VIRTIO_BALLOON_S_RECLAIM_DIRECT	15 /* bytes reclaimed directly */
 #define VIRTIO_BALLOON_S_NR		16
 
+/* Private tags, from 0x8000 on (statistics-tags.md): what a guest's need is read from. */
+#define VIRTIO_BALLOON_S_PRIVATE	32768
+#define VIRTIO_BALLOON_S_SEQUENCE	32768 /* number of this buffer */
+#define VIRTIO_BALLOON_S_BALLOON	32769 /* bytes in the balloon */
+#define VIRTIO_BALLOON_S_ACTIVE_ANON	32770 /* bytes on the active list, anonymous */
+#define VIRTIO_BALLOON_S_INACTIVE_ANON	32771 /* bytes on the inactive list, anonymous */
+#define VIRTIO_BALLOON_S_ACTIVE_FILE	32772 /* bytes on the active list, of files */
+#define VIRTIO_BALLOON_S_INACTIVE_FILE	32773 /* bytes on the inactive list, of files */
+#define VIRTIO_BALLOON_S_REFAULT_ANON	32774 /* bytes read again soon after reclaim, anonymous */
+#define VIRTIO_BALLOON_S_REFAULT_FILE	32775 /* bytes read again soon after reclaim, of files */
+#define VIRTIO_BALLOON_S_PRESSURE_SOME	32776 /* microseconds that some task waited for memory */
+#define VIRTIO_BALLOON_S_PRESSURE_FULL	32777 /* microseconds that all of them did */
+#define VIRTIO_BALLOON_S_PRIVATE_NR	10
+
 /* One statistic in a statsq buffer: 10 bytes, no padding (5.5.6.3). */
 struct virtio_balloon_stat {
 	__virtio16 tag;

@@ -45,6 +45,8 @@ class Paths:
     driver: Path = None
     stock_qemu: Path = None
     stock_driver: Path = None
+    ballonetd: Path = None
+    ballonetctl: Path = None
 
     @classmethod
     def load(cls, guest=None, qemu_version=None):
@@ -75,6 +77,8 @@ class Paths:
             driver=path("DRIVER"),
             stock_qemu=path("STOCK_QEMU") or Path("/usr/bin/qemu-system-x86_64"),
             stock_driver=path("STOCK_DRIVER"),
+            ballonetd=path("BALLONETD"),
+            ballonetctl=path("BALLONETCTL"),
         )
 
     def emulator(self, which):

@@ -33,8 +33,13 @@ void si_meminfo(struct sysinfo *info)
 
 unsigned long global_node_page_state(enum node_stat_item item)
 {
-	(void)item;
-	return 700 + moment;
+	return 700 + 10 * item + moment;
+}
+
+unsigned long pages_size(struct balloon_pages *bp)
+{
+	assert_ptr_equal(bp, &vb.pages);
+	return 30 + moment;
 }
 
 static void start(u64 features)
@@ -155,13 +160,20 @@ static void test_whole_entries(void **state)
 		assert_int_equal(q.all[i].bytes % ENTRY, 0);
 }
 
+static bool is_tag(u16 tag)
+{
+	return tag < VIRTIO_BALLOON_S_NR ||
+	       (tag >= VIRTIO_BALLOON_S_PRIVATE &&
+		tag < VIRTIO_BALLOON_S_PRIVATE + VIRTIO_BALLOON_S_PRIVATE_NR);
+}
+
 static void test_every_entry_is_filled_in(void **state)
 {
 	const struct fake_buffer *buf = &q.all[0];
 
 	(void)state;
 	for (unsigned int i = 0; i < entries(buf); i++) {
-		assert_in_range(tag_of(buf, i), 0, VIRTIO_BALLOON_S_NR - 1);
+		assert_true(is_tag(tag_of(buf, i)));
 		assert_int_not_equal(value_of(buf, i), 0xeeeeeeeeeeeeeeeeULL);
 	}
 	for (u16 tag = 0; tag < VIRTIO_BALLOON_S_NR; tag++)
@@ -171,6 +183,34 @@ static void test_every_entry_is_filled_in(void **state)
 			 1000 * (PSWPIN + 1) * PAGE_SIZE);
 	assert_int_equal(value_by_tag(buf, VIRTIO_BALLOON_S_MEMTOT), 50000 * PAGE_SIZE);
 	assert_int_equal(value_by_tag(buf, VIRTIO_BALLOON_S_CACHES), 700 * PAGE_SIZE);
+}
+
+/* Of the same instant as the standard ones; no kernel tells a module of pressure. */
+static void test_private_tags(void **state)
+{
+	static const struct {
+		u16 tag;
+		unsigned int item;
+	} pages[] = {
+		{ VIRTIO_BALLOON_S_ACTIVE_ANON, NR_ACTIVE_ANON },
+		{ VIRTIO_BALLOON_S_INACTIVE_ANON, NR_INACTIVE_ANON },
+		{ VIRTIO_BALLOON_S_ACTIVE_FILE, NR_ACTIVE_FILE },
+		{ VIRTIO_BALLOON_S_INACTIVE_FILE, NR_INACTIVE_FILE },
+		{ VIRTIO_BALLOON_S_REFAULT_ANON, WORKINGSET_REFAULT_ANON },
+		{ VIRTIO_BALLOON_S_REFAULT_FILE, WORKINGSET_REFAULT_FILE },
+	};
+
+	(void)state;
+	moment = 3;
+	ask();
+	for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++)
+		assert_int_equal(value_by_tag(&q.all[1], pages[i].tag),
+				 (703 + 10 * pages[i].item) * PAGE_SIZE);
+	assert_int_equal(value_by_tag(&q.all[1], VIRTIO_BALLOON_S_BALLOON), 33 * PAGE_SIZE);
+	assert_int_equal(value_by_tag(&q.all[0], VIRTIO_BALLOON_S_SEQUENCE), 1);
+	assert_int_equal(value_by_tag(&q.all[1], VIRTIO_BALLOON_S_SEQUENCE), 2);
+	for (unsigned int i = 0; i < entries(&q.all[1]); i++)
+		assert_true(tag_of(&q.all[1], i) < VIRTIO_BALLOON_S_PRESSURE_SOME);
 }
 
 /* Gathered for this question, not left from the one before. */
@@ -214,7 +254,7 @@ static void test_byte_order(void **state)
 			u16 tag = sim_swap(kinds[k].swapped, tag_of(&q.all[0], i), 2);
 			u64 value = sim_swap(kinds[k].swapped, value_of(&q.all[0], i), 8);
 
-			assert_in_range(tag, 0, VIRTIO_BALLOON_S_NR - 1);
+			assert_true(is_tag(tag));
 			if (tag == VIRTIO_BALLOON_S_MEMTOT) {
 				assert_int_equal(value, 50000 * PAGE_SIZE);
 				seen = true;
@@ -248,6 +288,7 @@ int main(void)
 		with_stats(test_never_two_buffers),
 		with_stats(test_whole_entries),
 		with_stats(test_every_entry_is_filled_in),
+		with_stats(test_private_tags),
 		with_stats(test_values_are_fresh),
 		with_stats(test_same_statistics_in_every_buffer),
 		with_stats(test_byte_order),

@@ -28,7 +28,16 @@ enum vm_event_item {
 };
 
 enum zone_stat_item { NR_FREE_PAGES };
-enum node_stat_item { NR_FILE_PAGES, NR_BALLOON_PAGES };
+enum node_stat_item {
+	NR_FILE_PAGES,
+	NR_BALLOON_PAGES,
+	NR_INACTIVE_ANON,
+	NR_ACTIVE_ANON,
+	NR_INACTIVE_FILE,
+	NR_ACTIVE_FILE,
+	WORKINGSET_REFAULT_ANON,
+	WORKINGSET_REFAULT_FILE,
+};
 struct page;
 struct zone;
 
