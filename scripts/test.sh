@@ -15,10 +15,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # Guests and emulators of one file come one after the other: they share what they
-# started, and the host's huge pages.
-# They wait often: more of them than processors keep those busy.
+# started, and the host's huge pages. Tests of guests wait often: more of them
+# than processors keep those busy. Of the device's some hold it to milliseconds.
 GUESTS=(-n $(($(nproc) * 3 / 2)) --dist loadfile)
-DEVICES=(-n $(($(nproc) * 2)) --dist loadfile)
+DEVICES=(-n "$(nproc)" --dist loadfile)
 # What holds QEMU to milliseconds, in tests/qtest: with nothing beside it.
 TIMED=(tests/qtest/test_holds.py)
 EACH='not qemu10 and not slow and not alone'
