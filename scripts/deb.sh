@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The Debian packages: ballonet-dkms, the guest driver's source for DKMS,
-# qemu-system-ballonet, the emulator, and ballonetd, the overcommit daemon. Lays the checkout out as a Debian source
-# tree in build/deb, builds there and leaves the packages in build/deb/*.deb.
+# qemu-system-ballonet, the emulator, and ballonetd, the overcommit daemon. Lays
+# the checkout out as a Debian source tree in build/deb, builds there and leaves the packages in build/deb/*.deb.
 # The emulator comes from the cache; nothing is installed.
 #
 # usage: deb.sh          builds them, and asks lintian

@@ -42,6 +42,11 @@ def qemu_deb():
     return _package("qemu-system-ballonet")
 
 
+@pytest.fixture(scope="session")
+def ballonetd_deb():
+    return _package("ballonetd")
+
+
 @pytest.fixture(scope="module")
 def debian(paths):
     """A bare Debian, one for each file of tests."""

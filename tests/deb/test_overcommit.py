@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The package ballonetd in a bare Debian: what it needs comes with it, it starts, its user, unit and
-manual are there, it goes without a trace."""
+"""The package ballonetd in a bare Debian: what it needs comes with it, its programs run, its
+user, unit and manual are there, it goes without a trace."""
 
 import pytest
-
-from conftest import _package
 
 
 @pytest.fixture(scope="module")
@@ -13,8 +11,8 @@ def before(debian):
 
 
 @pytest.fixture(scope="module")
-def installed(debian, before):
-    debian.install(_package("ballonetd"))
+def installed(debian, before, ballonetd_deb):
+    debian.install(ballonetd_deb)
     return debian
 
 
@@ -31,6 +29,7 @@ def test_is_whole(installed):
                  "/usr/share/man/man1/ballonetctl.1.gz",
                  "/usr/share/man/man5/ballonetd.conf.5.gz"):
         assert file in files
+    assert "ballonet" in installed.run("getent", "passwd", "ballonet")
     conffiles = installed.run("dpkg-query", "-W", "-f", "${Conffiles}", "ballonetd")
     assert "/etc/ballonet/ballonetd.conf" in conffiles
 

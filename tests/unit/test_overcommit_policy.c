@@ -402,7 +402,8 @@ static void test_a_guest_may_help_itself(void **state)
 	v = sim_add(&s, 3 * GIB, 300 * MIB, 0, 0);
 	sim_run(&s, 900);
 	v->anon += 80 * MIB;
-	helped = v->g.size + 40 * MIB; /* the driver's reflex, of which the emulator knows nothing */
+	/* the driver's reflex, of which the emulator knows nothing */
+	helped = v->g.size + 40 * MIB;
 	v->g.size = v->ordered = helped;
 	sim_step(&s);
 	assert_true(v->g.order >= helped);
