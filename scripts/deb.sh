@@ -3,8 +3,9 @@
 #
 # The Debian packages: ballonet-dkms, the guest driver's source for DKMS,
 # qemu-system-ballonet, the emulator, and ballonetd, the overcommit daemon. Lays
-# the checkout out as a Debian source tree in build/deb, builds there and leaves the packages in build/deb/*.deb.
-# The emulator comes from the cache; nothing is installed.
+# the checkout out as a Debian source tree in build/deb, builds there and leaves
+# the packages in build/deb/*.deb. The emulator comes from the cache; nothing is
+# installed.
 #
 # usage: deb.sh          builds them, and asks lintian
 #        deb.sh check    that what the packages say of kernels is what the driver says
