@@ -17,6 +17,9 @@
  * host knows of them, so after it they are announced again, before any of them
  * may move or leave.
  *
+ * Where the guest may have pages of the balloon, it is given some before it runs
+ * dry: floor.c looks how much is available, the worker gives.
+ *
  * Locks: resize.lock; never held over an allocation, over pages_*() or over
  * chunks_*().  Beginning, end and sleep run while the worker is stopped.
  */
@@ -260,6 +263,15 @@ static void resize_add_inflating(struct resize *rz, long pages)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
+static void resize_add_deflating(struct resize *rz, long pages)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->deflating += pages;
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
 /*
  * The host refused: what it did not take is the guest's again, what it did
  * not give back stays the balloon's.  Either way, not again at once.
@@ -323,6 +335,8 @@ static void resize_done(struct hostcomm_request *rq, int err)
 			if (rz->grown)
 				rz->grown(vb);
 		}
+	} else {
+		resize_add_deflating(rz, -(long)rq->pages);
 	}
 	resize_put_request(rz, rq);
 	resize_kick(rz);
@@ -449,6 +463,7 @@ static u32 resize_deflate(struct hostcomm_request *rq, u64 max)
 		return 0;
 	list_for_each_entry(page, &rq->page_list, lru)
 		WARN_ON_ONCE(!hostcomm_add(rq, page, chunk_pages(page)));
+	resize_add_deflating(&vb->resize, pages);
 	hostcomm_submit(rq);
 	return pages;
 }
@@ -509,23 +524,64 @@ static bool resize_is_quiet(struct resize *rz)
 	return ret;
 }
 
+static unsigned int floor_mib;
+module_param(floor_mib, uint, 0444);
+MODULE_PARM_DESC(floor_mib,
+		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
+
+/**
+ * resize_follow_memory() - the floor for as much memory as there is now
+ * @rz: initialised
+ * @size: guest pages of the balloon that do not count as memory
+ *
+ * Context: any.  Return: guest pages.
+ */
+static unsigned long resize_follow_memory(struct resize *rz, unsigned long size)
+{
+	unsigned long total = totalram_pages() + size;
+	unsigned long mib = SZ_1M >> PAGE_SHIFT;
+	unsigned long floor = floor_mib * mib;
+
+	if (!floor)
+		floor = min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
+	WRITE_ONCE(rz->floor, floor);
+	return floor;
+}
+
+/*
+ * What the guest could still use.  MemAvailable leaves out a part of the page
+ * cache, up to half of it, so that it falls also where files are only read.
+ */
+static unsigned long resize_usable(void)
+{
+	unsigned long cache = global_node_page_state(NR_ACTIVE_FILE) +
+			      global_node_page_state(NR_INACTIVE_FILE);
+	long available = si_mem_available();
+
+	return max(available, 0L) + cache / 2;
+}
+
 static struct resize_step resize_next(struct resize *rz)
 {
+	bool managed = rz->vb->managed;
 	long available = si_mem_available();
 	struct resize_view view = {
 		.now_ms = ktime_to_ms(ktime_get()),
 		.target = rz->target,
 		.available = max(available, 0L),
-		.floor = rz->floor,
+		.gives = !managed,
 	};
 	struct resize_step step;
 	unsigned long flags;
 
 	spin_lock_irqsave(&rz->lock, flags);
 	view.coming = rz->inflating;
+	view.leaving = rz->deflating;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	/* After it: what arrives in between counts twice, rather than not at all. */
 	view.size = pages_size(&rz->vb->pages);
+	view.usable = resize_usable();
+	view.floor = resize_follow_memory(rz, managed ? view.size : 0);
 	spin_lock_irqsave(&rz->lock, flags);
 	step = resize_policy_next(&rz->policy, &view);
 	spin_unlock_irqrestore(&rz->lock, flags);
@@ -593,12 +649,15 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 			step.wait_ms = resize_out_of_pages(rz);
 		break;
 	case RESIZE_DEFLATE:
+	case RESIZE_GIVE:
 		*delay = resize_deflate_pause(rz);
 		if (*delay)
 			break;
 		sent = resize_deflate(rq, step.pages);
 		if (!sent)
 			*delay = RESIZE_RETRY;
+		else if (step.action == RESIZE_GIVE)
+			WRITE_ONCE(rz->floor_given, rz->floor_given + sent);
 		break;
 	default:
 		break;
@@ -608,7 +667,7 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 		*delay = msecs_to_jiffies(step.wait_ms);
 	if (!sent)
 		resize_put_request(rz, rq);
-	else if (step.action == RESIZE_DEFLATE)
+	else if (step.action != RESIZE_INFLATE)
 		resize_release(rz);
 	return sent;
 }
@@ -628,6 +687,7 @@ static void resize_work(struct work_struct *work)
 		cond_resched();
 	}
 
+	WRITE_ONCE(rz->gives, !rz->vb->managed && pages_size(&rz->vb->pages));
 	quiet = resize_is_quiet(rz);
 	/*
 	 * Only when no request is out.  Pages that were held back because the
@@ -677,19 +737,23 @@ void resize_ran_dry(struct resize *rz)
 	resize_kick(rz);
 }
 
-static unsigned int floor_mib;
-module_param(floor_mib, uint, 0444);
-MODULE_PARM_DESC(floor_mib,
-		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
-
-static unsigned long resize_floor(void)
+/**
+ * resize_look() - have the guest given pages, if it needs them
+ * @rz: started, of a device that allows it
+ *
+ * Context: any, interrupts too.
+ * Return: pages that the guest may take before it is given some; 0 if it is now.
+ */
+unsigned long resize_look(struct resize *rz)
 {
-	unsigned long total = totalram_pages();
-	unsigned long mib = SZ_1M >> PAGE_SHIFT;
+	unsigned long low = resize_policy_low(resize_follow_memory(rz, 0));
+	unsigned long usable = resize_usable();
 
-	if (floor_mib)
-		return floor_mib * mib;
-	return min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
+	if (usable >= low)
+		return usable - low;
+	if (READ_ONCE(rz->gives))
+		resize_kick(rz);
+	return 0;
 }
 
 /**
@@ -706,7 +770,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	int i, err;
 
 	rz->vb = vb;
-	rz->floor = resize_floor();
+	resize_follow_memory(rz, 0);
 	rz->order = BALLOON_MAX_ORDER;
 	rz->nr_requests = zeroed ? RESIZE_REQUESTS_ZEROED : RESIZE_REQUESTS;
 	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :

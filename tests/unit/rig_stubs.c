@@ -31,6 +31,33 @@ void stats_asked(struct virtqueue *vq)
 	sim_fail("statistics asked for on %s", vq->name);
 }
 
+int floor_register(void)
+{
+	return 0;
+}
+
+void floor_unregister(void)
+{
+}
+
+int floor_init(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+void floor_exit(struct virtio_balloon *vb)
+{
+}
+
+int floor_start(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+void floor_stop(struct virtio_balloon *vb)
+{
+}
+
 int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
 {
 	return 0;

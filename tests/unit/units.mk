@@ -11,7 +11,7 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.
-DRV_LEFT_OUT := stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
+DRV_LEFT_OUT := floor.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ops.c mobility_%.c gather.c gather_scan.c
 OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
