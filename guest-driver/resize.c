@@ -549,16 +549,18 @@ static unsigned long resize_follow_memory(struct resize *rz, unsigned long size)
 }
 
 /*
- * What the guest could still use.  MemAvailable leaves out a part of the page
- * cache, up to half of it, so that it falls also where files are only read.
+ * What the guest could still use.  MemAvailable leaves out up to half of the page
+ * cache, and the free pages that each processor keeps, which become many where
+ * the kernel reclaims cache as fast as files are read.  The cache counts once more
+ * for both: a guest that has some is not in need, and one without gains nothing.
  */
 static unsigned long resize_usable(void)
 {
-	unsigned long cache = global_node_page_state(NR_ACTIVE_FILE) +
-			      global_node_page_state(NR_INACTIVE_FILE);
 	long available = si_mem_available();
 
-	return max(available, 0L) + cache / 2;
+	return max(available, 0L) + global_node_page_state(NR_ACTIVE_FILE) +
+	       global_node_page_state(NR_INACTIVE_FILE) +
+	       global_node_page_state(NR_ISOLATED_FILE);
 }
 
 static struct resize_step resize_next(struct resize *rz)
@@ -580,8 +582,8 @@ static struct resize_step resize_next(struct resize *rz)
 	spin_unlock_irqrestore(&rz->lock, flags);
 	/* After it: what arrives in between counts twice, rather than not at all. */
 	view.size = pages_size(&rz->vb->pages);
-	view.usable = resize_usable();
 	view.floor = resize_follow_memory(rz, managed ? view.size : 0);
+	view.usable = resize_usable();
 	spin_lock_irqsave(&rz->lock, flags);
 	step = resize_policy_next(&rz->policy, &view);
 	spin_unlock_irqrestore(&rz->lock, flags);

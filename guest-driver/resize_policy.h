@@ -47,7 +47,7 @@ struct resize_policy {
  * @available: what the guest could still use without swapping
  * @floor: what must stay available
  * @gives: below its floor the guest may have pages of the balloon
- * @usable: as @available, with all of the page cache
+ * @usable: the same, page cache that can be reclaimed counted generously
  * @leaving: what a deflate has in flight
  */
 struct resize_view {

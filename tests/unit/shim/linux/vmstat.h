@@ -28,7 +28,8 @@ enum vm_event_item {
 };
 
 enum zone_stat_item { NR_FREE_PAGES };
-enum node_stat_item { NR_FILE_PAGES, NR_BALLOON_PAGES, NR_ACTIVE_FILE, NR_INACTIVE_FILE };
+enum node_stat_item { NR_FILE_PAGES, NR_BALLOON_PAGES, NR_ACTIVE_FILE, NR_INACTIVE_FILE,
+		      NR_ISOLATED_FILE };
 struct page;
 struct zone;
 
