@@ -116,6 +116,7 @@ void chunks_account(struct virtio_balloon *vb, struct list_head *chunks)
  * chunk_alloc() - take some pages from the guest, a block if there is one
  * @max: pages at most; at least one
  * @largest: largest order worth trying; lowered to what there is
+ * @nid: of this node of memory alone; NUMA_NO_NODE for any
  *
  * A block costs one allocation, and its pages reach the host side by side.
  * Never reclaims for a block, and never so hard for a page that somebody
@@ -123,14 +124,16 @@ void chunks_account(struct virtio_balloon *vb, struct list_head *chunks)
  *
  * Context: may sleep.  Return: the chunk, linked nowhere, or NULL.
  */
-struct page *chunk_alloc(u64 max, unsigned int *largest)
+struct page *chunk_alloc(u64 max, unsigned int *largest, int nid)
 {
 	gfp_t gfp = MOBILITY_GFP | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN;
 	unsigned int order = min_t(unsigned int, *largest, ilog2(max));
 	struct page *page;
 
+	if (nid != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
 	for (;;) {
-		page = alloc_pages(order ? gfp & ~__GFP_RECLAIM : gfp, order);
+		page = alloc_pages_node(nid, order ? gfp & ~__GFP_RECLAIM : gfp, order);
 		if (page)
 			chunk_set_order(page, order);
 		if (page || !order)

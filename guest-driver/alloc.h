@@ -11,7 +11,7 @@
 struct page;
 struct virtio_balloon;
 
-struct page *chunk_alloc(u64 max, unsigned int *largest);
+struct page *chunk_alloc(u64 max, unsigned int *largest, int nid);
 void chunks_account(struct virtio_balloon *vb, struct list_head *chunks);
 void chunks_unaccount(struct virtio_balloon *vb, struct list_head *chunks);
 void chunks_release(struct virtio_balloon *vb, struct list_head *chunks);

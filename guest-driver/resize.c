@@ -419,7 +419,7 @@ static void resize_fill(struct resize *rz, struct hostcomm_request *rq, u64 max)
 	struct page *page;
 
 	while (rq->pages < max) {
-		page = chunk_alloc(max - rq->pages, &rz->order);
+		page = nodes_alloc(&rz->nodes, max - rq->pages, rz->floor);
 		if (!page)
 			return;
 		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) +
@@ -479,7 +479,7 @@ static void resize_read_target(struct resize *rz)
 	if (target != rz->target)
 		WRITE_ONCE(rz->retargets, rz->retargets + 1);
 	rz->target = target;
-	rz->order = BALLOON_MAX_ORDER;
+	nodes_begin(&rz->nodes);
 	rz->wanting = false;
 	rz->logged = false;
 	spin_lock_irqsave(&rz->lock, flags);
@@ -600,7 +600,7 @@ static u32 resize_out_of_pages(struct resize *rz)
 	spin_lock_irqsave(&rz->lock, flags);
 	wait_ms = resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
 	spin_unlock_irqrestore(&rz->lock, flags);
-	rz->order = BALLOON_MAX_ORDER;
+	nodes_begin(&rz->nodes);
 	return wait_ms;
 }
 
@@ -773,7 +773,6 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 
 	rz->vb = vb;
 	resize_follow_memory(rz, 0);
-	rz->order = BALLOON_MAX_ORDER;
 	rz->nr_requests = zeroed ? RESIZE_REQUESTS_ZEROED : RESIZE_REQUESTS;
 	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :
 				     vb->hostcomm.ops->batch_pages;
@@ -784,6 +783,9 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	INIT_LIST_HEAD(&rz->unacked);
 	INIT_LIST_HEAD(&rz->held_back);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
+	err = nodes_init(&rz->nodes);
+	if (err)
+		return err;
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
 		return -ENOMEM;
@@ -814,6 +816,7 @@ void resize_exit(struct resize *rz)
 
 	for (i = 0; i < RESIZE_REQUESTS; i++)
 		hostcomm_request_exit(&rz->rq[i]);
+	nodes_exit(&rz->nodes);
 	if (rz->wq)
 		destroy_workqueue(rz->wq);
 	rz->wq = NULL;

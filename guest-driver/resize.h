@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 
 #include "hostcomm.h"
+#include "nodes.h"
 #include "resize_policy.h"
 
 struct virtio_balloon;
@@ -58,7 +59,7 @@ struct virtio_balloon;
  * @gives: there are pages to give in need; written by the worker
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
- * @order: largest block worth asking for; worker only
+ * @nodes: which memory pages are taken from; worker only
  * @unacked: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
  * @wanting: the last step had to wait for the guest to have more; worker only
@@ -92,7 +93,7 @@ struct resize {
 	bool gives;
 	u32 actual;
 	unsigned long reported;
-	unsigned int order;
+	struct nodes nodes;
 	struct list_head unacked;
 	bool wanting;
 	bool logged;

@@ -4,6 +4,7 @@
  * of rig.h (statistics, hinting, reporting, debugfs), and
  * the kernel's list of OOM notifiers, which has room for one.
  */
+#include "alloc.h"
 #include "debugfs.h"
 #include "rig.h"
 
@@ -56,6 +57,30 @@ int floor_start(struct virtio_balloon *vb)
 
 void floor_stop(struct virtio_balloon *vb)
 {
+}
+
+/* One node. */
+static unsigned int nodes_order;
+
+int nodes_init(struct nodes *nodes)
+{
+	nodes->order = &nodes_order;
+	nodes_begin(nodes);
+	return 0;
+}
+
+void nodes_exit(struct nodes *nodes)
+{
+}
+
+void nodes_begin(struct nodes *nodes)
+{
+	nodes_order = BALLOON_MAX_ORDER;
+}
+
+struct page *nodes_alloc(struct nodes *nodes, u64 max, unsigned long floor)
+{
+	return chunk_alloc(max, &nodes_order, NUMA_NO_NODE);
 }
 
 int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)
