@@ -11,6 +11,8 @@
 struct page;
 struct virtio_balloon;
 
+unsigned long memory_floor(unsigned long ballooned);
+unsigned long memory_usable(void);
 struct page *chunk_alloc(u64 max, unsigned int *largest, int nid);
 void chunks_account(struct virtio_balloon *vb, struct list_head *chunks);
 void chunks_unaccount(struct virtio_balloon *vb, struct list_head *chunks);

@@ -26,7 +26,6 @@
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/virtio.h>
@@ -524,45 +523,6 @@ static bool resize_is_quiet(struct resize *rz)
 	return ret;
 }
 
-static unsigned int floor_mib;
-module_param(floor_mib, uint, 0444);
-MODULE_PARM_DESC(floor_mib,
-		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
-
-/**
- * resize_follow_memory() - the floor for as much memory as there is now
- * @rz: initialised
- * @size: guest pages of the balloon that do not count as memory
- *
- * Context: any.  Return: guest pages.
- */
-static unsigned long resize_follow_memory(struct resize *rz, unsigned long size)
-{
-	unsigned long total = totalram_pages() + size;
-	unsigned long mib = SZ_1M >> PAGE_SHIFT;
-	unsigned long floor = floor_mib * mib;
-
-	if (!floor)
-		floor = min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
-	WRITE_ONCE(rz->floor, floor);
-	return floor;
-}
-
-/*
- * What the guest could still use.  MemAvailable leaves out up to half of the page
- * cache, and the free pages that each processor keeps, which become many where
- * the kernel reclaims cache as fast as files are read.  The cache counts once more
- * for both: a guest that has some is not in need, and one without gains nothing.
- */
-static unsigned long resize_usable(void)
-{
-	long available = si_mem_available();
-
-	return max(available, 0L) + global_node_page_state(NR_ACTIVE_FILE) +
-	       global_node_page_state(NR_INACTIVE_FILE) +
-	       global_node_page_state(NR_ISOLATED_FILE);
-}
-
 static struct resize_step resize_next(struct resize *rz)
 {
 	bool managed = rz->vb->managed;
@@ -582,8 +542,9 @@ static struct resize_step resize_next(struct resize *rz)
 	spin_unlock_irqrestore(&rz->lock, flags);
 	/* After it: what arrives in between counts twice, rather than not at all. */
 	view.size = pages_size(&rz->vb->pages);
-	view.floor = resize_follow_memory(rz, managed ? view.size : 0);
-	view.usable = resize_usable();
+	view.floor = memory_floor(managed ? view.size : 0);
+	view.usable = memory_usable();
+	WRITE_ONCE(rz->floor, view.floor);
 	spin_lock_irqsave(&rz->lock, flags);
 	step = resize_policy_next(&rz->policy, &view);
 	spin_unlock_irqrestore(&rz->lock, flags);
@@ -748,9 +709,10 @@ void resize_ran_dry(struct resize *rz)
  */
 unsigned long resize_look(struct resize *rz)
 {
-	unsigned long low = resize_policy_low(resize_follow_memory(rz, 0));
-	unsigned long usable = resize_usable();
+	unsigned long floor = memory_floor(0), low = resize_policy_low(floor);
+	unsigned long usable = memory_usable();
 
+	WRITE_ONCE(rz->floor, floor);
 	if (usable >= low)
 		return usable - low;
 	if (READ_ONCE(rz->gives))
@@ -772,7 +734,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	int i, err;
 
 	rz->vb = vb;
-	resize_follow_memory(rz, 0);
+	rz->floor = memory_floor(0);
 	rz->nr_requests = zeroed ? RESIZE_REQUESTS_ZEROED : RESIZE_REQUESTS;
 	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :
 				     vb->hostcomm.ops->batch_pages;

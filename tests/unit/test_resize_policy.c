@@ -34,7 +34,8 @@ struct edge {
 
 static const struct edge edges[] = {
 	{ "at the target", {}, VIEW(5, 100, 100, 0, 1000, 10), { RESIZE_REST, 0, 0 } },
-	{ "at the target, below the floor", {}, VIEW(5, 100, 100, 0, 0, 10), { RESIZE_REST, 0, 0 } },
+	{ "at the target, below the floor", {}, VIEW(5, 100, 100, 0, 0, 10),
+	  { RESIZE_REST, 0, 0 } },
 	{ "empty and to stay so", {}, VIEW(0, 0, 0, 0, 0, 0), { RESIZE_REST, 0, 0 } },
 	{ "one page too few", {}, VIEW(5, 101, 100, 0, 1000, 10), { RESIZE_INFLATE, 1, 0 } },
 	{ "one page too many", {}, VIEW(5, 99, 100, 0, 1000, 10), { RESIZE_DEFLATE, 1, 0 } },

@@ -82,8 +82,8 @@ def test_a_burst_loses_nothing(lend, pair, capsys):
     best = [(min(run[at] for run in squeezed), min(run[at] for run in free)) for at in range(3)]
     with capsys.disabled():
         for what, (here, there) in zip(("took", "longest wait", "processor time"), best):
-            print(f"\n  {BURST_MIB} MiB, {what}: {here:.0f} ms at the floor, {there:.0f} ms with an "
-                  "empty balloon", end="")
+            print(f"\n  {BURST_MIB} MiB, {what}: {here:.0f} ms at the floor, {there:.0f} ms with "
+                  "an empty balloon", end="")
         print(f"; allocations that reclaimed: {reclaims}")
     if DEBUG:
         return  # times are not for a kernel that checks itself
