@@ -2,7 +2,7 @@
 #
 # Verbs only: each makes sure of its packages and hands over to one script.
 #
-#   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug    the guest kernel, or of another machine:
+#   GUEST=6.1 | 5.10 | 6.12 | 7.2 | 6.1-debug | 6.1-kcsan    the guest kernel, or of another machine:
 #   GUEST=6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-arm64-64k | 6.1-s390x
 #   QEMU_VERSION=7.2 | 10.0 | 10.2    the emulator's source
 #   LIBVIRT=9 | 11             the installed libvirt or a newer one, for tests and demo
@@ -24,7 +24,7 @@ build-qemu-10:
 	@$S/setup.sh build-device && QEMU_VERSION=10.0 $S/qemu.sh
 
 build-driver: ## fetch the guest kernel and build the driver for it
-	@$S/setup.sh build-driver $(if $(filter %-debug %-64k,$(GUEST)),build-debug) && \
+	@$S/setup.sh build-driver $(if $(filter %-debug %-kcsan %-64k,$(GUEST)),build-debug) && \
 		$S/kernel.sh && $S/driver.sh
 
 build-overcommit: ## build the daemon that sizes guests by their need, and its tool
@@ -54,9 +54,10 @@ test-vm: all ## real guests
 test-interop: all ## one of our halves with Debian's other half
 	@$S/setup.sh test && $S/test.sh interop speed
 
-test-debug: ## the guest tests in a kernel that checks the driver
-	@$(MAKE) --no-print-directory GUEST=6.1-debug all
-	@$S/setup.sh test && GUEST=6.1-debug $S/test.sh debug
+DEBUG_GUEST := $(or $(filter %-debug %-kcsan,$(GUEST)),6.1-debug)
+test-debug: ## the guest tests in a kernel that checks the driver (GUEST=6.1-kcsan: data races)
+	@$(MAKE) --no-print-directory GUEST=$(DEBUG_GUEST) all
+	@$S/setup.sh test && GUEST=$(DEBUG_GUEST) $S/test.sh debug
 
 # One after the other: each has its own driver, and its emulator.
 ARCHES := $(or $(filter %-arm64 %-16k %-64k %-s390x,$(GUEST)),6.1-arm64 6.12-arm64-16k 6.1-arm64-64k 6.1-s390x)

@@ -1,15 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Where the balloon's pages come from and go to: the guest's page allocator
- * and its count of managed memory.  Decides nothing and tells nobody.
+ * and its count of managed memory; how much of it there is.  Decides nothing and
+ * tells nobody.
  *
  * Locks: none; touches only pages that nobody else knows.
  */
 #include <linux/mm.h>
 #include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
 
 #include "device.h"
 #include "alloc.h"
+
+static unsigned int floor_mib;
+module_param(floor_mib, uint, 0444);
+MODULE_PARM_DESC(floor_mib,
+		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
+
+/**
+ * memory_floor() - what must stay available of as much memory as there is now
+ * @ballooned: guest pages of the balloon that do not count as memory
+ *
+ * Context: any.  Return: guest pages.
+ */
+unsigned long memory_floor(unsigned long ballooned)
+{
+	unsigned long total = totalram_pages() + ballooned;
+	unsigned long mib = SZ_1M >> PAGE_SHIFT;
+
+	if (floor_mib)
+		return floor_mib * mib;
+	return min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
+}
+
+/**
+ * memory_usable() - what the guest could still use
+ *
+ * MemAvailable leaves out up to half of the page cache, and the free pages that
+ * each processor keeps, which become many where the kernel reclaims cache as fast
+ * as files are read.  The cache counts once more for both: a guest that has some
+ * is not in need, and one without gains nothing.
+ *
+ * Context: any.  Return: guest pages.
+ */
+unsigned long memory_usable(void)
+{
+	long available = si_mem_available();
+
+	return max(available, 0L) + global_node_page_state(NR_ACTIVE_FILE) +
+	       global_node_page_state(NR_INACTIVE_FILE) +
+	       global_node_page_state(NR_ISOLATED_FILE);
+}
 
 /*
  * Ballooned pages do not count as the guest's memory, unless the guest may
@@ -116,6 +159,7 @@ void chunks_account(struct virtio_balloon *vb, struct list_head *chunks)
  * chunk_alloc() - take some pages from the guest, a block if there is one
  * @max: pages at most; at least one
  * @largest: largest order worth trying; lowered to what there is
+ * @nid: of this node of memory alone; NUMA_NO_NODE for any
  *
  * A block costs one allocation, and its pages reach the host side by side.
  * Never reclaims for a block, and never so hard for a page that somebody
@@ -123,14 +167,16 @@ void chunks_account(struct virtio_balloon *vb, struct list_head *chunks)
  *
  * Context: may sleep.  Return: the chunk, linked nowhere, or NULL.
  */
-struct page *chunk_alloc(u64 max, unsigned int *largest)
+struct page *chunk_alloc(u64 max, unsigned int *largest, int nid)
 {
 	gfp_t gfp = MOBILITY_GFP | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN;
 	unsigned int order = min_t(unsigned int, *largest, ilog2(max));
 	struct page *page;
 
+	if (nid != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
 	for (;;) {
-		page = alloc_pages(order ? gfp & ~__GFP_RECLAIM : gfp, order);
+		page = alloc_pages_node(nid, order ? gfp & ~__GFP_RECLAIM : gfp, order);
 		if (page)
 			chunk_set_order(page, order);
 		if (page || !order)

@@ -11,7 +11,9 @@
 struct page;
 struct virtio_balloon;
 
-struct page *chunk_alloc(u64 max, unsigned int *largest);
+unsigned long memory_floor(unsigned long ballooned);
+unsigned long memory_usable(void);
+struct page *chunk_alloc(u64 max, unsigned int *largest, int nid);
 void chunks_account(struct virtio_balloon *vb, struct list_head *chunks);
 void chunks_unaccount(struct virtio_balloon *vb, struct list_head *chunks);
 void chunks_release(struct virtio_balloon *vb, struct list_head *chunks);

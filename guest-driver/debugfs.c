@@ -52,7 +52,8 @@ static void state_show_resize(struct seq_file *m, struct resize *rz)
 	refused_pages = rz->refused_pages;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	state_put(m, "target", READ_ONCE(rz->target));
-	state_put(m, "floor", rz->floor);
+	state_put(m, "floor", READ_ONCE(rz->floor));
+	state_put(m, "floor_given", READ_ONCE(rz->floor_given));
 	state_put(m, "inflating", inflating);
 	state_put(m, "backoff_ms", policy.backoff_ms);
 	state_put(m, "refused_pages", refused_pages);

@@ -20,6 +20,7 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
+#include "floor.h"
 #include "gather.h"
 #include "hinting.h"
 #include "hostcomm.h"
@@ -52,6 +53,7 @@ struct virtio_device;
  * @resize: the way to the target size
  * @gather: gathers the balloon into the host's huge pages
  * @stats: what the host is told of the guest's memory
+ * @floor: who looks whether it runs dry
  * @oom: what happens when the guest runs dry
  * @reporting: free memory that is shown to the host
  * @hinting: free memory that a migration passes over
@@ -70,6 +72,7 @@ struct virtio_balloon {
 	struct resize resize;
 	struct gather gather;
 	struct balloon_stats stats;
+	struct balloon_floor floor;
 	struct balloon_oom oom;
 	struct balloon_reporting reporting;
 	struct balloon_hinting hinting;

@@ -193,6 +193,9 @@ static int balloon_start(struct virtio_balloon *vb)
 	err = oom_start(vb);
 	if (err)
 		goto err_hinting;
+	err = floor_start(vb);
+	if (err)
+		goto err_oom;
 	reporting_tell_poison(&vb->reporting);
 	virtio_device_ready(vb->vdev);
 	vb->migrate.stopping = false;
@@ -207,6 +210,8 @@ static int balloon_start(struct virtio_balloon *vb)
 	vb->started = true;
 	return 0;
 
+err_oom:
+	oom_stop(vb);
 err_hinting:
 	hinting_quiesce(&vb->hinting);
 	hinting_stop(&vb->hinting);
@@ -224,6 +229,7 @@ static void balloon_quiesce(struct virtio_balloon *vb)
 	resize_stop(&vb->resize);
 	hinting_quiesce(&vb->hinting);
 	stats_stop(&vb->stats);
+	floor_stop(vb);
 	oom_stop(vb);
 	migrate_end_waits(&vb->migrate);
 	pages_close(&vb->pages);
@@ -439,6 +445,7 @@ static int __maybe_unused balloon_restore(struct virtio_device *vdev)
 static void balloon_free(struct virtio_balloon *vb)
 {
 	oom_exit(vb);
+	floor_exit(vb);
 	hinting_exit(&vb->hinting);
 	gather_exit(&vb->gather);
 	resize_exit(&vb->resize);
@@ -472,6 +479,8 @@ static int balloon_alloc(struct virtio_device *vdev)
 		err = resize_init(&vb->resize, vb);
 	if (!err)
 		err = gather_init(&vb->gather, vb, balloon_block_size(vb));
+	if (!err)
+		err = floor_init(vb);
 	if (!err)
 		err = oom_init(vb);
 	if (!err)
@@ -572,12 +581,17 @@ static int __init balloon_init(void)
 				     WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!recover_wq)
 		return -ENOMEM;
+	err = floor_register();
+	if (err)
+		goto err_wq;
 	balloon_debugfs_init();
 	err = register_virtio_driver(&virtio_balloon_driver);
-	if (err) {
-		balloon_debugfs_exit();
-		destroy_workqueue(recover_wq);
-	}
+	if (!err)
+		return 0;
+	balloon_debugfs_exit();
+	floor_unregister();
+err_wq:
+	destroy_workqueue(recover_wq);
 	return err;
 }
 module_init(balloon_init);
@@ -585,6 +599,7 @@ module_init(balloon_init);
 static void __exit balloon_exit(void)
 {
 	unregister_virtio_driver(&virtio_balloon_driver);
+	floor_unregister();
 	destroy_workqueue(recover_wq);
 	balloon_debugfs_exit();
 }

@@ -17,13 +17,15 @@
  * host knows of them, so after it they are announced again, before any of them
  * may move or leave.
  *
+ * Where the guest may have pages of the balloon, it is given some before it runs
+ * dry: floor.c looks how much is available, the worker gives.
+ *
  * Locks: resize.lock; never held over an allocation, over pages_*() or over
  * chunks_*().  Beginning, end and sleep run while the worker is stopped.
  */
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/virtio.h>
@@ -260,6 +262,15 @@ static void resize_add_inflating(struct resize *rz, long pages)
 	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
+static void resize_add_deflating(struct resize *rz, long pages)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&rz->lock, flags);
+	rz->deflating += pages;
+	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
 /*
  * The host refused: what it did not take is the guest's again, what it did
  * not give back stays the balloon's.  Either way, not again at once.
@@ -323,6 +334,8 @@ static void resize_done(struct hostcomm_request *rq, int err)
 			if (rz->grown)
 				rz->grown(vb);
 		}
+	} else {
+		resize_add_deflating(rz, -(long)rq->pages);
 	}
 	resize_put_request(rz, rq);
 	resize_kick(rz);
@@ -405,7 +418,7 @@ static void resize_fill(struct resize *rz, struct hostcomm_request *rq, u64 max)
 	struct page *page;
 
 	while (rq->pages < max) {
-		page = chunk_alloc(max - rq->pages, &rz->order);
+		page = nodes_alloc(&rz->nodes, max - rq->pages, rz->floor);
 		if (!page)
 			return;
 		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) +
@@ -449,6 +462,7 @@ static u32 resize_deflate(struct hostcomm_request *rq, u64 max)
 		return 0;
 	list_for_each_entry(page, &rq->page_list, lru)
 		WARN_ON_ONCE(!hostcomm_add(rq, page, chunk_pages(page)));
+	resize_add_deflating(&vb->resize, pages);
 	hostcomm_submit(rq);
 	return pages;
 }
@@ -464,7 +478,7 @@ static void resize_read_target(struct resize *rz)
 	if (target != rz->target)
 		WRITE_ONCE(rz->retargets, rz->retargets + 1);
 	rz->target = target;
-	rz->order = BALLOON_MAX_ORDER;
+	nodes_begin(&rz->nodes);
 	rz->wanting = false;
 	rz->logged = false;
 	spin_lock_irqsave(&rz->lock, flags);
@@ -511,21 +525,26 @@ static bool resize_is_quiet(struct resize *rz)
 
 static struct resize_step resize_next(struct resize *rz)
 {
+	bool managed = rz->vb->managed;
 	long available = si_mem_available();
 	struct resize_view view = {
 		.now_ms = ktime_to_ms(ktime_get()),
 		.target = rz->target,
 		.available = max(available, 0L),
-		.floor = rz->floor,
+		.gives = !managed,
 	};
 	struct resize_step step;
 	unsigned long flags;
 
 	spin_lock_irqsave(&rz->lock, flags);
 	view.coming = rz->inflating;
+	view.leaving = rz->deflating;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	/* After it: what arrives in between counts twice, rather than not at all. */
 	view.size = pages_size(&rz->vb->pages);
+	view.floor = memory_floor(managed ? view.size : 0);
+	view.usable = memory_usable();
+	WRITE_ONCE(rz->floor, view.floor);
 	spin_lock_irqsave(&rz->lock, flags);
 	step = resize_policy_next(&rz->policy, &view);
 	spin_unlock_irqrestore(&rz->lock, flags);
@@ -542,7 +561,7 @@ static u32 resize_out_of_pages(struct resize *rz)
 	spin_lock_irqsave(&rz->lock, flags);
 	wait_ms = resize_policy_dry(&rz->policy, ktime_to_ms(ktime_get()));
 	spin_unlock_irqrestore(&rz->lock, flags);
-	rz->order = BALLOON_MAX_ORDER;
+	nodes_begin(&rz->nodes);
 	return wait_ms;
 }
 
@@ -593,12 +612,15 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 			step.wait_ms = resize_out_of_pages(rz);
 		break;
 	case RESIZE_DEFLATE:
+	case RESIZE_GIVE:
 		*delay = resize_deflate_pause(rz);
 		if (*delay)
 			break;
 		sent = resize_deflate(rq, step.pages);
 		if (!sent)
 			*delay = RESIZE_RETRY;
+		else if (step.action == RESIZE_GIVE)
+			WRITE_ONCE(rz->floor_given, rz->floor_given + sent);
 		break;
 	default:
 		break;
@@ -608,7 +630,7 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 		*delay = msecs_to_jiffies(step.wait_ms);
 	if (!sent)
 		resize_put_request(rz, rq);
-	else if (step.action == RESIZE_DEFLATE)
+	else if (step.action != RESIZE_INFLATE)
 		resize_release(rz);
 	return sent;
 }
@@ -628,6 +650,7 @@ static void resize_work(struct work_struct *work)
 		cond_resched();
 	}
 
+	WRITE_ONCE(rz->gives, !rz->vb->managed && pages_size(&rz->vb->pages));
 	quiet = resize_is_quiet(rz);
 	/*
 	 * Only when no request is out.  Pages that were held back because the
@@ -677,19 +700,24 @@ void resize_ran_dry(struct resize *rz)
 	resize_kick(rz);
 }
 
-static unsigned int floor_mib;
-module_param(floor_mib, uint, 0444);
-MODULE_PARM_DESC(floor_mib,
-		 "available MiB that inflating leaves to the guest (0: 1/64, but 32 to 256)");
-
-static unsigned long resize_floor(void)
+/**
+ * resize_look() - have the guest given pages, if it needs them
+ * @rz: started, of a device that allows it
+ *
+ * Context: any, interrupts too.
+ * Return: pages that the guest may take before it is given some; 0 if it is now.
+ */
+unsigned long resize_look(struct resize *rz)
 {
-	unsigned long total = totalram_pages();
-	unsigned long mib = SZ_1M >> PAGE_SHIFT;
+	unsigned long floor = memory_floor(0), low = resize_policy_low(floor);
+	unsigned long usable = memory_usable();
 
-	if (floor_mib)
-		return floor_mib * mib;
-	return min(clamp(total / 64, 32 * mib, 256 * mib), total / 4);
+	WRITE_ONCE(rz->floor, floor);
+	if (usable >= low)
+		return usable - low;
+	if (READ_ONCE(rz->gives))
+		resize_kick(rz);
+	return 0;
 }
 
 /**
@@ -706,8 +734,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	int i, err;
 
 	rz->vb = vb;
-	rz->floor = resize_floor();
-	rz->order = BALLOON_MAX_ORDER;
+	rz->floor = memory_floor(0);
 	rz->nr_requests = zeroed ? RESIZE_REQUESTS_ZEROED : RESIZE_REQUESTS;
 	rz->inflate_batch = zeroed ? vb->hostcomm.ops->zeroed_pages :
 				     vb->hostcomm.ops->batch_pages;
@@ -718,6 +745,9 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	INIT_LIST_HEAD(&rz->unacked);
 	INIT_LIST_HEAD(&rz->held_back);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
+	err = nodes_init(&rz->nodes);
+	if (err)
+		return err;
 	rz->wq = alloc_workqueue("virtio_balloon", WQ_FREEZABLE | WQ_UNBOUND, 0);
 	if (!rz->wq)
 		return -ENOMEM;
@@ -748,6 +778,7 @@ void resize_exit(struct resize *rz)
 
 	for (i = 0; i < RESIZE_REQUESTS; i++)
 		hostcomm_request_exit(&rz->rq[i]);
+	nodes_exit(&rz->nodes);
 	if (rz->wq)
 		destroy_workqueue(rz->wq);
 	rz->wq = NULL;

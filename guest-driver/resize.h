@@ -14,6 +14,7 @@
 #include <linux/workqueue.h>
 
 #include "hostcomm.h"
+#include "nodes.h"
 #include "resize_policy.h"
 
 struct virtio_balloon;
@@ -33,13 +34,14 @@ struct virtio_balloon;
  * @work: the worker
  * @grown: called after the balloon grew, in process context, must not sleep; set
  *	once, before resize_start(), by who wants to know, or NULL
- * @floor: guest pages that must stay available; probe-time only
+ * @floor: guest pages that must stay available; follows memory that is plugged
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
  * @lock: protects the members from @idle to @refused_pages
  * @idle: requests of @rq that are not on their way
  * @nr_idle: length of @idle
  * @inflating: guest pages on their way in
+ * @deflating: guest pages on their way out
  * @policy: back-off and hold-off
  * @stopped: the worker must not be started
  * @refused: the host refused something since the last new target
@@ -52,9 +54,12 @@ struct virtio_balloon;
  * @retarget: the host changed its target; atomic
  * @target: the target, in guest pages; written by the worker
  * @retargets: how often that was another than before; likewise
+ * @floor_given: guest pages given because less than @floor was available;
+ *	written by the worker
+ * @gives: there are pages to give in need; written by the worker
  * @actual: what the host was last told, in 4 KiB units; worker only
  * @reported: when, in jiffies; worker only
- * @order: largest block worth asking for; worker only
+ * @nodes: which memory pages are taken from; worker only
  * @unacked: chunks of the balloon that a reset made the host forget, counted in
  *	@inflating; worker, or while it is stopped
  * @wanting: the last step had to wait for the guest to have more; worker only
@@ -73,6 +78,7 @@ struct resize {
 	struct list_head idle;
 	unsigned int nr_idle;
 	unsigned long inflating;
+	unsigned long deflating;
 	struct resize_policy policy;
 	bool stopped;
 	bool refused;
@@ -83,9 +89,11 @@ struct resize {
 	atomic_t retarget;
 	unsigned long target;
 	unsigned int retargets;
+	u64 floor_given;
+	bool gives;
 	u32 actual;
 	unsigned long reported;
-	unsigned int order;
+	struct nodes nodes;
 	struct list_head unacked;
 	bool wanting;
 	bool logged;
@@ -103,6 +111,7 @@ void resize_wake(struct resize *rz);
 void resize_keep_unacked(struct resize *rz);
 void resize_retarget(struct resize *rz);
 void resize_ran_dry(struct resize *rz);
+unsigned long resize_look(struct resize *rz);
 unsigned long resize_release(struct resize *rz);
 bool resize_rests(struct resize *rz);
 

@@ -2,26 +2,79 @@
 /*
  * Pure decisions of resize: how much, when, and when not (I4).  The floor
  * keeps a guest alive that is asked for more than it has; the back-off keeps
- * an unreachable target from costing anything.
+ * an unreachable target from costing anything.  Where the guest may have pages
+ * of the balloon, it is given some when it falls well below the floor, and keeps
+ * them for a while, however small the target is.
  */
 #include "resize_policy.h"
+
+/**
+ * resize_policy_low() - below which the guest is given pages
+ * @floor: what must stay available
+ *
+ * Not the floor itself: a guest from which all was taken down to the floor does
+ * not stay exactly there.
+ */
+u64 resize_policy_low(u64 floor)
+{
+	return floor - floor / 4;
+}
+
+/* A program that goes on allocating needs more the next time. */
+static u64 resize_policy_share(const struct resize_policy *rp,
+			       const struct resize_view *view)
+{
+	u64 most = RESIZE_SHARE_MAX * view->floor;
+
+	if (!rp->share || view->now_ms >= rp->gave_at_ms + RESIZE_AGAIN_MS)
+		return view->floor;
+	return 2 * rp->share < most ? 2 * rp->share : most;
+}
+
+/* Return: pages that the guest needs of the balloon; 0 if none. */
+static u64 resize_policy_need(struct resize_policy *rp,
+			      const struct resize_view *view)
+{
+	u64 have = view->usable + view->leaving, pages;
+
+	if (!view->gives)
+		return 0;
+	if (!rp->give_to && have < resize_policy_low(view->floor)) {
+		rp->share = resize_policy_share(rp, view);
+		rp->give_to = view->floor + rp->share;
+	}
+	if (have >= rp->give_to) {
+		rp->give_to = 0;
+		return 0;
+	}
+	rp->gave_at_ms = view->now_ms;
+	resize_policy_oom(rp, view->now_ms);
+	pages = rp->give_to - have;
+	return pages < view->size ? pages : view->size;
+}
 
 /**
  * resize_policy_next() - what to do now
  * @rp: the past
  * @view: the present
  *
- * Deflating is never held back.  An inflate stops at the floor.
+ * Deflating is never held back.  An inflate stops at the floor, and is not begun
+ * while the guest is given pages, nor soon after.
  */
 struct resize_step resize_policy_next(struct resize_policy *rp,
 				      const struct resize_view *view)
 {
 	struct resize_step step = { .action = RESIZE_REST };
-	u64 spare, start;
+	u64 spare, start, need = resize_policy_need(rp, view);
 
 	if (view->size > view->target) {
 		step.action = RESIZE_DEFLATE;
 		step.pages = view->size - view->target;
+		return step;
+	}
+	if (need) {
+		step.action = RESIZE_GIVE;
+		step.pages = need;
 		return step;
 	}
 	if (view->size + view->coming >= view->target)

@@ -18,7 +18,7 @@
 	__print_symbolic(op, { 0, "inflate" }, { 1, "deflate" }, { 2, "swap" })
 #define show_balloon_action(action) \
 	__print_symbolic(action, { 0, "rest" }, { 1, "inflate" }, \
-		{ 2, "deflate" }, { 3, "wait" })
+		{ 2, "deflate" }, { 3, "wait" }, { 4, "give" })
 
 /* A request went into a ring; the host was notified if it asked for that. */
 TRACE_EVENT(virtio_balloon_post,

@@ -158,11 +158,11 @@ guest_dir() {
 	5.10 | 6.1 | 6.12 | 7.2 | 6.1-arm64 | 6.12-arm64 | 6.12-arm64-16k | 6.1-s390x)
 		echo "$CACHE/linux-$1"
 		;;
-	6.1-debug | 6.1-arm64-64k)
+	6.1-debug | 6.1-kcsan | 6.1-arm64-64k)
 		echo "$CACHE/linux-$1-$(cat "$CACHE/linux-6.1-source.version" \
 			"$(guest_kconfig "$1")" 2>/dev/null | digest)"
 		;;
-	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2, 6.1-debug, \
+	*) die "GUEST=$1 is not known; there are 5.10, 6.1, 6.12, 7.2, 6.1-debug, 6.1-kcsan, \
 6.1-arm64, 6.12-arm64, 6.12-arm64-16k, 6.1-arm64-64k and 6.1-s390x" ;;
 	esac
 }

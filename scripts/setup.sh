@@ -41,7 +41,7 @@ packages_of() {
 		packages_of test-unit
 		packages_of demo
 		;;
-	test-unit) echo gcc libc6-dev make libcmocka-dev libglib2.0-dev pkg-config \
+	test-unit) echo gcc g++ libc6-dev make libcmocka-dev libglib2.0-dev pkg-config relacy-dev \
 			python3-pytest python3-pytest-timeout ;;
 	bench)
 		echo qemu-system-x86 busybox-static gcc gcc-12 libc6-dev make python3 strace \

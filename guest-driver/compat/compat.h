@@ -20,6 +20,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
+#include <linux/timer.h>
 #include <linux/virtio_config.h>
 
 #define COMPAT_VQS_MAX	8
@@ -145,6 +146,16 @@ static inline bool compat_pages_poisoned(void)
 #else
 #define compat_unbound_wq	system_unbound_wq
 #endif
+
+/* Stops a timer, also one that starts itself again; waits until it does not run. */
+static inline void compat_timer_delete_sync(struct timer_list *timer)
+{
+#ifdef HAVE_TIMER_DELETE_SYNC
+	timer_delete_sync(timer);
+#else
+	del_timer_sync(timer);
+#endif
+}
 
 /* A word of a page that is its owner's, while nobody else knows the page. */
 static inline unsigned long *compat_page_index(struct page *page)

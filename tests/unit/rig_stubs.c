@@ -4,6 +4,7 @@
  * of rig.h (statistics, hinting, reporting, debugfs), and
  * the kernel's list of OOM notifiers, which has room for one.
  */
+#include "alloc.h"
 #include "debugfs.h"
 #include "rig.h"
 
@@ -29,6 +30,57 @@ void stats_stop(struct balloon_stats *st)
 void stats_asked(struct virtqueue *vq)
 {
 	sim_fail("statistics asked for on %s", vq->name);
+}
+
+int floor_register(void)
+{
+	return 0;
+}
+
+void floor_unregister(void)
+{
+}
+
+int floor_init(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+void floor_exit(struct virtio_balloon *vb)
+{
+}
+
+int floor_start(struct virtio_balloon *vb)
+{
+	return 0;
+}
+
+void floor_stop(struct virtio_balloon *vb)
+{
+}
+
+/* One node. */
+static unsigned int nodes_order;
+
+int nodes_init(struct nodes *nodes)
+{
+	nodes->order = &nodes_order;
+	nodes_begin(nodes);
+	return 0;
+}
+
+void nodes_exit(struct nodes *nodes)
+{
+}
+
+void nodes_begin(struct nodes *nodes)
+{
+	nodes_order = BALLOON_MAX_ORDER;
+}
+
+struct page *nodes_alloc(struct nodes *nodes, u64 max, unsigned long floor)
+{
+	return chunk_alloc(max, &nodes_order, NUMA_NO_NODE);
 }
 
 int hinting_init(struct balloon_hinting *hi, struct virtio_device *vdev)

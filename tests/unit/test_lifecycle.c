@@ -276,6 +276,103 @@ static void test_oom_with_an_empty_balloon(void **state)
 	rig_check_quiet();
 }
 
+/* Frames that a program has; it takes what is free but for so many. */
+struct program {
+	struct page *page[8192];
+	unsigned long nr;
+};
+
+static void program_leave(struct program *pg, unsigned long frames)
+{
+	while (vm_free_frames() > frames) {
+		struct page *page = alloc_pages(GFP_KERNEL, 0);
+
+		assert_non_null(page);
+		pg->page[pg->nr++] = page;
+	}
+}
+
+static void program_end(struct program *pg)
+{
+	while (pg->nr)
+		put_page(pg->page[--pg->nr]);
+}
+
+/* Below three quarters of the floor: up to twice the floor, though the host asks for all. */
+static void test_in_need_the_guest_is_given_pages(void **state)
+{
+	static struct program pg;
+	unsigned long floor, low, size;
+
+	rig_target(8192);
+	sim_advance(70 * HZ);
+	floor = rig->resize.floor;
+	low = floor - floor / 4;
+	size = pages_size(&rig->pages);
+	assert_int_equal(vm_free_frames(), floor);
+
+	program_leave(&pg, low);
+	assert_int_equal(resize_look(&rig->resize), 0);
+	sim_advance(HZ);
+	assert_int_equal(pages_size(&rig->pages), size);
+
+	program_leave(&pg, low - 1);
+	assert_int_equal(resize_look(&rig->resize), 0);
+	sim_advance(HZ);
+	assert_int_equal(vm_free_frames(), 2 * floor);
+	size -= 2 * floor - (low - 1);
+	assert_int_equal(pages_size(&rig->pages), size);
+	assert_int_equal(rig->resize.floor_given, 2 * floor - (low - 1));
+	assert_int_equal(resize_look(&rig->resize), 2 * floor - low);
+
+	sim_advance(8 * HZ);
+	assert_int_equal(pages_size(&rig->pages), size);
+	sim_advance(4 * HZ);
+	assert_int_equal(vm_free_frames(), floor);
+	program_end(&pg);
+	rig_check_quiet();
+}
+
+/* A host that says nothing is asked for no more than is needed, and what it gives back comes. */
+static void test_in_need_with_a_silent_host(void **state)
+{
+	static struct program pg;
+	unsigned long size, left;
+
+	rig_inflate(5000);
+	rig_publish_blocks();
+	host.at_once = false;
+	program_leave(&pg, 100);
+	for (int i = 0; i < 50; i++) {
+		resize_look(&rig->resize);
+		sim_advance(1);
+	}
+	size = pages_size(&rig->pages);
+	left = 2 * rig->resize.floor - 100;
+	assert_int_equal(size, 5000 - left);
+	assert_int_equal(vm_free_frames(), 100);
+	fake_host_answer_all();
+	host.at_once = true;
+	sim_advance(1);
+	assert_int_equal(vm_free_frames(), 100 + left);
+	program_end(&pg);
+	rig_check_quiet();
+}
+
+/* Without the feature nobody looks; but whoever asks gets nothing. */
+static void test_in_need_without_the_feature(void **state)
+{
+	static struct program pg;
+
+	rig_inflate(5000);
+	program_leave(&pg, 100);
+	resize_look(&rig->resize);
+	sim_advance(HZ);
+	assert_int_equal(pages_size(&rig->pages), 5000);
+	program_end(&pg);
+	rig_check_quiet();
+}
+
 #define with_oom(test) cmocka_unit_test_setup_teardown(test, open_oom, rig_close), \
 	{ #test " (page ops)", test, open_oom_ops, rig_close, NULL }
 
@@ -292,6 +389,9 @@ int main(void)
 		cmocka_unit_test(test_no_page_more_than_the_wish),
 		both(test_never_below_the_floor),
 		both(test_out_of_reach_is_said_once_all_is_given),
+		both(test_in_need_without_the_feature),
+		with_oom(test_in_need_the_guest_is_given_pages),
+		with_oom(test_in_need_with_a_silent_host),
 		with_oom(test_oom_gives_back_and_holds_off),
 		with_oom(test_oom_again_at_once_gives_more),
 		with_oom(test_oom_with_a_silent_host),

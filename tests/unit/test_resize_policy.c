@@ -21,42 +21,71 @@ struct edge {
 	struct resize_step want;
 };
 
+/* The guest may have nothing of the balloon; without page cache. */
+#define VIEW(now, tgt, has, comes, avail, fl) \
+	{ .now_ms = now, .target = tgt, .size = has, .coming = comes, .available = avail, \
+	  .usable = avail, .floor = fl }
+/* It may. */
+#define GIVES(now, tgt, has, comes, avail, fl, goes) \
+	{ .now_ms = now, .target = tgt, .size = has, .coming = comes, .available = avail, \
+	  .usable = avail, .floor = fl, .gives = true, .leaving = goes }
+#define PAST(backoff, retry, hold) \
+	{ .backoff_ms = backoff, .retry_at_ms = retry, .hold_until_ms = hold }
+
 static const struct edge edges[] = {
-	{ "at the target", {}, { 5, 100, 100, 0, 1000, 10 }, { RESIZE_REST, 0, 0 } },
-	{ "at the target, below the floor", {}, { 5, 100, 100, 0, 0, 10 }, { RESIZE_REST, 0, 0 } },
-	{ "empty and to stay so", {}, { 0, 0, 0, 0, 0, 0 }, { RESIZE_REST, 0, 0 } },
-	{ "one page too few", {}, { 5, 101, 100, 0, 1000, 10 }, { RESIZE_INFLATE, 1, 0 } },
-	{ "one page too many", {}, { 5, 99, 100, 0, 1000, 10 }, { RESIZE_DEFLATE, 1, 0 } },
-	{ "all of it back", {}, { 5, 0, 100, 0, 0, 10 }, { RESIZE_DEFLATE, 100, 0 } },
-	{ "down to the floor", {}, { 5, 5000, 0, 0, 110, 10 }, { RESIZE_INFLATE, 100, 0 } },
-	{ "one page above the floor", {}, { 5, 5000, 0, 0, 11, 10 }, { RESIZE_INFLATE, 1, 0 } },
-	{ "at the floor", {}, { 5, 5000, 0, 0, 10, 10 }, { RESIZE_WAIT, 0, 200 } },
-	{ "below the floor", {}, { 5, 5000, 0, 0, 0, 10 }, { RESIZE_WAIT, 0, 200 } },
-	{ "no floor, nothing left", {}, { 5, 5000, 0, 0, 0, 0 }, { RESIZE_WAIT, 0, 200 } },
-	{ "a floor above all memory", {}, { 5, 10, 0, 0, 1000, NEVER }, { RESIZE_WAIT, 0, 200 } },
-	{ "below the floor a second time", { 200, 0, 0 }, { 5, 50, 0, 0, 0, 10 },
+	{ "at the target", {}, VIEW(5, 100, 100, 0, 1000, 10), { RESIZE_REST, 0, 0 } },
+	{ "at the target, below the floor", {}, VIEW(5, 100, 100, 0, 0, 10),
+	  { RESIZE_REST, 0, 0 } },
+	{ "empty and to stay so", {}, VIEW(0, 0, 0, 0, 0, 0), { RESIZE_REST, 0, 0 } },
+	{ "one page too few", {}, VIEW(5, 101, 100, 0, 1000, 10), { RESIZE_INFLATE, 1, 0 } },
+	{ "one page too many", {}, VIEW(5, 99, 100, 0, 1000, 10), { RESIZE_DEFLATE, 1, 0 } },
+	{ "all of it back", {}, VIEW(5, 0, 100, 0, 0, 10), { RESIZE_DEFLATE, 100, 0 } },
+	{ "down to the floor", {}, VIEW(5, 5000, 0, 0, 110, 10), { RESIZE_INFLATE, 100, 0 } },
+	{ "one page above the floor", {}, VIEW(5, 5000, 0, 0, 11, 10), { RESIZE_INFLATE, 1, 0 } },
+	{ "at the floor", {}, VIEW(5, 5000, 0, 0, 10, 10), { RESIZE_WAIT, 0, 200 } },
+	{ "below the floor", {}, VIEW(5, 5000, 0, 0, 0, 10), { RESIZE_WAIT, 0, 200 } },
+	{ "no floor, nothing left", {}, VIEW(5, 5000, 0, 0, 0, 0), { RESIZE_WAIT, 0, 200 } },
+	{ "a floor above all memory", {}, VIEW(5, 10, 0, 0, 1000, NEVER), { RESIZE_WAIT, 0, 200 } },
+	{ "below the floor a second time", PAST(200, 0, 0), VIEW(5, 50, 0, 0, 0, 10),
 	  { RESIZE_WAIT, 0, 400 } },
-	{ "a millisecond too early", { 200, 1000, 0 }, { 999, 50, 0, 0, 1000, 10 },
+	{ "a millisecond too early", PAST(200, 1000, 0), VIEW(999, 50, 0, 0, 1000, 10),
 	  { RESIZE_WAIT, 0, 1 } },
-	{ "the time has come", { 200, 1000, 0 }, { 1000, 50, 0, 0, 1000, 10 },
+	{ "the time has come", PAST(200, 1000, 0), VIEW(1000, 50, 0, 0, 1000, 10),
 	  { RESIZE_INFLATE, 50, 0 } },
-	{ "held off", { 0, 0, 1000 }, { 400, 50, 0, 0, 1000, 10 }, { RESIZE_WAIT, 0, 600 } },
-	{ "held off longer than backed off", { 200, 500, 1000 }, { 400, 50, 0, 0, 1000, 10 },
+	{ "held off", PAST(0, 0, 1000), VIEW(400, 50, 0, 0, 1000, 10), { RESIZE_WAIT, 0, 600 } },
+	{ "held off longer than backed off", PAST(200, 500, 1000), VIEW(400, 50, 0, 0, 1000, 10),
 	  { RESIZE_WAIT, 0, 600 } },
-	{ "backed off longer than held off", { 200, 1000, 500 }, { 400, 50, 0, 0, 1000, 10 },
+	{ "backed off longer than held off", PAST(200, 1000, 500), VIEW(400, 50, 0, 0, 1000, 10),
 	  { RESIZE_WAIT, 0, 600 } },
-	{ "deflates while held off", { 200, 1000, 1000 }, { 400, 0, 50, 0, 0, 10 },
+	{ "deflates while held off", PAST(200, 1000, 1000), VIEW(400, 0, 50, 0, 0, 10),
 	  { RESIZE_DEFLATE, 50, 0 } },
-	{ "rests while held off", { 200, 1000, 1000 }, { 400, 50, 50, 0, 0, 10 },
+	{ "rests while held off", PAST(200, 1000, 1000), VIEW(400, 50, 50, 0, 0, 10),
 	  { RESIZE_REST, 0, 0 } },
-	{ "the rest is coming", {}, { 5, 101, 70, 31, 1000, 10 }, { RESIZE_REST, 0, 0 } },
-	{ "more is coming than is wanted", {}, { 5, 101, 70, 90, 1000, 10 },
+	{ "the rest is coming", {}, VIEW(5, 101, 70, 31, 1000, 10), { RESIZE_REST, 0, 0 } },
+	{ "more is coming than is wanted", {}, VIEW(5, 101, 70, 90, 1000, 10),
 	  { RESIZE_REST, 0, 0 } },
-	{ "some is coming", {}, { 5, 101, 70, 30, 1000, 10 }, { RESIZE_INFLATE, 1, 0 } },
-	{ "what comes is not there to deflate", {}, { 5, 10, 11, 90, 0, 10 },
+	{ "some is coming", {}, VIEW(5, 101, 70, 30, 1000, 10), { RESIZE_INFLATE, 1, 0 } },
+	{ "what comes is not there to deflate", {}, VIEW(5, 10, 11, 90, 0, 10),
 	  { RESIZE_DEFLATE, 1, 0 } },
-	{ "more than 32 bits count", {}, { 5, 1ULL << 40, 0, 0, 1ULL << 41, 10 },
+	{ "more than 32 bits count", {}, VIEW(5, 1ULL << 40, 0, 0, 1ULL << 41, 10),
 	  { RESIZE_INFLATE, 1ULL << 40, 0 } },
+	{ "a little below the floor is not in need", {}, GIVES(5, 500, 400, 0, 75, 100, 0),
+	  { RESIZE_WAIT, 0, 200 } },
+	{ "in need: up to twice the floor", {}, GIVES(5, 500, 400, 0, 74, 100, 0),
+	  { RESIZE_GIVE, 126, 0 } },
+	{ "in need at the target", {}, GIVES(5, 400, 400, 0, 0, 100, 0), { RESIZE_GIVE, 200, 0 } },
+	{ "in need of more than there is", {}, GIVES(5, 400, 30, 0, 0, 100, 0),
+	  { RESIZE_GIVE, 30, 0 } },
+	{ "in need, and nothing there", {}, GIVES(5, 400, 0, 0, 0, 100, 0),
+	  { RESIZE_WAIT, 0, RESIZE_HOLD_OFF_MS } },
+	{ "what leaves already counts", {}, GIVES(5, 500, 400, 0, 10, 100, 65),
+	  { RESIZE_WAIT, 0, 200 } },
+	{ "and counts if it is not enough", {}, GIVES(5, 500, 400, 0, 10, 100, 64),
+	  { RESIZE_GIVE, 126, 0 } },
+	{ "in need while held off", PAST(200, 1000, 1000), GIVES(5, 500, 400, 0, 10, 100, 0),
+	  { RESIZE_GIVE, 190, 0 } },
+	{ "in need, and the host asks for less", {}, GIVES(5, 100, 400, 0, 0, 100, 0),
+	  { RESIZE_DEFLATE, 300, 0 } },
 };
 
 static void test_edges(void **state)
@@ -116,6 +145,92 @@ static void test_retarget_ends_back_off_only(void **state)
 	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_INFLATE);
 }
 
+static const struct resize_view in_need = GIVES(100000, 5000, 4000, 0, 70, 100, 0);
+
+/* Once begun it goes on up to twice the floor, and is not begun again before there is need. */
+static void test_need_has_hysteresis(void **state)
+{
+	struct resize_policy rp = {};
+	struct resize_view view = in_need;
+	struct resize_step step;
+
+	(void)state;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_GIVE);
+	view.usable = view.available = 199;
+	step = resize_policy_next(&rp, &view);
+	assert_int_equal(step.action, RESIZE_GIVE);
+	assert_int_equal(step.pages, 1);
+	view.usable = view.available = 200;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_WAIT);
+	view.usable = view.available = 75;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_WAIT);
+	view.usable = view.available = 74;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_GIVE);
+}
+
+/* Files that are read take the place of free memory, and are there to be had. */
+static void test_page_cache_is_no_need(void **state)
+{
+	struct resize_policy rp = {};
+	struct resize_view view = in_need;
+
+	(void)state;
+	view.available = 0;
+	view.usable = 75;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_WAIT);
+	assert_int_equal(rp.hold_until_ms, 0);
+}
+
+/* What was given is not asked back for ten seconds, and then only down to the floor. */
+static void test_given_pages_stay(void **state)
+{
+	struct resize_policy rp = {};
+	struct resize_view view = in_need;
+	struct resize_step step;
+
+	(void)state;
+	assert_int_equal(resize_policy_next(&rp, &view).action, RESIZE_GIVE);
+	view.usable = view.available = 1000;
+	view.now_ms += RESIZE_HOLD_OFF_MS - 1;
+	resize_policy_retarget(&rp);
+	step = resize_policy_next(&rp, &view);
+	assert_int_equal(step.action, RESIZE_WAIT);
+	assert_int_equal(step.wait_ms, 1);
+	view.now_ms++;
+	step = resize_policy_next(&rp, &view);
+	assert_int_equal(step.action, RESIZE_INFLATE);
+	assert_int_equal(step.pages, 900);
+}
+
+/* In need, given all that takes, and in need again ms later. Returns what it gets then. */
+static u64 need_again(struct resize_policy *rp, struct resize_view *view, u64 ms)
+{
+	struct resize_step step;
+
+	view->usable = view->available = view->floor * (2 + RESIZE_SHARE_MAX);
+	assert_int_not_equal(resize_policy_next(rp, view).action, RESIZE_GIVE);
+	view->usable = view->available = 0;
+	view->now_ms += ms;
+	step = resize_policy_next(rp, view);
+	assert_int_equal(step.action, RESIZE_GIVE);
+	return step.pages;
+}
+
+static void test_who_needs_more_gets_more(void **state)
+{
+	struct resize_policy rp = {};
+	struct resize_view view = in_need;
+	u64 share = 100;
+
+	(void)state;
+	assert_int_equal(need_again(&rp, &view, 0), 200);
+	for (int i = 0; i < 6; i++) {
+		share = share * 2 < 800 ? share * 2 : 800;
+		assert_int_equal(need_again(&rp, &view, RESIZE_AGAIN_MS - 1), 100 + share);
+	}
+	assert_int_equal(need_again(&rp, &view, RESIZE_AGAIN_MS), 200);
+}
+
 /* What a step must be, whatever the past: told by the clock of the test itself. */
 static void check_step(const struct resize_step *step, const struct resize_view *v,
 		       u64 dry_until, u64 held_until)
@@ -127,6 +242,12 @@ static void check_step(const struct resize_step *step, const struct resize_view 
 	case RESIZE_DEFLATE:
 		assert_true(v->size > v->target);
 		assert_true(step->pages == v->size - v->target);
+		break;
+	case RESIZE_GIVE:
+		assert_true(v->gives && v->size <= v->target);
+		assert_true(step->pages > 0 && step->pages <= v->size);
+		assert_true(v->usable + v->leaving + step->pages <=
+			    v->floor * (1 + RESIZE_SHARE_MAX));
 		break;
 	case RESIZE_INFLATE:
 		assert_true(v->now_ms >= dry_until && v->now_ms >= held_until);
@@ -144,7 +265,7 @@ static void check_step(const struct resize_step *step, const struct resize_view 
 static void random_life(void)
 {
 	struct resize_policy rp = {};
-	struct resize_view v = { .floor = model_rand(2000) };
+	struct resize_view v = { .floor = model_rand(2000), .gives = model_rand(2) };
 	u64 memory = 1000 + model_rand(100000), used = 0;
 	u64 dry_until = 0, held_until = 0, backoff = 0;
 
@@ -173,9 +294,19 @@ static void random_life(void)
 		}
 		v.available = used + v.size + v.coming < memory ?
 			      memory - used - v.size - v.coming : 0;
+		v.usable = v.available + (model_rand(2) ? model_rand(1000) : 0);
+		v.leaving = model_rand(2) ? model_rand(1000) : 0;
 		step = resize_policy_next(&rp, &v);
 		check_step(&step, &v, dry_until, held_until);
-		if (step.action == RESIZE_INFLATE && model_rand(4)) {
+		/* In need, even where there is nothing to give. */
+		if (rp.give_to)
+			held_until = v.now_ms + 10000;
+		if (v.gives && v.size && v.size <= v.target &&
+		    v.usable + v.leaving < v.floor - v.floor / 4)
+			assert_int_equal(step.action, RESIZE_GIVE);
+		if (step.action == RESIZE_GIVE) {
+			v.size -= step.pages;
+		} else if (step.action == RESIZE_INFLATE && model_rand(4)) {
 			v.coming += step.pages;
 			resize_policy_gave(&rp);
 			backoff = 0;
@@ -212,6 +343,10 @@ int main(void)
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_back_off_doubles),
 		cmocka_unit_test(test_retarget_ends_back_off_only),
+		cmocka_unit_test(test_need_has_hysteresis),
+		cmocka_unit_test(test_page_cache_is_no_need),
+		cmocka_unit_test(test_given_pages_stay),
+		cmocka_unit_test(test_who_needs_more_gets_more),
 		cmocka_unit_test(test_random_lives),
 	};
 

@@ -11,7 +11,7 @@ GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
 # All of the driver but what speaks to a real device, and what keeps the pages.
-DRV_LEFT_OUT := stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
+DRV_LEFT_OUT := floor.c nodes.c node_pick.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ops.c mobility_%.c gather.c gather_scan.c
 OWN := pages.c pages_move.c pages_choose.c blocks.c
 CORE := pages_core.c pages_core_move.c blocks_core.c
@@ -33,11 +33,28 @@ QUEUED := stats hinting hinting_held reporting hostcomm_pfn hostcomm_ops
 BOTH := migrate_wait refused refused_pages sleep recover removal lifecycle schedule
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
 LARGE := hostcomm_pfn hostcomm_ops reporting stats hinting units
-UNITS += resize_policy migrate_batch gather_pick gather $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
+UNITS += resize_policy node_pick publish migrate_batch gather_pick gather $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
 	$(LARGE:%=large_%)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
 CFLAGS_resize_policy := -Ishim -I$(DRV) $(GUEST_WARN)
+SRC_node_pick := $(DRV)/node_pick.c
+CFLAGS_node_pick := $(CFLAGS_resize_policy)
+# On a model of weak memory. A line of the driver that is not as here has no order there.
+publish_order = $(if $(shell grep -xF '$(2)' $(DRV)/$(1)),$(3),mo_relaxed)
+PUBLISH_ORDERS = -DBATCH_STORE=$(call publish_order,migrate.c,	smp_store_release(&b->state$(comma) next);,mo_release) \
+	-DBATCH_LOAD=$(call publish_order,migrate.c,		if (smp_load_acquire(&rl->batch[i].state) == BATCH_REFUSED),mo_acquire) \
+	-DREQUEST_STORE=$(call publish_order,oom.c,	smp_store_release(&vb->oom.busy$(comma) false);,mo_release) \
+	-DREQUEST_LOAD=$(call publish_order,oom.c,	return !smp_load_acquire(&oom->busy);,mo_acquire)
+comma := ,
+SRC_publish := $(OUT)/publish_model.o
+LIBS_publish := -lstdc++
+# Relacy frees nothing of what a run that fails has left.
+$(OUT)/test_publish: SAN :=
+$(OUT)/publish_model.o: publish_model.cc publish_model.h $(DRV)/migrate.c $(DRV)/oom.c units.mk | need
+	@mkdir -p $(@D)
+	$(CXX) -std=gnu++14 -Wall -Wextra -Werror $(CFLAGS) -fno-sized-deallocation $(PUBLISH_ORDERS) -c -o $@ $<
+
 SRC_migrate_batch := $(DRV)/migrate_batch.c
 CFLAGS_migrate_batch := $(CFLAGS_resize_policy)
 SRC_gather_pick := $(DRV)/gather_pick.c

@@ -12,13 +12,14 @@ from vmlab.paths import Paths
 from vmlab.waits import wait_for
 
 from vmtest import kept, migrate, size
-from vmtest.env import ARCH, DEBUG, MIB, scaled
+from vmtest.env import ARCH, GUEST, MIB, scaled
 from vmtest.features import accepted
 from vmtest.pool import EXTRA_MIB
 from vmtest.saved import SavedVM
 from vmtest.trace import traced
 
 F_PAGE_POISON, F_REPORTING = 4, 5
+POISON = GUEST == "6.1-debug"
 REPORTING = "virtio-balloon-pci,free-page-reporting=on"
 # A page block: on s390x a huge page is half as large.
 HUGE = MIB if ARCH == "s390x" else 2 * MIB
@@ -67,7 +68,7 @@ def test_no_reporting_of_filled_pages_without_poison(guest_for):
     use_all(vm)
 
 
-@pytest.mark.skipif(not DEBUG, reason="Debian's guest kernel has no page poisoning; 6.1-debug has")
+@pytest.mark.skipif(not POISON, reason="Debian's guest kernel has no page poisoning; 6.1-debug has")
 @pytest.mark.parametrize("poison", ["on", "off"])
 def test_a_kernel_that_checks_free_pages(guest_for, poison):
     """It finds its pattern in each, after they were ballooned and while they are reported."""
@@ -100,7 +101,7 @@ def test_hinted_pages_after_a_migration():
         "memory_mib": 512 + EXTRA_MIB,
         "balloon": "virtio-balloon-pci,free-page-hint=on,iothread=io",
         "qemu_args": ("-object", "iothread,id=io"),
-        "kernel_args": "page_poison=1" if DEBUG else "init_on_free=1",
+        "kernel_args": "page_poison=1" if POISON else "init_on_free=1",
     }
     with ExitStack() as stack:
         vm = stack.enter_context(SavedVM(Paths.load(), **options))

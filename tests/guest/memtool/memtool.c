@@ -3,6 +3,8 @@
  * Verbs by which a test makes guest memory busy, fragmented, or checkable:
  *
  *	touch MIB [SEED]		fill, check, give back
+ *	burst MIB			touch each page once, as fast as can be: says how long
+ *					that took, and the longest wait for 16 of them
  *	keep NAME MIB SEED [KIND]	fill and stay resident (KIND thp|small|shared, or
  *					file:PATH, whose page cache it then is)
  *	fragment NAME MIB SEED [SHARE]	keep small pages, give SHARE/1000 of them back at
@@ -85,6 +87,37 @@ static int do_touch(int argc, char **argv)
 	return report(&area);
 }
 
+static double now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
+}
+
+static int do_burst(int argc, char **argv)
+{
+	double start, last, now, longest = 0;
+	struct area area;
+
+	(void)argc;
+	if (!area_map(&area, AREA_THP, NULL, parse_pages(argv[2]), 1)) {
+		perror("memtool: mmap");
+		return 1;
+	}
+	start = last = now_ms();
+	for (size_t page = 0; page < area.pages; page++) {
+		*(volatile char *)(area.base + page * PAGE_BYTES) = 1;
+		if (page % 16)
+			continue;
+		now = now_ms();
+		longest = now - last > longest ? now - last : longest;
+		last = now;
+	}
+	printf("ms %.1f longest %.1f\n", now_ms() - start, longest);
+	return 0;
+}
+
 static int do_keep(int argc, char **argv)
 {
 	const char *kind = argc > 5 ? argv[5] : "thp";
@@ -160,6 +193,7 @@ int main(int argc, char **argv)
 		int (*run)(int argc, char **argv);
 	} verbs[] = {
 		{ "touch", 3, do_touch },
+		{ "burst", 3, do_burst },
 		{ "keep", 5, do_keep },
 		{ "fragment", 5, do_fragment },
 		{ "ask", 4, do_ask },
@@ -169,6 +203,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(argv[1], verbs[i].verb) == 0 && argc >= verbs[i].args)
 			return verbs[i].run(argc, argv);
-	fprintf(stderr, "usage: memtool touch|keep|fragment|ask|hog ...\n");
+	fprintf(stderr, "usage: memtool touch|burst|keep|fragment|ask|hog ...\n");
 	return 2;
 }

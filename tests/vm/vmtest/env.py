@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 GUEST = os.environ.get("GUEST") or "6.1"
 ARCH = next((name for name in ("arm64", "s390x") if f"-{name}" in GUEST), "amd64")
-DEBUG = GUEST.endswith("-debug")
+DEBUG = GUEST.endswith(("-debug", "-kcsan"))
 SLOW = (6 if DEBUG else 1) * float(os.environ.get("PATIENCE") or 1)
 MIB = 1 << 20
 # Of the guest; the host's is hostmem's.

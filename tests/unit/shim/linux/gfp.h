@@ -13,7 +13,9 @@ typedef unsigned int gfp_t;
 #define __GFP_NOWARN		2u
 #define __GFP_NORETRY		4u
 #define __GFP_NOMEMALLOC	8u
+#define __GFP_THISNODE		0u
 #define GFP_KERNEL		__GFP_RECLAIM
+#define NUMA_NO_NODE		(-1)
 #define __GFP_HIGHMEM		128u
 #define GFP_HIGHUSER_MOVABLE	(__GFP_RECLAIM | __GFP_HIGHMEM | 16u)
 #define GFP_ATOMIC		32u

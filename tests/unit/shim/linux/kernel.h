@@ -55,6 +55,7 @@ typedef long long s64;
 #define IS_ENABLED(option)	1
 
 #define __maybe_unused	__attribute__((unused))
+#define __percpu
 #define likely(x)	(x)
 #define unlikely(x)	(x)
 

@@ -7,6 +7,11 @@
 
 #include <linux/types.h>
 
+/* Of a list that nobody here walks. */
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
 #define LIST_HEAD_INIT(name) { &(name), &(name) }
 #define LIST_HEAD(name)	struct list_head name = LIST_HEAD_INIT(name)
 

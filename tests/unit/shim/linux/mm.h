@@ -25,6 +25,7 @@
 #define set_page_private(p, v)	((p)->private = (v))
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order);
+#define alloc_pages_node(nid, gfp, order) ((void)(nid), alloc_pages(gfp, order))
 void __free_pages(struct page *page, unsigned int order);
 void split_page(struct page *page, unsigned int order);
 void get_page(struct page *page);

@@ -37,6 +37,7 @@ enum node_stat_item {
 	NR_ACTIVE_FILE,
 	WORKINGSET_REFAULT_ANON,
 	WORKINGSET_REFAULT_FILE,
+	NR_ISOLATED_FILE,
 };
 struct page;
 struct zone;
