@@ -20,11 +20,11 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
+#include "balloon_pages.h"
 #include "gather.h"
 #include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
-#include "pages.h"
 #include "migrate.h"
 #include "reporting.h"
 #include "resize.h"
