@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Chunks of pages (see pages.h) from the guest's allocator and back to it.
+ * Chunks of pages (see chunk.h) from the guest's allocator and back to it.
  */
 #ifndef BALLONET_ALLOC_H
 #define BALLONET_ALLOC_H

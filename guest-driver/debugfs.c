@@ -21,12 +21,11 @@ static void state_put(struct seq_file *m, const char *name, u64 value)
 
 static void state_show_pages(struct seq_file *m, struct balloon_pages *bp)
 {
-	unsigned long listed, whole, fragmented, isolated, pending, exchanging;
+	unsigned long listed, whole, isolated, pending, exchanging;
 
 	spin_lock(&bp->lock);
 	listed = bp->listed;
-	whole = bp->whole + bp->publishing;
-	fragmented = bp->fragmented;
+	whole = bp->whole;
 	isolated = bp->isolated;
 	pending = bp->pending;
 	exchanging = bp->exchanging;
@@ -34,7 +33,6 @@ static void state_show_pages(struct seq_file *m, struct balloon_pages *bp)
 	state_put(m, "size", listed + whole + isolated + pending + exchanging);
 	state_put(m, "listed", listed);
 	state_put(m, "in_blocks", whole);
-	state_put(m, "in_host_blocks", bp->host_order ? whole - fragmented : 0);
 	state_put(m, "isolated", isolated);
 	state_put(m, "pending", pending);
 	state_put(m, "exchanging", exchanging);

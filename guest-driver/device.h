@@ -20,12 +20,12 @@
 #include <linux/notifier.h>
 #include <linux/types.h>
 
+#include "balloon_pages.h"
 #include "floor.h"
 #include "gather.h"
 #include "hinting.h"
 #include "hostcomm.h"
 #include "oom.h"
-#include "pages.h"
 #include "migrate.h"
 #include "reporting.h"
 #include "resize.h"

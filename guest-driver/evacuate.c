@@ -82,7 +82,7 @@ int evacuate_run(struct evacuate *v, struct page *first)
 
 	if (err)
 		return err;
-	block_link(first, v->order, &chunks);
+	chunk_link(first, v->order, &chunks);
 	if (chunk_order(first) != v->order || !want_init_on_alloc(MOBILITY_GFP)) {
 		chunks_free(&chunks);
 		return 0;

@@ -57,7 +57,8 @@ static void exchange_keep(struct exchange *ex, struct list_head *chunks)
 	struct page *page;
 
 	list_for_each_entry(page, chunks, lru)
-		migrate_account(&ex->vb->migrate, ex->home, page);
+		migrate_account(&ex->vb->migrate, ex->home, page,
+				chunk_pages(page));
 	pages_add_exchanged(&ex->vb->pages, chunks);
 }
 
@@ -131,17 +132,18 @@ static bool exchange_await(struct exchange *ex, enum exchange_step step)
 	return past;
 }
 
-/* Moves pages of a piece of memory from the balloon into the request. */
+/* Moves pages of a block from the balloon into the request. */
 static void exchange_take(struct exchange *ex, struct page *first)
 {
 	LIST_HEAD(chunks);
 	struct page *page;
 
-	pages_take_at(&ex->vb->pages, first, exchange_pages(ex),
-		      exchange_pages(ex) - ex->out.pages, &chunks);
+	pages_take_block(&ex->vb->pages, first,
+			 exchange_pages(ex) - ex->out.pages, &chunks);
 	list_for_each_entry(page, &chunks, lru) {
-		WARN_ON_ONCE(!hostcomm_add(&ex->out, page, 1));
-		migrate_account(&ex->vb->migrate, page, ex->home);
+		WARN_ON_ONCE(!hostcomm_add(&ex->out, page, chunk_pages(page)));
+		migrate_account(&ex->vb->migrate, page, ex->home,
+				chunk_pages(page));
 	}
 	list_splice_tail_init(&chunks, &ex->out.page_list);
 }
@@ -195,7 +197,7 @@ static void exchange_enter(struct exchange *ex)
 	struct page *first = ex->home;
 
 	hostcomm_begin(&ex->in, HOSTCOMM_INFLATE);
-	if (block_join(first, nr)) {
+	if (chunk_join(first, nr)) {
 		chunk_set_order(first, ex->order);
 		list_add(&first->lru, &ex->in.page_list);
 		WARN_ON_ONCE(!hostcomm_add(&ex->in, first, nr));
@@ -284,10 +286,9 @@ int exchange_init(struct exchange *ex, struct virtio_balloon *vb, u32 block_size
 	ex->vb = vb;
 	ex->stopped = true;
 	spin_lock_init(&ex->lock);
-	if (pages < 2 || !is_power_of_2(pages) ||
-	    pages > 1U << BALLOON_MAX_ORDER ||
-	    pages << EXCHANGE_SPAN < pageblock_nr_pages || !compat_has_contig() ||
-	    !pages_can_choose())
+	/* What the device says may be of no use to the book, either. */
+	if (pages != 1U << vb->pages.order ||
+	    pages << EXCHANGE_SPAN < pageblock_nr_pages || !compat_has_contig())
 		return 0;
 	err = hostcomm_request_init(&vb->hostcomm, &ex->out, pages, pages,
 				    exchange_left);

@@ -390,7 +390,6 @@ int gather_init(struct gather *c, struct virtio_balloon *vb,
 	err = evacuate_init(&c->evacuate, vb, c->exchange.order);
 	if (err)
 		return err;
-	vb->pages.host_order = c->exchange.order;
 	c->wq = alloc_workqueue("virtio_balloon_gather",
 				WQ_FREEZABLE | WQ_UNBOUND, 1);
 	if (!c->wq)

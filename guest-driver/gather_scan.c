@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What lies where: counts, block by block, the balloon's single pages and
+ * What lies where: counts, block by block, the balloon's pages, by its book, and
  * those that would have to move for the block to become whole.  A look without
  * locks: what it says may be untrue a moment later, and whoever acts on it
  * finds out then.
@@ -19,16 +19,14 @@
 /* A job in the background is not worth that somebody is killed for it (I4). */
 #define SCAN_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
-enum scan_kind { SCAN_FREE, SCAN_BALLOONED, SCAN_IN_USE, SCAN_UNMOVABLE };
+enum scan_kind { SCAN_FREE, SCAN_IN_USE, SCAN_UNMOVABLE };
 
 /*
  * Huge pages of the guest are left whole, locked and pinned ones where they
  * are.  What is neither listed for reclaim nor anonymous is the kernel's.
  */
-static enum scan_kind scan_page(struct balloon_pages *bp, struct page *page)
+static enum scan_kind scan_page(struct page *page)
 {
-	if (mobility_owns(&bp->mobility, page))
-		return SCAN_BALLOONED;
 	if (!page_count(page))
 		return PageReserved(page) ? SCAN_UNMOVABLE : SCAN_FREE;
 	if (PageReserved(page) || PageCompound(page) || PageSlab(page) ||
@@ -54,15 +52,15 @@ static struct page *scan_first(struct zone *zone, unsigned long pfn,
 static void scan_block(struct balloon_pages *bp, struct page *page,
 		       unsigned long nr, struct gather_block *block)
 {
+	DECLARE_BITMAP(ours, BALLOON_BLOCK_MAX);
 	unsigned long i;
 
-	block->ballooned = 0;
+	block->ballooned = page ? pages_look(bp, page, ours) : 0;
 	block->in_use = page ? 0 : GATHER_UNMOVABLE;
-	for (i = 0; page && i < nr; i++) {
-		switch (scan_page(bp, page + i)) {
-		case SCAN_BALLOONED:
-			block->ballooned++;
-			break;
+	if (!page)
+		return;
+	for_each_clear_bit(i, ours, nr) {
+		switch (scan_page(page + i)) {
 		case SCAN_IN_USE:
 			if (block->in_use != GATHER_UNMOVABLE)
 				block->in_use++;

@@ -13,7 +13,7 @@
 #include <linux/workqueue.h>
 
 #include "compat/shrinker.h"
-#include "pages.h"
+#include "balloon_pages.h"
 
 struct page;
 struct virtio_device;

@@ -114,7 +114,7 @@ static u32 balloon_block_size(struct virtio_balloon *vb)
 {
 	__le32 size;
 
-	if (vb->hostcomm.ops != &hostcomm_page_ops)
+	if (!virtio_has_feature(vb->vdev, VIRTIO_BALLOON_F_PAGE_OPS))
 		return 0;
 	virtio_cread_bytes(vb->vdev, VIRTIO_BALLOON_OPS_CONFIG_OFFSET +
 			   offsetof(struct virtio_balloon_ops_config,
@@ -277,7 +277,7 @@ static void balloon_sleep(struct virtio_balloon *vb)
 	balloon_reset(vb);
 	resize_keep_unacked(&vb->resize);
 	/* A hibernation image leaves out only what is marked offline. */
-	blocks_publish_all(&vb->pages);
+	pages_publish_all(&vb->pages);
 	vb->vdev->config->del_vqs(vb->vdev);
 }
 
@@ -451,6 +451,7 @@ static void balloon_free(struct virtio_balloon *vb)
 	resize_exit(&vb->resize);
 	migrate_exit(&vb->migrate);
 	hostcomm_exit(&vb->hostcomm);
+	pages_exit(&vb->pages);
 	if (vb->vdev->priv == vb)
 		vb->vdev->priv = NULL;
 	kfree(vb);
@@ -468,7 +469,7 @@ static int balloon_alloc(struct virtio_device *vdev)
 	vb->vdev = vdev;
 	vb->managed = balloon_is_managed(vdev);
 	recover_init(vb);
-	pages_init(&vb->pages);
+	pages_init(&vb->pages, balloon_block_size(vb));
 	stats_init(&vb->stats, vdev);
 	reporting_init(&vb->reporting, vdev);
 	err = hostcomm_init(&vb->hostcomm, vdev, balloon_hostcomm_ops(vb));

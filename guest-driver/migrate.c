@@ -25,7 +25,6 @@
 #include <linux/slab.h>
 
 #include "device.h"
-#include "pages.h"
 #include "migrate.h"
 #include "trace.h"
 
@@ -35,12 +34,12 @@
 #define MIGRATE_TIMEOUT	(HZ / 2)
 
 /* The balloon lives at the cost of another zone if @from and @to are in two. */
-void migrate_account(struct migrate *rl, struct page *from,
-			      struct page *to)
+void migrate_account(struct migrate *rl, struct page *from, struct page *to,
+		     long nr)
 {
 	if (rl->managed && page_zone(from) != page_zone(to)) {
-		adjust_managed_page_count(from, 1);
-		adjust_managed_page_count(to, -1);
+		adjust_managed_page_count(from, nr);
+		adjust_managed_page_count(to, -nr);
 	}
 }
 
@@ -89,10 +88,10 @@ static bool migrate_undo_batch(struct migrate_batch *b)
 		struct page *old = b->old[i], *new = b->new[i];
 
 		/* Before: afterwards the new page is not ours to look at. */
-		migrate_account(rl, new, old);
+		migrate_account(rl, new, old, 1);
 		if (pages_refused(rl->bp, old, new))
 			continue;
-		migrate_account(rl, old, new);
+		migrate_account(rl, old, new, 1);
 		b->old[left] = old;
 		b->new[left++] = new;
 	}
@@ -302,7 +301,7 @@ static void migrate_wait(struct migrate *rl, bool (*cond)(void *arg), void *arg)
 /*
  * Makes the move and enters it into a batch; lock held, so that the batch is
  * not sent without it.  Return: 0, -EBUSY when every batch is with the host,
- * -EAGAIN when the balloon is closing.
+ * -EAGAIN when the balloon is closing, or there is no memory to enter @newpage.
  */
 static int migrate_enter(struct migrate *rl, struct page *newpage,
 			 struct page *page, struct migrate_ticket *ticket)
@@ -333,7 +332,8 @@ static int migrate_enter(struct migrate *rl, struct page *newpage,
  * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
  * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
  * Return: 0; -EBUSY when trying again within microseconds will not help;
- * -EAGAIN when the balloon is closing, for the page to be put back.
+ * -EAGAIN when the balloon is closing, or out of memory just now, for the page to be
+ * put back.
  */
 int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
 		     enum migrate_mode mode)
@@ -370,14 +370,13 @@ int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page
 	spin_unlock(&rl->lock);
 
 	trace_virtio_balloon_migrate(page, newpage, mode, 0);
-	migrate_account(rl, page, newpage);
+	migrate_account(rl, page, newpage, 1);
 	if (full)
 		migrate_send(full);
 	else if (first)
 		queue_delayed_work(rl->hc->wq, &rl->flush_work, MIGRATE_LINGER);
 	if (wait)
 		migrate_wait(rl, migrate_is_told, &ticket);
-	pages_moved(rl->bp);
 	return 0;
 }
 

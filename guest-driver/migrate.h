@@ -103,11 +103,12 @@ void migrate_stop(struct migrate *rl);
 void migrate_finish_undo(struct migrate *rl);
 
 /*
- * A ballooned page counts against the managed pages of its zone: it does so for
+ * A ballooned page counts against the managed pages of its zone: @nr pages do so for
  * the zone of @to from now on, no longer for that of @from.  Neither page is
  * touched.
  */
-void migrate_account(struct migrate *rl, struct page *from, struct page *to);
+void migrate_account(struct migrate *rl, struct page *from, struct page *to,
+		     long nr);
 
 int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
 		     enum migrate_mode mode);

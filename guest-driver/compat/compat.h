@@ -167,26 +167,6 @@ static inline unsigned long *compat_page_index(struct page *page)
 #endif
 }
 
-/**
- * compat_lock_page() - sleep until a page is ours
- * @page: may be one that migration holds
- *
- * Where the isolated mark is set and cleared without regard to others, that
- * can wipe out the mark that somebody sleeps for the lock, who then is never
- * woken.
- *
- * Context: may sleep.
- */
-static inline void compat_lock_page(struct page *page)
-{
-#ifdef HAVE_ATOMIC_PG_ISOLATED
-	lock_page(page);
-#else
-	while (!trylock_page(page))
-		schedule_timeout_uninterruptible(1);
-#endif
-}
-
 /* Largest order of the page allocator; up to 6.3 MAX_ORDER was one more. */
 #if defined(MAX_PAGE_ORDER)
 #define COMPAT_MAX_ORDER	MAX_PAGE_ORDER

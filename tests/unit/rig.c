@@ -184,7 +184,7 @@ void rig_inflate(unsigned long pages)
 void rig_publish_blocks(void)
 {
 	sim_advance(2 * HZ);
-	sim_check(list_empty(&rig->pages.unpublished), "blocks are still unpublished after 2 s");
+	sim_check(list_empty(&rig->pages.arrived), "blocks are still unpublished after 2 s");
 }
 
 /* How the host is told of moves first. */
@@ -211,14 +211,18 @@ void rig_settled(unsigned long pages)
 	host.at_once = false;
 }
 
-/* Moves the oldest pages on the list, in clusters as compaction does. */
+/* Moves pages, of as few blocks as can be, in clusters as compaction does. */
 struct vm_result rig_move_oldest(unsigned int n, enum migrate_mode mode)
 {
+	struct page *pages[512];
 	struct vm_result r;
 	LIST_HEAD(isolated);
 
+	assert_true(n <= ARRAY_SIZE(pages));
 	for (unsigned int i = 0; i < n; i++)
-		assert_true(vm_isolate(rig_listed(0), mode, &isolated));
+		pages[i] = rig_listed(i);
+	for (unsigned int i = 0; i < n; i++)
+		assert_true(vm_isolate(pages[i], mode, &isolated));
 	r = vm_migrate(&isolated, mode);
 	vm_putback(&isolated);
 	return r;

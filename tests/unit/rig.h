@@ -84,6 +84,8 @@ void rig_break_blocks(void);
 struct page *rig_block(void);
 enum hostcomm_op rig_move_op(void);
 struct page *rig_listed(unsigned long skip);
+bool rig_is_listed(const struct page *page);
+bool rig_block_is_known(const struct page *page);
 unsigned long rig_moves_held(void);
 void rig_settled(unsigned long pages);
 void rig_fragment(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * I3 on the device of rig.h at quiet moments; rig_own.c and rig_core.c have what
- * holds at any.  Counts for itself: frames, marks and the host's beliefs, never
+ * I3 on the device of rig.h at quiet moments; rig_pages.c has what holds at
+ * any.  Counts for itself: frames, marks and the host's beliefs, never
  * the driver's own numbers alone.
  */
 #include "rig.h"
@@ -29,8 +29,8 @@ void rig_check_rest(void)
 	size = pages_size(bp);
 	sim_check(!rig->hostcomm.inflight, "%u requests out", rig->hostcomm.inflight);
 	sim_check(!bp->exchanging, "%lu pages in an exchange", bp->exchanging);
-	sim_check(bp->listed + bp->whole + bp->publishing == size, "%lu pages, %lu at rest", size,
-		  bp->listed + bp->whole + bp->publishing);
+	sim_check(bp->listed + bp->whole == size, "%lu pages, %lu at rest", size,
+		  bp->listed + bp->whole);
 	check_frames(size);
 	sim_check(vm_events[BALLOON_INFLATE] - vm_events[BALLOON_DEFLATE] == (long)size,
 		  "events count %ld pages, there are %lu",

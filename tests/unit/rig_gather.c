@@ -7,7 +7,11 @@
 
 int gather_init(struct gather *c, struct virtio_balloon *vb, u32 block_size)
 {
-	int err = exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
+	int err;
+
+	/* Also where the device does not say so. */
+	vb->pages.order = ilog2(RIG_BLOCK);
+	err = exchange_init(&c->exchange, vb, RIG_BLOCK * PAGE_SIZE);
 
 	if (!err && c->exchange.order)
 		err = evacuate_init(&c->evacuate, vb, c->exchange.order);

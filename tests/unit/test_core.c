@@ -6,7 +6,6 @@
  * as core_* (units.mk).
  */
 #include "rig.h"
-#include "vm_core.h"
 
 static unsigned int opened(struct page *first, enum migrate_mode mode)
 {
@@ -39,7 +38,7 @@ static void test_a_settled_block_goes_back_whole(void **state)
 	page = alloc_pages(0, 10);
 	assert_non_null(page);
 	__free_pages(page, 10);
-	assert_true(list_empty(&rig->pages.mobility.spent));
+	assert_true(xa_empty(&rig->pages.blocks));
 }
 
 static void test_an_opened_block_goes_back_too(void **state)
@@ -47,12 +46,11 @@ static void test_an_opened_block_goes_back_too(void **state)
 	rig_inflate(2048);
 	rig_publish_blocks();
 	assert_int_equal(opened(rig_block(), MIGRATE_ASYNC), 5);
-	assert_int_equal(rig->pages.whole, 2043);
-	assert_int_equal(rig->pages.listed, 5);
+	assert_int_equal(rig->pages.whole, 2048 - (1 << rig->pages.order));
 	assert_int_equal(vm_events[BALLOON_MIGRATE], 5);
 	rig_check_quiet();
 	rig_inflate(0);
-	assert_true(list_empty(&rig->pages.blocks));
+	assert_true(list_empty(&rig->pages.whole_blocks));
 }
 
 /* What is left of it is more pieces than a request can name: all leave all the same. */
@@ -63,45 +61,36 @@ static void test_blocks_full_of_holes(void **state)
 	rig_inflate(4096);
 	rig_publish_blocks();
 	for (int b = 0; b < 3; b++) {
+		unsigned long n = 1UL << rig->pages.order;
 		struct page *first = rig_block();
 
-		for (int i = 0; i < 1024; i += 2)
+		for (unsigned long i = 0; i < n; i += 2)
 			assert_true(vm_isolate(&first[i], MIGRATE_ASYNC, &isolated));
-		assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, 512);
+		assert_int_equal(vm_migrate(&isolated, MIGRATE_ASYNC).moved, n / 2);
 		sim_advance(2);
-		list_move_tail(rig->pages.blocks.next, &rig->pages.blocks);
 	}
 	rig_check_quiet();
 	rig_inflate(1);
 	rig_inflate(0);
 }
 
-/* All of it moved: its bag is not kept. */
+/* All of it moved: its entry is not kept. */
 static void test_a_block_moved_as_a_whole(void **state)
 {
-	struct mobility_bag *bag;
+	unsigned long n = 1UL << rig->pages.order, blocks;
+	struct page *first;
 
 	rig_inflate(1024);
 	rig_publish_blocks();
-	bag = list_first_entry(&rig->pages.blocks, struct mobility_bag, node);
-	assert_int_equal(vm_compact(bag->first, bag->pages, MIGRATE_ASYNC).moved, bag->pages);
+	first = rig_block();
+	blocks = rig->pages.blocks.used;
+	assert_int_equal(vm_compact(first, n, MIGRATE_ASYNC).moved, n);
 	sim_advance(2);
-	assert_int_equal(bag->left, 0);
+	assert_true(rig->pages.blocks.used >= blocks);
+	assert_int_equal(pages_look(&rig->pages, first, (unsigned long[BALLOON_BLOCK_MAX]){}), 0);
 	rig_check_quiet();
 	rig_inflate(0);
-	assert_true(list_empty(&rig->pages.mobility.spent));
-}
-
-static void test_without_memory_for_a_bag(void **state)
-{
-	rig_inflate(1024);
-	sim_allocs_left = 0;
-	rig_publish_blocks();
-	sim_allocs_left = -1;
-	assert_true(list_empty(&rig->pages.blocks) || rig->pages.whole < 1024);
-	assert_true(rig->pages.listed > 0);
-	rig_check_quiet();
-	rig_inflate(0);
+	assert_true(xa_empty(&rig->pages.blocks));
 }
 
 static void test_deflate_leaves_isolated_pages(void **state)
@@ -144,9 +133,9 @@ static void test_refused_moves_come_back(void **state)
 /* One wait for what is moved together, not one a page. */
 static void test_sync_waits_for_the_last_page(void **state)
 {
-	rig_settled(100);
-	host.at_once = true;
-	assert_int_equal(rig_move_oldest(20, MIGRATE_SYNC).moved, 20);
+	rig_inflate(1024);
+	rig_publish_blocks();
+	assert_int_equal(vm_compact(rig_block() + 3, 20, MIGRATE_SYNC).moved, 20);
 	assert_int_equal(rig->migrate.stats.batches, 1);
 	assert_int_equal(rig_moves_held(), 0);
 	rig_check_quiet();
@@ -252,7 +241,6 @@ int main(void)
 		both(test_an_opened_block_goes_back_too),
 		both(test_blocks_full_of_holes),
 		both(test_a_block_moved_as_a_whole),
-		both(test_without_memory_for_a_bag),
 		both(test_deflate_leaves_isolated_pages),
 		with_ops(test_refused_moves_come_back),
 		both(test_sync_waits_for_the_last_page),

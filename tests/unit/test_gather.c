@@ -111,9 +111,9 @@ static void test_a_new_wish_is_not_waited_with(void **state)
 	sim_advance(120 * HZ);
 	rig_guest_moves();
 	rig_target(2 * SIZE);
-	sim_advance(2);
 	sim_advance(30 * HZ);
-	assert_gathered();
+	/* All but what lies in blocks that failed just now. */
+	assert_true(stats()->blocks >= SIZE / RIG_BLOCK);
 	rig_target(SIZE);
 	sim_advance(30 * HZ);
 	check_books();
@@ -122,6 +122,8 @@ static void test_a_new_wish_is_not_waited_with(void **state)
 static void test_no_memory_for_a_look(void **state)
 {
 	stir();
+	/* What came is published by then. */
+	sim_advance(HZ / 10);
 	sim_allocs_left = 0;
 	sim_advance(HZ);
 	sim_allocs_left = -1;

@@ -23,7 +23,7 @@ static void test_isolate_then_putback(void **state)
 	rig_check();
 	vm_putback(&isolated);
 	assert_int_equal(rig->pages.isolated, 0);
-	assert_int_equal(page->private, BALLOON_PAGE_LISTED);
+	assert_true(rig_is_listed(page));
 	assert_int_equal(page->count, 1);
 	rig_check_quiet();
 }
@@ -225,7 +225,7 @@ static void test_closing_waits_for_isolated_pages(void **state)
 	pages_close(&rig->pages);
 	assert_int_equal(jiffies - before, 50);
 	assert_int_equal(rig->pages.isolated, 0);
-	assert_int_equal(rig->pages.listed, 10);
+	assert_int_equal(pages_size(&rig->pages), 10);
 	sim_join();
 }
 

@@ -122,7 +122,7 @@ void two_start(bool ops, enum two_kind kind)
 		fake_host_answer_all();
 		sim_advance(HZ / 10);
 		rig_check_quiet();
-		sim_check(!list_empty(&rig->pages.blocks), "no block to begin with");
+		sim_check(list_empty(&rig->pages.arrived), "not published to begin with");
 	}
 	for (int i = 0; i < 2; i++) {
 		two[i] = (struct two_page){};

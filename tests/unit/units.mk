@@ -6,34 +6,33 @@
 
 DRV := $(TOP)/guest-driver
 GUEST_INC := -Ishim -I. -I$(DRV) -I$(TOP)/spec -DHAVE_VIRTIO_RESET_DEVICE -DHAVE_SHRINKER_NAME \
-	-DHAVE_PAGE_POISONING_STATIC -DHAVE_ATOMIC_PG_ISOLATED -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC -DCONFIG_PM_SLEEP \
+	-DHAVE_PAGE_POISONING_STATIC -DHAVE_REPORTING_ORDER -DCONFIG_CONTIG_ALLOC -DCONFIG_PM_SLEEP \
 	-DBALLONET_VERSION=\"unit\"
 # Kernel code leaves parameters unused and compares signs.
 GUEST_WARN := -Wno-unused-parameter -Wno-sign-compare
-# All of the driver but what speaks to a real device, and what keeps the pages.
+# All of the driver but what speaks to a real device, and what depends on the kernel.
 DRV_LEFT_OUT := floor.c nodes.c node_pick.c stats.c reporting.c hinting.c hinting_held.c debugfs.c trace.c \
 	hostcomm_pfn.c hostcomm_ops.c mobility_%.c gather.c gather_scan.c
-OWN := pages.c pages_move.c pages_choose.c blocks.c
-CORE := pages_core.c pages_core_move.c blocks_core.c
-DRV_FILES := $(filter-out $(DRV_LEFT_OUT) $(OWN) $(CORE),$(notdir $(wildcard $(DRV)/*.c)))
+DRV_FILES := $(filter-out $(DRV_LEFT_OUT),$(notdir $(wildcard $(DRV)/*.c)))
 GUEST_FILES := fiber.c sim.c sim_util.c lock.c work.c vm_model.c vm_page.c vm_compact.c vm_contig.c \
-	fake_host.c fake_wire.c rig.c rig_stubs.c rig_virtio.c rig_check.c rig_exchange.c rig_gather.c \
+	fake_host.c fake_wire.c rig.c rig_stubs.c rig_virtio.c rig_pages.c rig_check.c rig_exchange.c rig_gather.c \
 	two_pages.c two_events.c explore.c $(DRV_FILES)
-# Twice: pages that the driver keeps itself (6.1), and those that the kernel's core keeps (7.2).
-GUEST_OBJS := $(patsubst %.c,$(OUT)/guest/%.o,$(GUEST_FILES) vm_mops.c rig_own.c mobility_mops.c $(OWN))
-CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c rig_core.c mobility_core.c $(CORE))
+# Twice: pages that lead to the driver itself (6.1), and those that the kernel's core keeps (7.2).
+GUEST_OBJS := $(patsubst %.c,$(OUT)/guest/%.o,$(GUEST_FILES) vm_mops.c mobility_mapping.c)
+CORE_OBJS := $(patsubst %.c,$(OUT)/core/%.o,$(GUEST_FILES) vm_core.c mobility_core.c)
 CORE_INC := $(GUEST_INC) -DHAVE_MOBILITY_CORE
 
 MOVABLE := vm_model pages blocks migrate migrate_wait migrate_reset refused refused_pages hostcomm \
 	lifecycle removal sleep schedule orders delays exchange evacuate units \
-	page_locks recover negotiate
+	page_locks recover negotiate book
 # What speaks to a queue or to the transport itself, each alone with the queues of fake_queue.c.
 QUEUED := stats hinting hinting_held reporting hostcomm_pfn hostcomm_ops
 # Of those, what also holds where the core keeps the pages.
-BOTH := migrate_wait refused refused_pages sleep recover removal lifecycle schedule
+BOTH := migrate_wait refused refused_pages sleep recover removal lifecycle schedule \
+	exchange evacuate book
 # What counts in bytes or 4 KiB units, in a guest with pages of 64 KiB, too.
 LARGE := hostcomm_pfn hostcomm_ops reporting stats hinting units
-UNITS += resize_policy node_pick publish migrate_batch gather_pick gather $(MOVABLE) $(QUEUED) core $(BOTH:%=core_%) \
+UNITS += resize_policy node_pick publish migrate_batch gather_pick gather $(MOVABLE) $(QUEUED) core core_gather $(BOTH:%=core_%) \
 	$(LARGE:%=large_%)
 
 SRC_resize_policy := $(DRV)/resize_policy.c
@@ -65,9 +64,12 @@ $(foreach u,$(MOVABLE),$(eval SRC_$(u) := $(OUT)/libguest.a)\
 # The job itself, in place of the stand-in of rig_gather.c.
 SRC_gather := $(DRV)/gather.c $(DRV)/gather_scan.c $(OUT)/libguest.a
 CFLAGS_gather := $(CFLAGS_pages)
+TEST_core_gather := test_gather.c
+SRC_core_gather := $(DRV)/gather.c $(DRV)/gather_scan.c $(OUT)/libcore.a
 
 SRC_core := $(OUT)/libcore.a
 CFLAGS_core := $(CORE_INC) $(GUEST_WARN) -include $(DRV)/compat/compat.h
+CFLAGS_core_gather := $(CFLAGS_core)
 $(foreach u,$(BOTH),$(eval TEST_core_$(u) := test_$(u).c)$(eval SRC_core_$(u) := $(SRC_core))\
 	$(eval CFLAGS_core_$(u) := $(CFLAGS_core)))
 

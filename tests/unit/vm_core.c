@@ -12,8 +12,6 @@
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 
-#include "vm_core.h"
-
 static spinlock_t lists = { .name = "the balloon core's lock" };
 
 const bool vm_core_keeps = true;

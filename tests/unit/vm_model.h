@@ -115,6 +115,9 @@ bool vm_owned(const struct page *page);
  * their offline mark stays until they are free.
  */
 extern const bool vm_core_keeps;
+/* What the core counts in, of the only node; and whether it changes a list just now. */
+extern long vm_balloon_pages;
+bool vm_core_busy(void);
 
 unsigned long vm_count(enum vm_owner owner);
 unsigned long vm_count_host(enum vm_host host);

@@ -7,6 +7,12 @@
 #include <linux/mm.h>
 
 const bool vm_core_keeps;
+long vm_balloon_pages;
+
+bool vm_core_busy(void)
+{
+	return false;
+}
 
 const struct movable_operations *vm_mops(const struct page *page)
 {

@@ -18,7 +18,6 @@ from . import driver, frames, kept, size
 from .env import GUEST as KERNEL, MIB, PAGE, scaled
 
 WHY_NOT = {
-    "7.2": "this kernel hands out the balloon's pages in its own order: none to choose",
     "6.12-arm64-16k": "to claim 2 MiB this kernel takes the page block around it, 32 MiB:"
                       " three quarters were gathered",
     "6.1-arm64-64k": "to claim 2 MiB this kernel takes the page block around it, 512 MiB",

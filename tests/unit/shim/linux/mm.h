@@ -38,6 +38,7 @@ bool trylock_page(struct page *page);
 void lock_page(struct page *page);
 void unlock_page(struct page *page);
 unsigned long page_to_pfn(struct page *page);
+#define pfn_to_page(pfn)	(&vm_frames[(pfn) - VM_PFN_BASE])
 struct zone *page_zone(struct page *page);
 void adjust_managed_page_count(struct page *page, long n);
 void __SetPageOffline(struct page *page);

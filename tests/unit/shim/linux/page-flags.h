@@ -8,6 +8,7 @@
 
 #include <linux/mm.h>
 
+#define PageOffline(page)	((page)->offline)
 #define PageLRU(page)		((page)->owner == VM_GUEST)
 #define PageAnon(page)		((page)->owner == VM_GUEST)
 #define PageReserved(page)	((void)(page), false)
