@@ -14,8 +14,8 @@
 #include <linux/slab.h>
 
 #include "alloc.h"
+#include "chunk.h"
 #include "nodes.h"
-#include "pages.h"
 
 /* @all: pages of all nodes, of which @floor is to stay available. */
 static unsigned long node_spare(int nid, unsigned long floor, unsigned long all)
