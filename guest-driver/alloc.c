@@ -11,7 +11,7 @@
 #include <linux/module.h>
 #include <linux/sizes.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "alloc.h"
 
 static unsigned int floor_mib;

@@ -10,7 +10,7 @@
 #include <linux/virtio.h>
 
 #include "debugfs.h"
-#include "device.h"
+#include "balloon.h"
 
 static struct dentry *balloon_debugfs_root;
 

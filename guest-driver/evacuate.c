@@ -11,7 +11,7 @@
 #include <linux/mm.h>
 
 #include "compat/contig.h"
-#include "device.h"
+#include "balloon.h"
 #include "alloc.h"
 #include "evacuate.h"
 

@@ -16,7 +16,7 @@
 #include <linux/pageblock-flags.h>
 
 #include "compat/contig.h"
-#include "device.h"
+#include "balloon.h"
 #include "exchange.h"
 #include "alloc.h"
 #include "trace.h"

@@ -18,7 +18,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "floor.h"
 
 /* A processor takes no more than that in a millisecond. */

@@ -18,7 +18,7 @@
 #include <linux/vmstat.h>
 
 #include "compat/pcp.h"
-#include "device.h"
+#include "balloon.h"
 #include "trace.h"
 
 /* How long a step works before it pauses. */

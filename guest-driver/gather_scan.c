@@ -14,7 +14,7 @@
 #include <linux/slab.h>
 
 #include "compat/stays.h"
-#include "device.h"
+#include "balloon.h"
 
 /* A job in the background is not worth that somebody is killed for it (I4). */
 #define SCAN_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)

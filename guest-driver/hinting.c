@@ -18,7 +18,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "hinting.h"
 #include "trace.h"
 

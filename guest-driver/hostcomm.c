@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "hostcomm.h"
 #include "trace.h"
 

@@ -26,7 +26,7 @@
 #include <linux/virtio_ring.h>
 
 #include "debugfs.h"
-#include "device.h"
+#include "balloon.h"
 
 /* opsq comes after all standard queues (spec/page-ops.md, 2). */
 #define BALLOON_VQ_OPS	VIRTIO_BALLOON_VQ_MAX

@@ -24,7 +24,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "migrate.h"
 #include "trace.h"
 

@@ -21,7 +21,7 @@
 #include <linux/vmstat.h>
 
 #include "compat/core.h"
-#include "device.h"
+#include "balloon.h"
 #include "mobility.h"
 #include "migrate.h"
 

@@ -17,7 +17,7 @@
 #include <linux/page-flags.h>
 #include <linux/pagemap.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "mobility.h"
 #include "migrate.h"
 

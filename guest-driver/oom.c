@@ -12,7 +12,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "oom.h"
 #include "alloc.h"
 #include "trace.h"

@@ -18,7 +18,7 @@
 #include <linux/virtio_config.h>
 
 #include "compat/reporting.h"
-#include "device.h"
+#include "balloon.h"
 #include "reporting.h"
 #include "trace.h"
 

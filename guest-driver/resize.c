@@ -31,7 +31,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "resize.h"
 #include "alloc.h"
 #include "trace.h"

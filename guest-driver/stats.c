@@ -13,7 +13,7 @@
 #include <linux/virtio_config.h>
 #include <linux/vmstat.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "stats.h"
 
 static void stats_put(struct balloon_stats *st, unsigned int *nr, u16 tag, u64 val)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_queue.h"
 
 /* The guest has so many blocks, all of them free. */

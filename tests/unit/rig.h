@@ -18,7 +18,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_host.h"
 #include "sim.h"
 

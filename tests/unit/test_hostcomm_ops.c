@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_queue.h"
 
 #define PAGES	6

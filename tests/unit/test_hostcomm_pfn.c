@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_queue.h"
 
 #define PAGES	3

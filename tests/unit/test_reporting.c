@@ -11,7 +11,7 @@
 
 #include <linux/scatterlist.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_queue.h"
 
 #define BLOCK_PAGES	512UL

@@ -11,7 +11,7 @@
 
 #include <linux/swap.h>
 
-#include "device.h"
+#include "balloon.h"
 #include "fake_queue.h"
 
 #define ENTRY	sizeof(struct virtio_balloon_stat)

@@ -12,10 +12,10 @@
  *	hostcomm.lock, exchange.lock
  *	balloon_hinting.lock, balloon_stats.lock	(in interrupts; nest with none)
  * Those of one line are never held together; no lock but the mutex is held over
- * an allocation, a wait or a done() callback.
+ * an allocation that may sleep, a wait or a done() callback.
  */
-#ifndef BALLONET_DEVICE_H
-#define BALLONET_DEVICE_H
+#ifndef BALLONET_BALLOON_H
+#define BALLONET_BALLOON_H
 
 #include <linux/notifier.h>
 #include <linux/types.h>
