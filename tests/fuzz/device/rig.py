@@ -114,9 +114,7 @@ class Rig:
         if rng.random() < 0.5:
             args += ["-object", f"memory-backend-{rng.choice(BACKINGS)},id=ram,size={self.size}",
                      "-machine", "memory-backend=ram"]
-        if self.size == 64 * MIB and rng.random() < 0.15:
-            args += ["-overcommit", "mem-lock=on"]  # the host refuses every discard
-        elif rng.random() < 0.4:
+        if rng.random() < 0.4:
             self.memory += ",slots=4,maxmem=8G"
             args += ["-machine", "nvdimm=on"]
             for name in rng.sample(sorted(DEVICES), rng.choice((1, 1, 2, 4))):
