@@ -41,7 +41,7 @@ class Host:
 
     def stats(self):
         self.rig.qmp("qom-set", path=PATH, property="guest-stats-polling-interval",
-                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40, -1)))
+                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40, -1, "often")))
         self.rig.qmp("qom-get", path=PATH, property="guest-stats-polling-interval")
         self.rig.qmp("qom-get", path=PATH, property="guest-stats")
 
