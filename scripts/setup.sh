@@ -48,7 +48,7 @@ packages_of() {
 			linux-perf
 		;;
 	fuzz) echo clang-14 llvm-14 libclang-rt-14-dev libstdc++-12-dev libglib2.0-dev pkg-config \
-			make python3 ;;
+			make python3 strace ;;
 	deb)
 		# those of scripts/deb/debian/control
 		echo debhelper dh-dkms dpkg-dev git lintian \

@@ -73,9 +73,12 @@ show_coverage() {
 	llvm-profdata-14 merge -o "$coverage/all.profdata" "$coverage"/*.profraw ||
 		die "the counts cannot be merged"
 	llvm-cov-14 report "$qemu" -instr-profile="$coverage/all.profdata" |
-		awk '$1 ~ /ballonet\/[a-z_]+\.c$/ { n = split($1, part, "/")
+		awk '$1 ~ /ballonet\/[a-z_]+\.[ch]$/ && $8 > 0 { n = split($1, part, "/")
 			printf "%-18s %6d %7d %7s %9d %7d %7s\n",
-				part[n], $8, $8 - $9, $10, $11, $11 - $12, $13 }' |
+				part[n], $8, $8 - $9, $10, $11, $11 - $12, $13
+			l += $8; lm += $9; b += $11; bm += $12 }
+			END { printf "%-18s %6d %7d %6.2f%% %9d %7d %6.2f%%\n", "all",
+				l, l - lm, 100 * (l - lm) / l, b, b - bm, 100 * (b - bm) / b }' |
 		cat <(printf '%-18s %6s %7s %7s %9s %7s %7s\n' \
 			file lines reached "" branches reached "") -
 	sources=$(qemu_tree "$(cat "$pin")")/src/hw/virtio/ballonet

@@ -52,6 +52,8 @@ class Episode:
                 for _ in range(self.rng.choice((3, 10, 25))):
                     tracked.burst()
                     self.bursts += 1
+                if self.rng.random() < 0.15:
+                    self.refused(tracked, host)
                 if self.rng.random() < 0.3:
                     self.queue_reset(tracked, host)
                 if self.rng.random() < 0.2:
@@ -62,6 +64,14 @@ class Episode:
                 host.end_migration()
                 host.reset()
             self.end(tracked, host)
+
+    def refused(self, tracked, host):
+        """Discards that fail, and are tried again when the host lets them."""
+        with host.refusing():
+            for _ in range(5):
+                tracked.burst()
+                self.bursts += 1
+        host.clock()
 
     def queue_reset(self, tracked, host):
         """One queue starts over in the middle: the ledger stays, other queues do not notice."""

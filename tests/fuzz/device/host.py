@@ -3,12 +3,20 @@
 moment: each is one small step, safe to take whatever the rings hold.
 """
 
+import contextlib
 import glob
 import os
+import signal
+import subprocess
 
+import machine
 import pci
 
 PATH = "/machine/peripheral/balloon"
+# Calls that give memory back, and how the host may refuse them: as something that passes, as
+# what it cannot do.
+REFUSALS = (("fallocate", "EIO"), ("madvise", "EINVAL"), ("process_madvise", "EAGAIN"),
+            ("process_madvise", "EPERM"))
 
 
 class Host:
@@ -33,7 +41,7 @@ class Host:
 
     def stats(self):
         self.rig.qmp("qom-set", path=PATH, property="guest-stats-polling-interval",
-                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40, -1)))
+                     value=self.rng.choice((0, 1, 2, 0xFFFFFFFF, 1 << 40, -1, "often")))
         self.rig.qmp("qom-get", path=PATH, property="guest-stats-polling-interval")
         self.rig.qmp("qom-get", path=PATH, property="guest-stats")
 
@@ -115,6 +123,26 @@ class Host:
 
     def clock(self):
         self.rig.m.step_clock(self.rng.choice((1, 10 ** 6, 10 ** 9, 3 * 10 ** 9, 15 * 10 ** 9)))
+
+    @contextlib.contextmanager
+    def refusing(self):
+        """Meanwhile the host refuses one kind of call, always or now and then."""
+        call, error = self.rng.choice(REFUSALS)
+        which = self.rng.choice(("1+", "1+2", "2+3"))
+        self.rig.note("refused:", call, error, which)
+        tracer = subprocess.Popen(
+            ["strace", "-f", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={which}",
+             "-o", os.devnull, "-p", str(self.rig.m.process.pid)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            if "attached" not in tracer.stderr.readline():
+                self.rig.note("strace cannot attach")
+            yield
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.stderr.read()
+            tracer.wait(machine.LIMIT)
+            tracer.stderr.close()
 
     def look(self):
         shown = self.rig.shown()

@@ -33,7 +33,8 @@ BAD_WORDS = REPORT
 MIB = 1 << 20
 # How guest memory may be backed, after "-object memory-backend-".
 BACKINGS = ("memfd,share=on", "memfd,share=off", "ram,share=on", "ram,share=off",
-            "file,share=on,mem-path=/dev/shm", "file,share=off,mem-path=/dev/shm")
+            "file,share=on,mem-path=/dev/shm", "file,share=off,mem-path=/dev/shm",
+            "file,share=on,mem-path=/var/tmp")
 # Memory beside it, by device. Both persistent ones are no memory for a balloon.
 DEVICES = {"dimm": ("pc-dimm", 128), "nvdimm": ("nvdimm", 32),
            "mem": ("virtio-mem-pci,addr=0x1a,requested-size=32M", 64),
@@ -100,6 +101,8 @@ class Rig:
                              ("sweep-interval=1", .4), ("sweep-interval=0", .1)):
             if rng.random() < chance:
                 options.append(name)
+        if self.legacy and rng.random() < 0.4:
+            options.append("disable-modern=on")
         if rng.random() < 0.7:
             options.append("free-page-hint=on,iothread=io")
             args += ["-object", "iothread,id=io"]
@@ -114,9 +117,7 @@ class Rig:
         if rng.random() < 0.5:
             args += ["-object", f"memory-backend-{rng.choice(BACKINGS)},id=ram,size={self.size}",
                      "-machine", "memory-backend=ram"]
-        if self.size == 64 * MIB and rng.random() < 0.15:
-            args += ["-overcommit", "mem-lock=on"]  # the host refuses every discard
-        elif rng.random() < 0.4:
+        if rng.random() < 0.4:
             self.memory += ",slots=4,maxmem=8G"
             args += ["-machine", "nvdimm=on"]
             for name in rng.sample(sorted(DEVICES), rng.choice((1, 1, 2, 4))):

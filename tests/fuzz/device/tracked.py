@@ -128,10 +128,16 @@ class Tracked:
 
     def large_op(self):
         """Whole chunks of the ledger, above the window."""
-        first = -(-(WINDOW + WINDOW_PAGES) // LARGE) * LARGE
+        rng = self.rng
+        firsts = [first for a, e in self.rig.ram
+                  for first in range(-(-a // PAGE // LARGE) * LARGE, e // PAGE - LARGE + 1, LARGE)
+                  if first > WINDOW]
+        if not firsts:
+            return self.op()
+        first = rng.choice(firsts)
         kind = 2 if self.oracle.holds(first) else 1
-        return struct.pack("<HHIQQ", kind, 0, self.rng.choice((1, 1, 2)) * LARGE - self.rng.choice(
-            (0, 0, 1)), first * PAGE, 0)
+        return struct.pack("<HHIQQ", kind, 0, rng.choice((1, 1, 2)) * LARGE - rng.choice((0, 0, 1)),
+                           first * PAGE, 0)
 
     def ops(self, many=False):
         rng = self.rng
@@ -139,7 +145,7 @@ class Tracked:
         pick = rng.random()
         if pick < 0.01:
             return b""
-        if pick > 0.97:
+        if pick > 0.95:
             return self.large_op()
         if pick < 0.015:
             n = rng.choice((4096, 4097))

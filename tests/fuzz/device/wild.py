@@ -7,7 +7,7 @@ they do to the balloon is nobody's guess; what must hold is in rig.check().
 import struct
 
 import pci
-from balloon import BUFFERS, PAGE, RINGS
+from balloon import BUFFERS, PAGE, QUEUE_MAX, RINGS
 from oracle import OP_BYTES
 from packed import AVAIL, USED, PackedRing
 from ring import INDIRECT, NEXT, WRITE
@@ -169,7 +169,9 @@ class Wild:
             self.rig.m.write(rng.choice((ring.used, ring.used + 2, ring.avail)), rng.randbytes(2))
 
     def odd_setup(self):
-        """Rings in odd places and of odd sizes, on any number."""
+        """Rings in odd places and of odd sizes, on any number. A size grows no more until
+        the next reset: QEMU aborts, with any device, where a queue that is at work gets more
+        entries than it has mapped (memory_ldst_cached.h.inc, addr < cache->len)."""
         rng, rig = self.rng, self.rig
         io, number = rig.b.io, rng.randrange(8)
         rig.note("odd setup of queue", number)
@@ -178,7 +180,10 @@ class Wild:
             rig.m.io_write(4, pci.LEGACY_BAR + 8, (self.address() >> 12) & 0xFFFFFFFF)
             return
         rig.m.mem_write(2, io.common + 0x16, number)
-        rig.m.mem_write(2, io.common + 0x18, rng.choice((0, 1, 2, 3, 64, 128, 1024, 32768, 65535)))
+        mapped = rig.m.mem_read(2, io.common + 0x18)
+        size = rng.choice((0, 1, 2, 3, 64, 128, 1024, 32768, 65535))
+        if not mapped < size <= QUEUE_MAX:  # what is above that the device refuses
+            rig.m.mem_write(2, io.common + 0x18, size)
         for offset in (0x20, 0x28, 0x30):
             if rng.random() < 0.6:
                 at = self.address()
