@@ -286,44 +286,6 @@ bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *
     return true;
 }
 
-/* How many pages [lo, hi) of one bitmap are in the set. */
-static uint32_t bitmap_count(const Bitmap *b, unsigned lo, unsigned hi)
-{
-    uint32_t count = 0;
-
-    while (lo < hi) {
-        unsigned w = lo / WORD_PAGES;
-        unsigned stop = MIN(hi, (w + 1) * WORD_PAGES);
-        uint64_t bits = b->word[w] & mask(lo % WORD_PAGES, stop - w * WORD_PAGES);
-
-        count += (uint32_t)__builtin_popcountll(bits);
-        lo = stop;
-    }
-    return count;
-}
-
-uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n)
-{
-    uint64_t end = cut(l, first, n), count = 0;
-
-    while (first < end) {
-        uint64_t i = first / CHUNK_PAGES;
-        uint64_t base = i * CHUNK_PAGES;
-        uint64_t stop = MIN(end, base + CHUNK_PAGES);
-        uint32_t all = count_of(l, &l->chunk[i]);
-
-        if (all == CHUNK_PAGES) {
-            count += stop - first;
-        } else if (all && stop - first == CHUNK_PAGES) {
-            count += all;
-        } else if (all) {
-            count += bitmap_count(l->chunk[i].bitmap, first - base, stop - base);
-        }
-        first = stop;
-    }
-    return count;
-}
-
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n)
 {
     if (first > l->pages || n > l->pages - first) {

@@ -47,9 +47,6 @@ uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in);
  */
 bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n);
 
-/* How many pages of [first, first + n) are in the set. */
-uint64_t ledger_count_in(const Ledger *l, uint64_t first, uint64_t n);
-
 /*
  * Blocks: a ledger keeps count, for two sizes, of the pages that are in aligned
  * blocks wholly in the set.  @pages, the size number @which, is a power of two, 1

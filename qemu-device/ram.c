@@ -336,6 +336,7 @@ void balloon_block_set_pending(BalloonBlock *b, uint64_t first, uint64_t n)
     }
     if (end > start) {
         ledger_set(b->pending, start, end - start);
+        ledger_clear(b->failed, start, end - start);
         b->plan_from = MIN(b->plan_from, start);
     }
 }

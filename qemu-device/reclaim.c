@@ -338,7 +338,6 @@ static void retry(BalloonBlock *b)
     for (unsigned i = 0; i < RETRY_EXTENTS &&
          ledger_next_extent(b->failed, at, ledger_pages(b->failed), &first, &n); i++) {
         at = first + n;
-        ledger_clear(b->failed, first, n);
         balloon_block_set_pending(b, first, n);
         b->retrying = true;
     }

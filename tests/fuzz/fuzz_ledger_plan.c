@@ -50,8 +50,6 @@ static void look(World *w, Bytes *b)
     want = model_find(&w->in_model, from, end, true);
     CHECK(ledger_find(w->in, from, end, true) == want);
     CHECK(ledger_holds(w->in, from, n) == (!beyond && model_count(&w->in_model, from, n) == n));
-    CHECK(ledger_count_in(w->in, from, n) ==
-          (from < w->in_model.pages ? model_count(&w->in_model, from, n) : 0));
     end = MIN(end, w->in_model.pages);
     CHECK(ledger_next_extent(w->in, from, end, &first, &length) == (want < end));
     CHECK(want >= end ||

@@ -73,6 +73,20 @@ def test_less_and_less_often(boot, refusing, kind, options, tmp_path):
     b.m.eventually(lambda: b.m.backed(PLAY, PAGES) == 0, "the first attempt that is not refused")
 
 
+def test_inflated_again(boot, refusing):
+    """Found by fuzzing: where so many ranges failed that no more are tried for now, pages that
+    are inflated again were counted twice."""
+    b = start(boot, options=TELLS_FIRST)
+    ranges = [PLAY + i * MIB for i in range(6)]
+    with refusing(b, "1+"):
+        for gpa in ranges + ranges:
+            inflate(b, gpa)
+        assert 1 <= b.shown("failed-discards") < 2 * len(ranges)
+        assert b.shown("withheld-pages") == b.shown("balloon-pages") == len(ranges) * PAGES
+    b.m.eventually(lambda: b.m.backed(PLAY, PAGES) == 0, "the first attempt that is not refused")
+    b.m.until(lambda: b.shown("withheld-pages") == 0, "the ledger to know")
+
+
 @pytest.mark.parametrize("options", ["", TELLS_FIRST])
 def test_other_ranges_go(boot, refusing, options):
     b = start(boot, options=options)
