@@ -6,7 +6,7 @@ import pytest
 from vmlab.waits import wait_for
 
 from vmtest import frames, kept, size
-from vmtest.env import PAGE, scaled
+from vmtest.env import MIB, PAGE, scaled
 from vmtest.fragmented import MEMORY_MIB, compact, scatter
 from vmtest.pairs import every_pair
 from vmtest.size import Books
@@ -70,8 +70,9 @@ def test_size_holds_while_pages_move(guest_for, pair):
     target = scatter(vm, DATA_MIB)
     loop = vm.guest.start("while :; do echo 1 >/proc/sys/vm/compact_memory; done")
     try:
-        for away in (0, 200 << 20, 50 << 20, 150 << 20, 0):
-            size.resize(vm, target + away)
+        balloon = (size.full(vm) - target) // MIB
+        for percent in (0, 80, 20, 60, 0):
+            size.resize(vm, target + balloon * percent // 100 * MIB)
     finally:
         loop.kill()
     loop.wait(scaled(60), check=False)
