@@ -10,14 +10,16 @@ from vmlab.waits import wait_for
 from vmtest import driver, size
 from vmtest.banks import plug_dimm
 from vmtest.env import DEBUG, MIB, PAGE, scaled
-from vmtest.pairs import every_device
+from vmtest.pairs import OUR_DRIVERS, first_often
 from vmtest.size import Books
 
 BALLOON = "virtio-balloon-pci,deflate-on-oom=on"
 MEMORY_MIB, BURST_MIB = 1024, 700
 # Of several runs the fastest is the one that others disturbed least.
 ROUNDS = 3
-SLOWER, STALL_MS = 1.2, 100
+# Processor time against a guest with an empty balloon. The stock device takes each page by itself.
+SLOWER = {"ours": 1.2, "stock": 1.4}
+STALL_MS = 100
 DISK_MIB = 1500
 # The guest at its floor has no more than that above it.
 NEAR = 24 * MIB
@@ -55,11 +57,11 @@ def stalls(vm):
     return sum(count for name, count in vm.guest.vmstat().items() if name.startswith("allocstall"))
 
 
-@every_device
+@first_often(OUR_DRIVERS)
 def test_a_burst_loses_nothing(guest_for, pair, capsys):
     """A program that takes 700 MiB at once, most of it the balloon's, costs at most 1.2
-    times the processor time of the same beside an empty balloon, on a machine that others share a
-    measure of how long it takes; its longest wait grows by 100 ms at most; nobody is killed, and
+    times the processor time of the same beside an empty balloon (on the stock device 1.4), on a
+    machine that others share a measure of how long it takes; its longest wait grows by 100 ms at most; nobody is killed, and
     the balloon was never asked by the OOM killer."""
     vm = guest_for(balloon=BALLOON, memory_mib=MEMORY_MIB, **pair.options)
     kills, asked = Books.of(vm).kills, driver.state(vm)["oom_released"]
@@ -88,12 +90,12 @@ def test_a_burst_loses_nothing(guest_for, pair, capsys):
     if DEBUG:
         return  # times are not for a kernel that checks itself
     _, (stall, usual), (cost, alone) = best
-    assert cost <= SLOWER * alone
+    assert cost <= SLOWER[pair.qemu] * alone
     assert stall <= usual + STALL_MS
     assert min(reclaims) == 0, f"allocations reclaimed memory {reclaims} times"
 
 
-@every_device
+@first_often(OUR_DRIVERS)
 def test_files_are_no_need(guest_for, pair, tmp_path):
     """A guest squeezed to its floor that reads more than all of its memory from a disk is given
     nothing: what it keeps of that is available."""
@@ -113,7 +115,7 @@ def test_files_are_no_need(guest_for, pair, tmp_path):
     assert size.actual(vm) <= left
 
 
-@every_device
+@first_often(OUR_DRIVERS)
 def test_floor_follows_plugged_memory(guest_for, pair):
     """The floor is a share of the memory that the guest has now, plugged memory included."""
     vm = guest_for(fresh=True, balloon=BALLOON, memory_mib=MEMORY_MIB,

@@ -56,14 +56,15 @@ def hog(vm, mib):
 
 @first_often(OUR_DRIVERS)
 def test_hogs_again_and_again(guest_for, pair):
-    """Four programs in a row that each need more than is free by then: none is killed,
-    each finds its data whole, the guest answers all along; then the balloon is back at its
-    target."""
+    """Four programs in a row that each need more than is free by then, as soon as the balloon has
+    some of its memory again: none is killed, each finds its data whole, the guest answers all
+    along; then the balloon is back at its target."""
     vm = guest_for(**OPTIONS, **pair.options)
     before, target = Books.of(vm), size.full(vm) - GIVEN
     size.resize(vm, target)
     for turn in range(1, 5):
         size.ask(vm, target)
+        size.wait_actual(vm, lambda now: now < target + GIVEN // 2, "half of the balloon", 60)
         gave = Books.of(vm).deflated
         longest = hog(vm, free_mib(vm) + 40)
         assert longest < scaled(SILENT_S), f"the guest was silent for {longest:.1f} s"

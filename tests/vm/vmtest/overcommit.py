@@ -104,9 +104,9 @@ class Ballonetd:
 
         wait_for(settled, scaled(30), f"{dom.name} to have its size", poll=0.2)
 
-    def wait_why(self, dom, *reasons):
+    def wait_why(self, dom, *reasons, seconds=30):
         """Until the guest is in one of these."""
-        wait_for(lambda: self.row(dom).get("WHY") in reasons, scaled(30),
+        wait_for(lambda: self.row(dom).get("WHY") in reasons, scaled(seconds),
                  f"{dom.name} to be {reasons}: {self.ctl('status')}{self.log()[-2000:]}", poll=0.2)
 
 
