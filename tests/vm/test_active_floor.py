@@ -61,8 +61,8 @@ def stalls(vm):
 def test_a_burst_loses_nothing(guest_for, pair, capsys):
     """A program that takes 700 MiB at once, most of it the balloon's, costs at most 1.2
     times the processor time of the same beside an empty balloon (on the stock device 1.4), on a
-    machine that others share a measure of how long it takes; its longest wait grows by 100 ms at most; nobody is killed, and
-    the balloon was never asked by the OOM killer."""
+    machine that others share a measure of how long it takes; its longest wait grows by 100 ms at
+    most; nobody is killed, and the balloon was never asked by the OOM killer."""
     vm = guest_for(balloon=BALLOON, memory_mib=MEMORY_MIB, **pair.options)
     kills, asked = Books.of(vm).kills, driver.state(vm)["oom_released"]
     squeezed, free, reclaims = [], [], []

@@ -90,7 +90,7 @@ def test_an_order_of_somebody_else_means_hands_off(domain, daemon):
     dom = domain(**REFLEX)
     manage(dom)
     daemon.wait_why(dom, "probe")
-    # the daemon's own order may come right after, before the guest has moved: given again, it stands
+    # an order of the daemon's own may come before the guest has moved: given again, it stands
     for _ in range(3):
         virsh("setmem", dom.name, f"{MEMORY_MIB - 60}M", "--live")
         try:

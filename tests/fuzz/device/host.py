@@ -131,7 +131,8 @@ class Host:
         which = self.rng.choice(("1+", "1+2", "2+3"))
         self.rig.note("refused:", call, error, which)
         tracer = subprocess.Popen(
-            ["strace", "-f", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={which}",
+            ["strace", "-f", "-e", f"trace={call}",
+             "-e", f"inject={call}:error={error}:when={which}",
              "-o", os.devnull, "-p", str(self.rig.m.process.pid)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
