@@ -91,7 +91,7 @@ fuzz: build-device ## ten minutes of fuzzing, with sanitizers (FUZZ_SECONDS=600,
 fuzz-qemu: build-device ## QEMU's own generic fuzzer on our device (FUZZ_SECONDS=600)
 	@$S/setup.sh fuzz && QEMU_FUZZ=1 $S/qemu.sh && bash tests/fuzz/run.sh qemu
 
-deb: build-device ## Debian packages of both halves: build/deb/*.deb
+deb: build-device ## Debian packages of both halves and of the daemon: build/deb/*.deb
 	@$S/setup.sh deb && $S/deb.sh
 
 test-deb: all deb ## the packages installed, used and removed again, in a chroot

@@ -25,15 +25,15 @@ static int fail(const char *what, const char *why)
 static int reach(const char *path)
 {
     struct sockaddr_un where = { .sun_family = AF_UNIX };
-    struct timeval patience = { .tv_sec = ANSWER_S };
+    struct timeval timeout = { .tv_sec = ANSWER_S };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 ||
         g_strlcpy(where.sun_path, path, sizeof(where.sun_path)) >= sizeof(where.sun_path)) {
         return -1;
     }
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
     if (connect(fd, (struct sockaddr *)&where, sizeof(where)) < 0) {
         close(fd);
         return -1;

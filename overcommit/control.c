@@ -14,7 +14,7 @@
 
 #define CLIENTS 16
 #define LINE 512
-#define PATIENCE_MS 2000 /* for one that does not say what it wants, or does not read */
+#define CLIENT_TIMEOUT_MS 2000 /* for one that does not say what it wants, or does not read */
 #define RESERVE_MAX_S 86400
 
 typedef struct Client {
@@ -307,7 +307,7 @@ static void came(int watch, int fd, int events, void *opaque)
     c->control = control;
     c->fd = client;
     c->watch = virEventAddHandle(client, VIR_EVENT_HANDLE_READABLE, served, c, NULL);
-    c->timer = virEventAddTimeout(PATIENCE_MS, too_slow, c, NULL);
+    c->timer = virEventAddTimeout(CLIENT_TIMEOUT_MS, too_slow, c, NULL);
 }
 
 /* One daemon for a socket: a socket file alone may be left over. */

@@ -134,7 +134,7 @@ unsigned long explore_runs(void)
 	return ex.runs;
 }
 
-/* Whether there is time for more than a developer's patience: LONG=1. */
+/* Whether there is time for more than each run takes: LONG=1. */
 bool explore_long(void)
 {
 	return getenv("LONG");

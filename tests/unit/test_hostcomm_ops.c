@@ -145,7 +145,7 @@ static void test_counts_written_by_the_device(void **state)
 	assert_in_range(rq.acked, 0, 5);
 }
 
-/* As many bytes at once, whatever the page size; the host has no more patience for larger pages. */
+/* As many bytes at once, whatever the page size; the host takes no longer for larger pages. */
 static void test_batches_are_bytes(void **state)
 {
 	(void)state;

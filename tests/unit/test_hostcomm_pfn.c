@@ -160,7 +160,7 @@ static void test_byte_order(void **state)
 	fake_other_byte_order(restart, look);
 }
 
-/* As many bytes at once, whatever the page size; the host has no more patience for larger pages. */
+/* As many bytes at once, whatever the page size; the host takes no longer for larger pages. */
 static void test_batches_are_bytes(void **state)
 {
 	(void)state;
