@@ -4,13 +4,15 @@ test. Reads files only; runs no test.
 
 Complete (as many statements as the section has), each id once, every test that is named exists,
 and whatever MUST or SHOULD is proven by one, or says why it is not followed. --list prints the
-tests that are named, once each.
+tests that are named, once each. After a run of the tests totals.py asks what they came to: a row
+is proven by tests that passed, not by their names.
 """
 
 import collections
 import pathlib
 import re
 import sys
+import xml.etree.ElementTree as ET
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TABLE = "spec/conformance.tsv"
@@ -93,6 +95,34 @@ def faults(rows):
         n = sum(k == which for k, _ in statements)
         if n != wanted:
             yield f"{TABLE}: {n} statements for {which}, the section has {wanted}"
+
+
+def came_of(folder):
+    """{(file without its ending, test): {"passed", "failed", "skipped"}} of the JUnit files that
+    scripts/test.sh left in @folder. A test in C has a file for each program: NAME-GROUP.xml."""
+    came = collections.defaultdict(set)
+    for path in folder.glob("*/*.xml"):
+        for case in ET.parse(path).getroot().iter("testcase"):
+            place = (case.get("classname") or f"test_{path.stem.partition('-')[0]}").split(".")[-1]
+            tags = {child.tag for child in case}
+            outcome = ("failed" if tags & {"failure", "error"}
+                       else "skipped" if "skipped" in tags else "passed")
+            came[place, case.get("name").partition("[")[0]].add(outcome)
+    return came
+
+
+def proofs(rows, came):
+    """{"passed", "failed", "skipped" or "not run": [id]} of the rows that say they are proven. A
+    row is only as good as the worst of its tests that ran."""
+    found = collections.defaultdict(list)
+    for row in filter(proven, rows):
+        outcomes = set()
+        for test in tests_of(row):
+            path, _, name = test.partition("::")
+            outcomes |= came.get((pathlib.PurePath(path).stem, name), set())
+        worst = next((o for o in ("failed", "passed", "skipped") if o in outcomes), "not run")
+        found[worst].append(row["id"])
+    return found
 
 
 def main():

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Closes a run of scripts/test.sh: what its kinds of tests came to, by their JUnit files, and the
-ten slowest tests. Ends with 0 only where nothing failed and every kind ran something.
+ten slowest tests. Ends with 0 only where nothing failed and every kind ran something; and where
+the device alone and the driver's parts were tested, only where no row of spec/conformance.tsv
+lost its proof.
 
 usage: totals.py SECONDS FOLDER    FOLDER/KIND has the kind's exit status in `status`, and *.xml
 """
@@ -9,6 +11,8 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
+
+import conformance
 
 SLOWEST = 10
 
@@ -53,6 +57,18 @@ def kind_of(folder):
     return count, slow, why
 
 
+def unproven(folder):
+    """Why the conformance table does not hold in this run; nothing where it was not put to test.
+    What runs only in `make test-long` is named."""
+    if not all((folder / kind).exists() for kind in ("unit", "qtest", "guests")):
+        return ""
+    rows = conformance.proofs(conformance.read(), conformance.came_of(folder))
+    print(f"\nconformance: {len(rows['passed'])} rows proven by this run"
+          + "".join(f"; {what}: {' '.join(rows[what])}" for what in ("not run", "skipped", "failed")
+                    if rows[what]))
+    return "conformance" if rows["failed"] or rows["skipped"] else ""
+
+
 def main(seconds, folder):
     total, slow, bad = Counter(passed=0, failed=0, skipped=0), [], []
     for kind in sorted(path for path in folder.iterdir() if (path / "status").exists()):
@@ -66,6 +82,10 @@ def main(seconds, folder):
         print("\nslowest:")
         for took, name in sorted(slow, reverse=True)[:SLOWEST]:
             print(f"{took:8.1f} s  {name}")
+    lost = unproven(folder)
+    if lost:
+        total["failed"] += 1
+        bad.append(lost)
     if bad:
         print("\nfailed: " + ", ".join(bad))
     print(f"\n===== {total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped"

@@ -3,6 +3,7 @@
 
 import pytest
 
+import conformance
 import totals
 
 SUITE = '<testsuite tests="3" failures="1" skipped="1"><testcase name="a" time="2.5"/></testsuite>'
@@ -62,3 +63,39 @@ def test_a_status_counts_though_no_test_failed(kind, tmp_path, capsys):
 
 def test_nothing_at_all(tmp_path, capsys):
     assert last_line(tmp_path, capsys)[0]
+
+
+def suite(*cases):
+    body = "".join(f'<testcase classname="{place}" name="{name}">{tag}</testcase>'
+                   for place, name, tag in cases)
+    return f"<testsuites><testsuite tests='{len(cases)}'>{body}</testsuite></testsuites>"
+
+
+@pytest.mark.parametrize("tag, failed, said", [
+    ("", False, "2 rows proven by this run"),
+    ("<failure/>", True, "failed: a"),
+    ("<skipped/>", True, "skipped: a"),
+])
+def test_a_rule_is_proven_by_what_its_test_came_to(kind, tmp_path, capsys, monkeypatch, tag, failed,
+                                                   said):
+    rows = [{"id": "a", "test": "tests/qtest/test_x.py::test_y", "status": "proven"},
+            {"id": "b", "test": "tests/unit/test_c.c::test_d", "status": "proven"}]
+    monkeypatch.setattr(conformance, "read", lambda: rows)
+    kind("qtest", 0, suite(("qtest.test_x", "test_y[1]", tag), ("qtest.test_x", "test_y[2]", tag)))
+    kind("guests", 0, PASSED)
+    kind("unit", 0)
+    (tmp_path / "unit" / "c-group.xml").write_text(
+        '<testsuites><testsuite tests="1"><testcase name="test_d"/></testsuite></testsuites>')
+    status, text = last_line(tmp_path, capsys)
+    assert bool(status) == failed
+    assert said in text
+
+
+def test_a_rule_whose_test_did_not_run_is_named(kind, tmp_path, capsys, monkeypatch):
+    rows = [{"id": "a", "test": "tests/vm/test_x.py::test_slow", "status": "proven"}]
+    monkeypatch.setattr(conformance, "read", lambda: rows)
+    for name in ("unit", "qtest", "guests"):
+        kind(name, 0, PASSED)
+    status, text = last_line(tmp_path, capsys)
+    assert not status
+    assert "0 rows proven by this run; not run: a" in text
