@@ -43,7 +43,7 @@ if [ "$what" = qemu ]; then
 	counted=$built-fuzz/qemu-fuzz-x86_64
 	COVERAGE=1
 fi
-qemu=$built-sanitize/qemu-system-x86_64
+qemu=$built$(qemu_flavour_suffix sanitize)/qemu-system-x86_64
 [ "${COVERAGE:-0}" = 0 ] || qemu=$counted
 [ -x "$qemu" ] || die "the emulator to be fuzzed is not built: run make fuzz or make fuzz-qemu"
 
