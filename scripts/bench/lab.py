@@ -7,7 +7,7 @@ A thin layer over vmlab.VM. One thread.
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from vmlab import recipes
+from vmlab import hostmem, recipes
 from vmlab.errors import LabError
 from vmlab.session import Session
 from vmlab.vm import VM
@@ -114,13 +114,8 @@ def free_by_order(vm):
 
 def huge_share(vm):
     """Fraction of QEMU's anonymous memory that the host has in huge pages."""
-    values = {}
-    with open(f"/proc/{vm.pid}/smaps_rollup", encoding="ascii") as file:
-        for line in file:
-            words = line.split()
-            if words[-1] == "kB":
-                values[words[0]] = int(words[1])
-    return values.get("AnonHugePages:", 0) / max(values.get("Anonymous:", 0), 1)
+    values = hostmem.smaps(vm.pid)
+    return values["AnonHugePages"] / max(values["Anonymous"], 1)
 
 
 def floor(bench, vm, mib):

@@ -44,13 +44,12 @@ class Mapping:
 
     def rss_bytes(self):
         """Resident (of hugetlb: mapped huge pages), as smaps has it."""
-        values = _smaps_values(self.pid, self.start)
-        huge = values.get("Private_Hugetlb", 0) + values.get("Shared_Hugetlb", 0)
-        return (values.get("Rss", 0) + huge) << 10
+        values = smaps(self.pid, self.start)
+        return values["Rss"] + in_huge_pages(values)
 
     def huge_bytes(self):
         """Held in transparent huge pages."""
-        return _smaps_values(self.pid, self.start).get("AnonHugePages", 0) << 10
+        return smaps(self.pid, self.start)["AnonHugePages"]
 
     def present(self):
         """One byte per 4 KiB page in guest order: 1 where the host backs it. The kernel's shared
@@ -138,22 +137,28 @@ def _maps(pid):
         yield start, end, fields[5].strip() if len(fields) > 5 else ""
 
 
-def _smaps_values(pid, address):
-    """The KiB values of the mapping that begins at this address."""
-    values, inside = {}, False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as smaps:
-        for line in smaps:
-            head = re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line)
-            if head:
+def smaps(pid, address=None):
+    """{key of /proc/PID/smaps: bytes} of the mapping that has this address, or of all together."""
+    values, inside = {}, address is None
+    name = "smaps_rollup" if address is None else "smaps"
+    with open(f"/proc/{pid}/{name}", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            head = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+            if head and address is not None:
                 if inside:
                     break
-                inside = int(head.group(1), 16) == address
+                inside = int(head.group(1), 16) <= address < int(head.group(2), 16)
             elif inside and line.endswith("kB\n"):
                 key, value = line.split(":")
-                values[key] = int(value.split()[0])
+                values[key] = int(value.split()[0]) << 10
     if not values:
-        raise LabError(f"process {pid} has no mapping at {address:#x} any more")
+        raise LabError(f"process {pid} has no such mapping any more")
     return values
+
+
+def in_huge_pages(values):
+    """Bytes in pages of hugetlbfs, of what smaps() found."""
+    return values["Private_Hugetlb"] + values["Shared_Hugetlb"]
 
 
 class HugePages:

@@ -11,7 +11,7 @@ import pytest
 import balloon
 from balloon import DEFLATE, INFLATE, MIB, PAGE, PLAY
 from vmlab.errors import LabError
-from vmlab.hostmem import HugePages
+from vmlab.hostmem import HugePages, in_huge_pages, smaps
 
 
 def test_inflate_gives_back_exactly_those_pages(boot_both, interface):
@@ -160,12 +160,7 @@ def huge_pages():
 
 def huge_held(m):
     """Huge pages that QEMU's guest memory holds, from its smaps."""
-    kib = 0
-    with open(f"/proc/{m.process.pid}/smaps") as f:
-        for line in f:
-            if line.startswith(("Private_Hugetlb:", "Shared_Hugetlb:")):
-                kib += int(line.split()[1])
-    return kib // 2048
+    return in_huge_pages(smaps(m.process.pid)) // (2 * MIB)
 
 
 def huge_in_file(m):

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from vmlab import hostmem
+
 SETTINGS = "/sys/kernel/mm/transparent_hugepage"
 SIZED = f"{SETTINGS}/hugepages-2048kB"
 SIZE = 2 << 20
@@ -25,19 +27,9 @@ def size():
     return found
 
 
-def backed(m, gpa, length):
-    """Transparent huge pages under guest memory [gpa, gpa + length), which lies in one mapping
-    of QEMU: those of the whole mapping, in bytes."""
-    at, inside = m.hva(gpa), False
-    with open(f"/proc/{m.process.pid}/smaps") as f:
-        for line in f:
-            word = line.split()[0]
-            if "-" in word and not word.endswith(":"):
-                start, end = (int(x, 16) for x in word.split("-"))
-                inside = start <= at and at + length <= end
-            elif inside and word == "AnonHugePages:":
-                return int(line.split()[1]) * 1024
-    raise AssertionError("the mapping is not found")
+def backed(m, gpa):
+    """Bytes in transparent huge pages of the mapping that guest memory at @gpa is in."""
+    return hostmem.smaps(m.process.pid, m.hva(gpa))["AnonHugePages"]
 
 
 def script(path, *lines):
