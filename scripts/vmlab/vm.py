@@ -9,7 +9,7 @@ test, one thread (which must outlive the guest, see procs.spawn).
 import subprocess
 from pathlib import Path
 
-from . import accel, dmesg, hostmem, initramfs, machine as machines, procs
+from . import accel as accels, dmesg, hostmem, initramfs, machine as machines, procs
 from .errors import GuestDied, GuestSilent, LabError
 from .firstboot import FirstBoot
 from .guest import Guest
@@ -52,6 +52,7 @@ class VM(FirstBoot):
         backing="anon",
         machine=None,
         cpu=None,
+        accel=None,
         kernel_args="",
         reboot=False,
         qemu_args=(),
@@ -60,7 +61,7 @@ class VM(FirstBoot):
         incoming=None,
     ):
         """qemu: "ours", "stock" or a path. driver: "ours", "stock" or None.
-        machine, cpu: None for the usual ones.
+        machine, cpu, accel: None for the usual ones.
         balloon: the -device text without its id, for any machine as on PCI; None for no device.
         port: id of a PCIe root port that its text may name as its bus.
         reboot: let the guest reset the machine instead of ending QEMU.
@@ -157,12 +158,13 @@ class VM(FirstBoot):
 
     def command_line(self):
         o = self._options
-        kind, _ = accel.choose(self.paths.arch)
+        kind, _ = accels.choose(self.paths.arch)
         archive = initramfs.build(self.paths, o["modules"], o["files"])
         args = [self.paths.emulator(o["qemu"]), "-nodefaults", "-no-user-config"]
         args += ["-name", "ballonet-lab", "-display", "none", "-machine"]
         args += [o["machine"] or self.machine.board]
-        args += ["-accel", "kvm" if kind == "kvm" else "tcg,thread=multi,tb-size=128"]
+        usual = "kvm" if kind == "kvm" else "tcg,thread=multi,tb-size=128"
+        args += ["-accel", o["accel"] or usual]
         args += ["-cpu", o["cpu"] or ("host" if kind == "kvm" else self.machine.cpu)]
         args += ["-m", f"{self.memory_mib}M", "-smp", o["vcpus"]]
         args += backing_args(o["backing"], self.memory_mib)
