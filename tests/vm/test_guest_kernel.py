@@ -128,7 +128,8 @@ def plug(vm):
 @every_pair
 def test_refused_behind_an_iommu(guest_for, pair):
     """Linux' driver takes no device whose rings an IOMMU translates (ACCESS_PLATFORM), as pages of
-    the balloon are named by guest-physical address. QEMU refuses that; the guest keeps its memory."""
+    the balloon are named by guest-physical address. QEMU refuses that; the guest keeps its
+    memory."""
     vm = guest_for(fresh=True, kernel_args="intel_iommu=on", qemu_args=("-device", "intel-iommu"),
                    balloon="virtio-balloon-pci,iommu_platform=on,disable-legacy=on", **pair.options)
     assert "device refuses features" in vm.guest.dmesg()

@@ -26,8 +26,9 @@ def files(tmp_path_factory):
     paths, program = Paths.load(), tmp_path_factory.mktemp("kexec") / "kexec"
     compiler = f"{paths.cross}gcc-12" if paths.cross else "cc"
     source = ROOT / "tests" / "guest" / "kexec" / "kexec.c"
-    done = subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-D_GNU_SOURCE",
-                           "-o", program, source], capture_output=True, text=True, check=False)
+    flags = "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-D_GNU_SOURCE"
+    done = subprocess.run([compiler, *flags, "-o", program, source], capture_output=True, text=True,
+                          check=False)
     if done.returncode:
         raise LabError(f"{source.name} does not build: {done.stderr.strip()}")
     return {"bin/kexec": program.read_bytes(), KERNEL: Path(paths.kernel).read_bytes()}

@@ -40,8 +40,8 @@ class ReplayVM(VM):
 
     def __init__(self, mode, log, pair):
         super().__init__(
-            Paths.load(), qemu=pair.qemu, driver=None, balloon=BALLOON, memory_mib=MEMORY_MIB, vcpus=1,
-            accel="tcg,thread=single", files={"lab/init": INIT.encode()},
+            Paths.load(), qemu=pair.qemu, driver=None, balloon=BALLOON, memory_mib=MEMORY_MIB,
+            vcpus=1, accel="tcg,thread=single", files={"lab/init": INIT.encode()},
             kernel_args=f"rdinit=/lab/init driver={pair.driver}",
             qemu_args=("-S", "-icount", f"shift=auto,rr={mode},rrfile={log}"))
 
