@@ -101,6 +101,7 @@ static void device_realize(DeviceState *dev, Error **errp)
     if (hinting(s)) {
         balloon_hinting_init(s);
     }
+    balloon_migration_skip_init(s);
 }
 
 static void device_unrealize(DeviceState *dev)
@@ -109,6 +110,7 @@ static void device_unrealize(DeviceState *dev)
     Ballonet *s = BALLONET(dev);
 
     qemu_remove_balloon_handler(s);
+    balloon_migration_skip_fini(s);
     if (hinting(s)) {
         balloon_hinting_fini(s);
     }
@@ -251,8 +253,8 @@ static void instance_finalize(Object *obj)
 /*
  * Names and defaults are the stock device's: machine types of old versions set
  * them.  Ours are must-tell-host (off, as it makes guests slower and nothing in
- * the device needs it), page-ops, discard-granularity (0, host pages), and
- * sweep-interval (seconds; 0: no sweeps).
+ * the device needs it), page-ops, discard-granularity (0, host pages),
+ * sweep-interval (seconds; 0: no sweeps), and migration-skip-ballooned.
  */
 BALLONET_PROPERTIES device_properties[] = {
     OFFER("deflate-on-oom", VIRTIO_BALLOON_F_DEFLATE_ON_OOM, false),
@@ -263,6 +265,7 @@ BALLONET_PROPERTIES device_properties[] = {
     DEFINE_PROP_ON_OFF_AUTO("page-ops", Ballonet, page_ops, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_SIZE("discard-granularity", Ballonet, discard_granularity, 0),
     DEFINE_PROP_UINT32("sweep-interval", Ballonet, residency.interval, 60),
+    DEFINE_PROP_BOOL("migration-skip-ballooned", Ballonet, skip.enabled, true),
     DEFINE_PROP_BOOL("qemu-4-0-config-size", Ballonet, qemu_4_0_config_size, false),
     DEFINE_PROP_LINK("iothread", Ballonet, iothread, TYPE_IOTHREAD, IOThread *),
     BALLONET_PROPERTIES_END

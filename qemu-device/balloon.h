@@ -15,6 +15,7 @@
 
 #include "engine.h"
 #include "hinting.h"
+#include "migration_skip.h"
 #include "ram.h"
 #include "reclaim.h"
 #include "reporting.h"
@@ -81,6 +82,7 @@ struct Ballonet {
     BalloonEngine engine;
     BalloonStats stats;
     BalloonHinting hinting;
+    BalloonMigrationSkip skip;
     BalloonCounters count;
 };
 

@@ -31,8 +31,17 @@
 #else
 #include "exec/memory.h"
 #include "exec/address-spaces.h"
+#include "exec/ramblock.h"
+#endif
+#if __has_include("system/physmem.h")
+#include "system/physmem.h"
+#elif __has_include("system/ram_addr.h")
+#include "system/ram_addr.h"
+#else
+#include "exec/ram_addr.h"
 #endif
 #include "block/aio-wait.h"
+#include "qemu/main-loop.h"
 #include "exec/cpu-common.h"
 #include "exec/ramlist.h"
 #include "migration/misc.h"
@@ -87,6 +96,30 @@
 #include "migration/migration.h"
 #define BALLONET_PRECOPY_NOTIFY(name) static int name(NotifierWithReturn *n, void *data)
 #endif
+
+/* 9.0 gave the BQL its name. */
+static inline bool ballonet_bql_held(void)
+{
+#if BALLONET_QEMU_10
+    return bql_locked();
+#else
+    return qemu_mutex_iothread_locked();
+#endif
+}
+
+/*
+ * The migration finds these bytes of @rb written at its next sync.  Only the
+ * migration: memory_region_set_dirty() would also tell TCG that there is no
+ * code of which it keeps a translation.
+ */
+static inline void ballonet_set_migration_dirty(RAMBlock *rb, uint64_t offset, uint64_t bytes)
+{
+#if __has_include("system/physmem.h")
+    physical_memory_set_dirty_range(rb->offset + offset, bytes, 1 << DIRTY_MEMORY_MIGRATION);
+#else
+    cpu_physical_memory_set_dirty_range(rb->offset + offset, bytes, 1 << DIRTY_MEMORY_MIGRATION);
+#endif
+}
 
 /* 9.1 can give confidential guests memory that the host cannot reach. */
 static inline bool ballonet_has_guest_memfd(MemoryRegion *mr)

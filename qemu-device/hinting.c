@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "qemu/iov.h"
 #include "qemu/lockable.h"
+#include "qemu/rcu.h"
 #include "exec/target_page.h"
 #include "migration/misc.h"
 #include "hw/virtio/virtio-access.h"
@@ -36,6 +37,20 @@ static bool negotiated(Ballonet *s)
 
 /* The worker. */
 
+/*
+ * Of memory that its destination shares (x-ignore-shared) the migration has no
+ * bitmap, and does not look whether it has.  It gives none up while a run is open.
+ */
+static bool has_bitmap(void *host)
+{
+    ram_addr_t offset;
+    RAMBlock *rb;
+
+    RCU_READ_LOCK_GUARD();
+    rb = qemu_ram_block_from_host(host, false, &offset);
+    return rb && rb->bmap;
+}
+
 static void apply_part(BalloonHinting *h, const BalloonHintJob *job, unsigned i)
 {
     size_t page = MAX(qemu_target_page_size(), VIRTIO_BALLOON_PFN_SIZE);
@@ -47,7 +62,7 @@ static void apply_part(BalloonHinting *h, const BalloonHintJob *job, unsigned i)
     QEMU_LOCK_GUARD(&h->run_lock);
     if (!qatomic_read(&h->open) || job->run != h->run) {
         trace_ballonet_hint_stale(job->run, h->run);
-    } else if (start < end) {
+    } else if (start < end && has_bitmap((void *)start)) {
         trace_ballonet_hint(job->elem.in_addr[i], end - start);
         qemu_guest_free_page_hint((void *)start, end - start);
     }

@@ -286,6 +286,24 @@ bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *
     return true;
 }
 
+bool ledger_next_whole(const Ledger *l, uint64_t from, uint64_t end, uint64_t unit,
+                       uint64_t *first, uint64_t *n)
+{
+    end = MIN(end, l->pages);
+    while (from < end) {
+        uint64_t start = round_up(ledger_find(l, from, end, true), unit);
+        uint64_t hole = ledger_find(l, start, end, false);
+
+        if (start < end && hole - start >= unit) {
+            *first = start;
+            *n = hole - start;
+            return true;
+        }
+        from = start + unit;
+    }
+    return false;
+}
+
 bool ledger_holds(const Ledger *l, uint64_t first, uint64_t n)
 {
     if (first > l->pages || n > l->pages - first) {

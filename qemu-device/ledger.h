@@ -48,6 +48,13 @@ uint64_t ledger_find(const Ledger *l, uint64_t from, uint64_t end, bool in);
 bool ledger_next_extent(const Ledger *l, uint64_t from, uint64_t end, uint64_t *first, uint64_t *n);
 
 /*
+ * As above, of extents that have at least one aligned block of @unit pages, a power of two, from
+ * such a block on.  Takes time for each block of [from, end) at most, however ragged the set is.
+ */
+bool ledger_next_whole(const Ledger *l, uint64_t from, uint64_t end, uint64_t unit,
+                       uint64_t *first, uint64_t *n);
+
+/*
  * Blocks: a ledger keeps count, for two sizes, of the pages that are in aligned
  * blocks wholly in the set.  @pages, the size number @which, is a power of two, 1
  * at first.  Setting it walks the ledger, unless that is empty.

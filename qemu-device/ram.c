@@ -380,6 +380,9 @@ void balloon_ram_deflate(BalloonRam *ram, BalloonExtent e, BalloonTally *t)
             uint64_t changed = ledger_clear(b->inflated, at.first, at.n);
 
             keep_units(b, at.first, at.n);
+            if (ram->sends_what_leaves) {
+                ballonet_set_migration_dirty(b->rb, balloon_bytes(at.first), balloon_bytes(at.n));
+            }
             t->changed += changed;
             t->repeated += at.n - changed;
             trace_ballonet_deflate(qemu_ram_get_idstr(b->rb), at.first, at.n, at.n - changed);

@@ -69,6 +69,7 @@ typedef struct BalloonRam {
     GPtrArray *persistent;   /* RAM blocks of NVDIMMs and virtio-pmem; NULL: to be looked up */
     uint64_t granularity;    /* bytes that the user wants to go back together; 0: host pages */
     uint64_t block_size;     /* bytes of the blocks that whole ones are counted of */
+    bool sends_what_leaves;  /* a page that leaves counts as written (migration_skip.h) */
 } BalloonRam;
 
 /* At instance init: an empty list.  Then at realize and unrealize: hear of QEMU's memory. */

@@ -4,7 +4,7 @@
 import os
 from dataclasses import dataclass
 
-from . import pairs, scenes_huge, scenes_moves, scenes_resize
+from . import pairs, scenes_huge, scenes_migration, scenes_moves, scenes_resize
 
 SIZES_GIB = tuple(int(word) for word in os.environ.get("SIZES", "1 2 4 8 16").split())
 
@@ -55,6 +55,10 @@ SCENES = [
           "ballooned pages move"),
     Scene("async", scenes_moves.asynchronous, pairs.BOTH, 0, 2, 40,
           "ballooned pages move in page faults"),
+    Scene("migration", scenes_migration.private, pairs.BOTH, 0, 2, 35,
+          "a squeezed guest moves"),
+    Scene("migration memfd", scenes_migration.shared, pairs.BOTH, 0, 2, 35,
+          "a squeezed guest moves, shared memory"),
     Scene("huge fragmented", scenes_huge.fragmented, pairs.BOTH, 0, 2, 60,
           "fragmented guest: whole blocks for the host"),
     Scene("huge full", scenes_huge.full, pairs.BOTH, 0, 2, 70,

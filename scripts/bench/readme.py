@@ -12,7 +12,7 @@ from marks import Lacking, put as put_between, write
 from .report import number
 
 # Each stands between <!-- bench NAME --> and <!-- /bench NAME --> of its file.
-FILES = {"resize": "README.md", "huge": "tests/RESULTS.md"}
+FILES = {"resize": "README.md", "huge": "tests/RESULTS.md", "migration": "tests/RESULTS.md"}
 PLOT = "size.svg"  # of the run; README.md shows the one in tests/
 TABLES = {
     "resize": (
@@ -25,6 +25,10 @@ TABLES = {
         "huge.blocks", "huge.blocks.s", "huge.full", "huge.full.last", "huge.hugetlb",
         "huge.hugetlb.fragmented", "huge.thp", "huge.thp.fragmented", "huge.thp.untorn",
         "huge.guest", "huge.loop", "huge.loop.all",
+    ),
+    "migration": (
+        "migration", "migration.s", "migration.sent", "migration.target", "migration.memfd",
+        "migration.memfd.looked", "migration.memfd.s", "migration.memfd.target",
     ),
 }
 HEAD = "| figure | stock pair | ours | stock/ours | wanted |\n|---|---|---|---|---|"

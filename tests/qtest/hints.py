@@ -20,9 +20,9 @@ ARGS = ("-object", "iothread,id=io", "-device",
 class Run:
     """A migration that is held back, with the driver of its source."""
 
-    def __init__(self, boot, source, target, capabilities=(), interface=pci.Modern):
-        self.target = boot.machine(*ARGS, "-incoming", "defer", binary=target)
-        self.m = boot.machine(*ARGS, binary=source)
+    def __init__(self, boot, source, target, capabilities=(), interface=pci.Modern, args=()):
+        self.target = boot.machine(*ARGS, *args, "-incoming", "defer", binary=target)
+        self.m = boot.machine(*ARGS, *args, binary=source)
         for m in (self.m, self.target):
             for name in capabilities:
                 m.qmp("migrate-set-capabilities",

@@ -8,6 +8,7 @@ import pci
 from balloon import MIB, PAGE, PLAY
 from hints import DONE, FEATURES, HINT, PAGES, STOP, Run
 from ring import WRITE
+from test_discard import memory_backend
 
 
 def test_hinted_memory_is_not_sent(run):
@@ -118,6 +119,20 @@ def test_no_hints_with_postcopy(run):
     assert r.cmd_id() == STOP
     r.finish()
     assert r.sent(PLAY) == PAGES
+
+
+def test_memory_that_the_target_shares(boot, ours, tmp_path):
+    """It is not sent, and QEMU keeps no bitmap for it, out of which a hint could be taken."""
+    backend = f"memory-backend-file,share=on,mem-path={tmp_path}/ram"
+    r = Run(boot, ours, ours, ["x-ignore-shared"], args=memory_backend(backend, "512M"))
+    r.m.qmp("migrate-set-capabilities",
+            capabilities=[{"capability": "pause-before-switchover", "state": True}])
+    r.begin()
+    r.hint(PLAY, 8 * MIB)
+    r.m.until(lambda: r.m.qmp("query-migrate")["status"] == "pre-switchover", "the last turn")
+    r.m.qmp("migrate-continue", state="pre-switchover")
+    r.finish()
+    assert r.target.read(PLAY, PAGE) == b"\x5a" * PAGE
 
 
 def test_queue_size_and_config_as_stock(boot_both):

@@ -5,7 +5,8 @@ import pytest
 
 from balloon import SHOWN
 
-OURS = {"must-tell-host", "page-ops", "discard-granularity", "sweep-interval"} | set(SHOWN)
+OURS = {"must-tell-host", "page-ops", "discard-granularity", "sweep-interval",
+        "migration-skip-ballooned"} | set(SHOWN)
 FLAGS = ("inhibited", "page-ops-negotiated", "target-unreached")
 TYPES = ["virtio-balloon-device", "virtio-balloon-pci", "virtio-balloon-pci-transitional",
          "virtio-balloon-pci-non-transitional"]

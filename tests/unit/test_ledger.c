@@ -156,6 +156,53 @@ static void runs_cover_the_set_once(void **state)
     ledger_free(l);
 }
 
+/* The next extent from an aligned block on that is wholly in the set, by looking at each page. */
+static bool next_whole_by_model(const Model *m, uint64_t from, uint64_t end, uint64_t unit,
+                                uint64_t *first, uint64_t *n)
+{
+    end = end < m->pages ? end : m->pages;
+    for (uint64_t at = (from + unit - 1) / unit * unit; at + unit <= end; at += unit) {
+        if (model_count(m, at, unit) == unit) {
+            *first = at;
+            *n = model_find(m, at, end, false) - at;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void next_whole_ones(void **state)
+{
+    static const uint64_t units[] = { 1, 8, 512, CHUNK };
+    uint64_t pages = 3 * CHUNK + 700;
+    Ledger *l = ledger_new(pages);
+    Model m = model_new(pages);
+
+    (void)state;
+    model_seed();
+    for (int i = 0; i < 3000; i++) {
+        uint64_t first = model_rand(pages), n = model_rand(i % 3 ? 1100 : CHUNK);
+        uint64_t unit = units[model_rand(4)], from = model_rand(pages), end = model_rand(2 * pages);
+        uint64_t got[2], want[2];
+        bool in = model_rand(4);
+
+        assert_int_equal(in ? ledger_set(l, first, n) : ledger_clear(l, first, n),
+                         model_change(&m, first, n, in));
+        if (next_whole_by_model(&m, from, end, unit, &want[0], &want[1])) {
+            assert_true(ledger_next_whole(l, from, end, unit, &got[0], &got[1]));
+            assert_memory_equal(got, want, sizeof(got));
+        } else {
+            assert_false(ledger_next_whole(l, from, end, unit, &got[0], &got[1]));
+        }
+        if (i % 200 == 0) {
+            ledger_clear_all(l);
+            model_change(&m, 0, pages, false);
+        }
+    }
+    ledger_free(l);
+    model_free(&m);
+}
+
 static uint64_t whole_by_model(const Model *m, uint64_t unit)
 {
     uint64_t whole = 0;
@@ -287,6 +334,7 @@ int main(void)
         cmocka_unit_test(beyond_the_end),
         cmocka_unit_test(random_runs),
         cmocka_unit_test(runs_cover_the_set_once),
+        cmocka_unit_test(next_whole_ones),
         cmocka_unit_test(whole_blocks),
         cmocka_unit_test(edges_of_blocks),
         cmocka_unit_test(huge_and_sparse),

@@ -167,3 +167,31 @@ def test_balloon_works_meanwhile(machines):
     wait_free(vm, free - 96 * MIB)
     work.finish()
     kept.verify(vm)
+
+
+def test_sizes_swing_meanwhile(machines):
+    """Hints and the ledger keep memory out of the same migration while the balloon swings and the
+    guest writes, over many looks at what is dirty: no page that is in use is dropped."""
+    vm = start(machines, OURS)
+    before = Books.of(vm)
+    work = Dirtier(vm, DIRTY_MIB)
+    free = size.free(vm)
+    move = Move(vm, start(machines, OURS, incoming=True))
+    wait_hints(vm, free)
+    for turn, away in enumerate((160, 16, 224, 96, 0, 192, 32, 128) * 2):
+        size.ask(vm, before.actual - away * MIB)
+        size.wait_actual(vm, lambda now, away=away: now == before.actual - away * MIB, "the target")
+        # what was ballooned is used, and given up again
+        kept.keep(vm, 24, 20 + turn, "small", name="turn")
+        kept.check(vm, "turn")
+        assert live.status(vm) == "active", "the migration was over too early to be of use"
+    move.wait_syncs(live.ram(vm)["dirty-sync-count"] + 1)
+    assert live.ram(vm)["dirty-sync-count"] > 4
+    work.vm = vm = move.finish()
+    assert_exact(before, Books.of(vm), before.actual - 128 * MIB)
+    work.wait_rounds(2)
+    kept.verify(vm)
+    size.resize(vm, before.actual)
+    assert_exact(before, Books.of(vm), before.actual)
+    work.finish()
+    kept.verify(vm)
