@@ -65,14 +65,14 @@ def test_kexec_with_a_full_balloon(guest_for, pair, files):
 def test_kdump_with_a_full_balloon(guest_for, pair, files):
     """After a panic the dump kernel reads all that the first one had; what is in the balloon does
     not stop it."""
-    vm = guest_for(fresh=True, files=files, memory_mib=1024, kernel_args="crashkernel=256M",
+    vm = guest_for(fresh=True, files=files, memory_mib=640, kernel_args="crashkernel=192M",
                    **pair.options)
     vm.pooled.broken = True
     vm.pooled.allow += ["Kernel panic - not syncing: sysrq triggered crash", "Call Trace"]
     load(vm, "crash", "nr_cpus=1 reset_devices").wait(scaled(60))
-    size.resize(vm, size.full(vm) - AWAY)
+    size.resize(vm, size.full(vm) - AWAY // 2)
     vm.guest.start("echo c >/proc/sysrq-trigger")
     vm.wait_agent(2, scaled(180))
-    read = int(vm.guest.run("cat /proc/vmcore | wc -c", scaled(240)).output)
-    assert read > size.full(vm) - 300 * MIB
+    read = int(vm.guest.run("cat /proc/vmcore | wc -c", scaled(480)).output)
+    assert read > size.full(vm) - 250 * MIB
     assert vm.alive()

@@ -13,6 +13,7 @@ SIGTERM ends it as the end of its time does, with the totals.
 import argparse
 import pathlib
 import random
+import re
 import resource
 import signal
 import sys
@@ -33,6 +34,9 @@ ROUNDS = 4  # of lawful and wild bursts in one episode
 # Ports by which a PC's guest lets go of memory, and the bit that does it.
 MEMORY_HOTPLUG = 0xA00
 EJECT = 8
+# QEMU aborts so with any virtio device, where a queue at work gets more entries than were mapped.
+# The wild driver's setup avoids it; a status that is written to the register of sizes does not.
+KNOWN = re.compile(r"memory_ldst_cached\.h\.inc.*addr < cache->len")
 
 
 class Episode:
@@ -216,6 +220,9 @@ def one(binary, seed):
     try:
         episode.run()
     except QemuGone as e:  # its message has the log, which comes below
+        if KNOWN.search(str(e)):
+            print(f"device: QEMU's own fault ended the episode of seed {seed}", flush=True)
+            return episode.bursts, True
         report(episode, seed, str(e).split(":", 1)[0] if episode.rig else e)
         return episode.bursts, False
     except (Finding, OSError) as e:
