@@ -79,7 +79,8 @@ static bool gather_has_room(struct gather *c, struct page *first)
 	unsigned long needed = low_wmark_pages(zone) + gather_pages(c) +
 			       SWAP_CLUSTER_MAX;
 
-	return si_mem_available() + (long)kept > (long)c->vb->resize.floor / 2 &&
+	return si_mem_available() + (long)kept >
+		       (long)READ_ONCE(c->vb->resize.floor) / 2 &&
 	       zone_page_state(zone, NR_FREE_PAGES) + kept > needed;
 }
 

@@ -322,21 +322,9 @@ static int migrate_enter(struct migrate *rl, struct page *newpage,
 	return 0;
 }
 
-/**
- * migrate_callback() - migrate callback: move a ballooned page to another frame
- * @rl: of the device the page belongs to
- * @newpage: locked, to be ballooned in its stead
- * @page: locked, isolated
- * @mode: what the caller can bear
- *
- * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
- * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
- * Return: 0; -EBUSY when trying again within microseconds will not help;
- * -EAGAIN when the balloon is closing, or out of memory just now, for the page to be
- * put back.
- */
-int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
-		     enum migrate_mode mode)
+/* Between pages_begin_move() and pages_moved(). */
+static int migrate_one(struct migrate *rl, struct page *newpage,
+		       struct page *page, enum migrate_mode mode)
 {
 	struct migrate_ticket ticket;
 	struct migrate_batch *full = NULL;
@@ -378,6 +366,32 @@ int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page
 	if (wait)
 		migrate_wait(rl, migrate_is_told, &ticket);
 	return 0;
+}
+
+/**
+ * migrate_callback() - migrate callback: move a ballooned page to another frame
+ * @bp: the balloon that @page is in
+ * @newpage: locked, to be ballooned in its stead
+ * @page: locked, isolated
+ * @mode: what the caller can bear
+ *
+ * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
+ * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
+ * Return: 0; -EBUSY when trying again within microseconds will not help;
+ * -EAGAIN when the balloon is closing, or out of memory just now, for the page to be
+ * put back.
+ */
+int migrate_callback(struct balloon_pages *bp, struct page *newpage,
+		     struct page *page, enum migrate_mode mode)
+{
+	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
+	int err;
+
+	if (!pages_begin_move(bp))
+		return -EAGAIN;
+	err = migrate_one(&vb->migrate, newpage, page, mode);
+	pages_moved(bp);
+	return err;
 }
 
 /**

@@ -110,7 +110,7 @@ void migrate_finish_undo(struct migrate *rl);
 void migrate_account(struct migrate *rl, struct page *from, struct page *to,
 		     long nr);
 
-int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
-		     enum migrate_mode mode);
+int migrate_callback(struct balloon_pages *bp, struct page *newpage,
+		     struct page *page, enum migrate_mode mode);
 
 #endif

@@ -21,7 +21,7 @@
 #include <linux/vmstat.h>
 
 #include "compat/core.h"
-#include "balloon.h"
+#include "balloon_pages.h"
 #include "mobility.h"
 #include "migrate.h"
 
@@ -29,13 +29,8 @@ static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 			    struct page *page, enum migrate_mode mode)
 {
 	struct balloon_pages *bp = container_of(info, struct mobility_block, info)->bp;
-	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
-	int err;
+	int err = migrate_callback(bp, newpage, page, mode);
 
-	if (!pages_begin_move(bp))
-		return -EAGAIN;
-	err = migrate_callback(&vb->migrate, newpage, page, mode);
-	pages_moved(bp);
 	return err ? err : -ENOENT;
 }
 

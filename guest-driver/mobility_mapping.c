@@ -17,7 +17,7 @@
 #include <linux/page-flags.h>
 #include <linux/pagemap.h>
 
-#include "balloon.h"
+#include "balloon_pages.h"
 #include "mobility.h"
 #include "migrate.h"
 
@@ -36,15 +36,7 @@ static void mobility_putback(struct page *page)
 static int mobility_migrate(struct page *newpage, struct page *page,
 			    enum migrate_mode mode)
 {
-	struct balloon_pages *bp = mobility_pages(page);
-	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
-	int err;
-
-	if (!pages_begin_move(bp))
-		return -EAGAIN;
-	err = migrate_callback(&vb->migrate, newpage, page, mode);
-	pages_moved(bp);
-	return err;
+	return migrate_callback(mobility_pages(page), newpage, page, mode);
 }
 
 #ifdef HAVE_MOBILITY_AOPS

@@ -418,7 +418,8 @@ static void resize_fill(struct resize *rz, struct hostcomm_request *rq, u64 max)
 	struct page *page;
 
 	while (rq->pages < max) {
-		page = nodes_alloc(&rz->nodes, max - rq->pages, rz->floor);
+		page = nodes_alloc(&rz->nodes, max - rq->pages,
+				   READ_ONCE(rz->floor));
 		if (!page)
 			return;
 		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) +
