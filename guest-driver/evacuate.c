@@ -92,7 +92,7 @@ int evacuate_run(struct evacuate *v, struct page *first)
 	list_splice_init(&chunks, &v->in.page_list);
 	WARN_ON_ONCE(!hostcomm_add(&v->in, first, nr));
 	hostcomm_submit(&v->in);
-	hostcomm_wait(&v->vb->hostcomm, evacuate_is_over, v, EVACUATE_TIMEOUT);
+	hostcomm_wait(&v->vb->hostcomm, false, evacuate_is_over, v, EVACUATE_TIMEOUT);
 	return evacuate_is_idle(v) ? 0 : -ETIMEDOUT;
 }
 

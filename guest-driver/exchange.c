@@ -123,7 +123,7 @@ static bool exchange_await(struct exchange *ex, enum exchange_step step)
 	struct exchange_wait wait = { .ex = ex, .step = step };
 	bool past;
 
-	hostcomm_wait(&ex->vb->hostcomm, exchange_is_past, &wait,
+	hostcomm_wait(&ex->vb->hostcomm, false, exchange_is_past, &wait,
 		      EXCHANGE_TIMEOUT);
 	spin_lock(&ex->lock);
 	past = ex->step != step;

@@ -22,7 +22,7 @@
 
 static void hostcomm_reap_work(struct work_struct *work)
 {
-	hostcomm_reap(container_of(work, struct hostcomm, reap_work));
+	hostcomm_reap(container_of(work, struct hostcomm, reap_work), false);
 }
 
 static void hostcomm_watchdog(struct work_struct *work)
@@ -62,6 +62,7 @@ int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
 	hc->ops = ops;
 	spin_lock_init(&hc->lock);
 	INIT_LIST_HEAD(&hc->waiting);
+	INIT_LIST_HEAD(&hc->answered);
 	init_waitqueue_head(&hc->acked);
 	INIT_WORK(&hc->reap_work, hostcomm_reap_work);
 	INIT_DELAYED_WORK(&hc->watchdog, hostcomm_watchdog);
@@ -160,6 +161,8 @@ void hostcomm_stop(struct hostcomm *hc)
 	spin_unlock(&hc->lock);
 	cancel_work_sync(&hc->reap_work);
 	cancel_delayed_work_sync(&hc->watchdog);
+	/* Those that are taken off a ring: no more are, from now on. */
+	hostcomm_reap(hc, false);
 
 	/* A done() may submit again: until nothing is left. */
 	while ((rq = hostcomm_next_dead(hc))) {
@@ -197,7 +200,7 @@ void hostcomm_answered(struct virtqueue *vq)
  * was reset first, or with another errno when the host did so only for the
  * first rq->acked pages; then it never will for the rest.  done() runs in
  * process context, maybe before this returns, maybe beside other done()s; it
- * must not sleep.
+ * must not sleep.  rq->under_page_lock says whether page locks may be held then.
  *
  * Context: process; does not sleep, does not allocate.
  */
@@ -215,44 +218,70 @@ void hostcomm_submit(struct hostcomm_request *rq)
 	spin_unlock(&hc->lock);
 }
 
-/* Takes the next answer off a ring and lets what waited use the room. */
-static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
-						     int *err)
+/*
+ * Takes all answers off the rings and lets what waited use the room; lock held.
+ * Return: whether the host had been silent for long.
+ */
+static bool hostcomm_read_answers(struct hostcomm *hc)
 {
-	struct hostcomm_request *rq = NULL;
+	struct hostcomm_request *rq;
 	bool was_stalled = false;
+	int err;
 
-	spin_lock(&hc->lock);
-	if (hc->posting)
-		rq = hc->ops->reap(hc, err);
-	if (rq) {
+	lockdep_assert_held(&hc->lock);
+	while (hc->posting && (rq = hc->ops->reap(hc, &err))) {
+		rq->err = err;
+		list_add_tail(&rq->node, &hc->answered);
 		hc->last_answer = jiffies;
-		was_stalled = hc->stalled;
+		was_stalled |= hc->stalled;
 		hc->stalled = false;
-		hc->stats.refused += !!*err;
+		hc->stats.refused += !!err;
 		hostcomm_post_waiting(hc);
 	}
+	return was_stalled;
+}
+
+/* The next request that done() may be called for here, or NULL. */
+static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
+						     bool page_locked)
+{
+	struct hostcomm_request *rq, *found = NULL;
+	bool was_stalled;
+
+	spin_lock(&hc->lock);
+	was_stalled = hostcomm_read_answers(hc);
+	list_for_each_entry(rq, &hc->answered, node) {
+		if (page_locked && !rq->under_page_lock)
+			continue;
+		list_del_init(&rq->node);
+		found = rq;
+		break;
+	}
+	/* The rest is not read in vain: no interrupt may come for it any more. */
+	if (!found && !list_empty(&hc->answered))
+		queue_work(hc->wq, &hc->reap_work);
 	spin_unlock(&hc->lock);
 
 	if (was_stalled)
 		dev_info(&hc->vdev->dev, "the host answers again\n");
-	return rq;
+	return found;
 }
 
 /**
  * hostcomm_reap() - run done() for all that was answered
  * @hc: any state
+ * @page_locked: the caller holds page locks: what may not run then is left to
+ *	others
  *
  * Context: process; does not sleep.
  */
-void hostcomm_reap(struct hostcomm *hc)
+void hostcomm_reap(struct hostcomm *hc, bool page_locked)
 {
 	struct hostcomm_request *rq;
-	int err;
 
-	while ((rq = hostcomm_next_answer(hc, &err))) {
-		trace_virtio_balloon_done(rq->op, rq->pages, err);
-		rq->done(rq, err);
+	while ((rq = hostcomm_next_answer(hc, page_locked))) {
+		trace_virtio_balloon_done(rq->op, rq->pages, rq->err);
+		rq->done(rq, rq->err);
 		hostcomm_finished(hc);
 	}
 }
@@ -260,6 +289,7 @@ void hostcomm_reap(struct hostcomm *hc)
 /**
  * hostcomm_wait() - sleep until a condition that answers bring about
  * @hc: started
+ * @page_locked: see hostcomm_reap()
  * @cond: looked at after each answer; must not sleep
  * @arg: for @cond
  * @timeout: jiffies without success after which to give up
@@ -269,8 +299,8 @@ void hostcomm_reap(struct hostcomm *hc)
  * Context: may sleep, at most @timeout.  Return: whether @cond came true;
  * false also when the device broke.
  */
-bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
-		   unsigned long timeout)
+bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
+		   bool (*cond)(void *arg), void *arg, unsigned long timeout)
 {
 	unsigned long left = timeout;
 	bool slept = false;
@@ -278,7 +308,7 @@ bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 	for (;;) {
 		int seen = atomic_read(&hc->answers);
 
-		hostcomm_reap(hc);
+		hostcomm_reap(hc, page_locked);
 		if (cond(arg))
 			return true;
 		if (!left || hostcomm_broken(hc))
@@ -323,7 +353,7 @@ static bool hostcomm_idle(void *arg)
  */
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout)
 {
-	return hostcomm_wait(hc, hostcomm_idle, hc, timeout);
+	return hostcomm_wait(hc, false, hostcomm_idle, hc, timeout);
 }
 
 /**

@@ -42,12 +42,15 @@ enum hostcomm_vq {
 
 /**
  * struct hostcomm_request - one trip to the host
- * @node: on hostcomm.waiting while the ring is full; else the submitter's
+ * @node: on hostcomm.waiting while the ring is full, on hostcomm.answered until
+ *	done() is called; else the submitter's
  * @hc: where it is sent; set at init
  * @op: what it says of its pages
  * @pages: guest pages added so far
  * @acked: of these, from the first on, how many the host did as told; set
  *	before done()
+ * @err: what done() is called with; set before
+ * @under_page_lock: done() may be called with page locks held; set at init
  * @max_pages: guest pages it has room for; set at init
  * @max_chunks: runs of consecutive pages it has room for; set at init
  * @wire: what the implementation sends; set at init
@@ -60,6 +63,8 @@ struct hostcomm_request {
 	enum hostcomm_op op;
 	u32 pages;
 	u32 acked;
+	int err;
+	bool under_page_lock;
 	u32 max_pages;
 	u32 max_chunks;
 	void *wire;
@@ -125,8 +130,10 @@ struct hostcomm_stats {
  * @ops: probe-time only
  * @vqs: set while the queues exist
  * @ops_max: operations in a buffer at most (page ops); probe-time only
- * @lock: protects the rings, @waiting, @inflight, @posting, @stats, @stalled
+ * @lock: protects the rings, @waiting, @answered, @inflight, @posting, @stats,
+ *	@stalled
  * @waiting: submitted, not yet in a ring that was full
+ * @answered: taken off a ring; done() is to be called
  * @inflight: submitted and not yet done
  * @posting: false before start and after stop: submits wait
  * @answers: counts interrupts, so that a waiter misses none
@@ -143,6 +150,7 @@ struct hostcomm {
 	u32 ops_max;
 	spinlock_t lock;
 	struct list_head waiting;
+	struct list_head answered;
 	unsigned int inflight;
 	bool posting;
 	struct hostcomm_stats stats;
@@ -175,9 +183,9 @@ bool hostcomm_add_swap(struct hostcomm_request *rq, struct page *page,
 		       struct page *newpage);
 void hostcomm_submit(struct hostcomm_request *rq);
 
-void hostcomm_reap(struct hostcomm *hc);
-bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
-		   unsigned long timeout);
+void hostcomm_reap(struct hostcomm *hc, bool page_locked);
+bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
+		   bool (*cond)(void *arg), void *arg, unsigned long timeout);
 void hostcomm_wake(struct hostcomm *hc);
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
 bool hostcomm_broken(struct hostcomm *hc);

@@ -290,7 +290,7 @@ static void migrate_wait(struct migrate *rl, bool (*cond)(void *arg), void *arg)
 	spin_lock(&rl->lock);
 	rl->stats.waits++;
 	spin_unlock(&rl->lock);
-	if (hostcomm_wait(rl->hc, cond, arg, MIGRATE_TIMEOUT)) {
+	if (hostcomm_wait(rl->hc, true, cond, arg, MIGRATE_TIMEOUT)) {
 		WRITE_ONCE(rl->timed_out, false);
 		return;
 	}
@@ -337,7 +337,7 @@ static int migrate_one(struct migrate *rl, struct page *newpage,
 
 	/* The batches may have come back unread. */
 	if (!READ_ONCE(rl->filling))
-		hostcomm_reap(rl->hc);
+		hostcomm_reap(rl->hc, true);
 	if (batch_waits_for_room(mode) && !migrate_has_room(rl))
 		migrate_wait(rl, migrate_has_room, rl);
 
@@ -431,6 +431,8 @@ int migrate_init(struct migrate *rl, struct balloon_pages *bp,
 						    migrate_deflated);
 		if (err)
 			return err;
+		b->inflate.under_page_lock = true;
+		b->deflate.under_page_lock = true;
 		rl->capacity = b->inflate.max_chunks;
 	}
 	return 0;

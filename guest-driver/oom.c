@@ -74,7 +74,7 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 	*freed += resize_release(&vb->resize);
 	/* From last time, when the host was silent: nothing new before that. */
 	if (!oom_is_done(oom) &&
-	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
+	    !hostcomm_wait(&vb->hostcomm, false, oom_is_done, oom, OOM_TIMEOUT))
 		return 0;
 
 	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
@@ -87,7 +87,7 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 	oom->busy = true;
 	hostcomm_submit(&oom->rq);
 	resize_ran_dry(&vb->resize);
-	if (!hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
+	if (!hostcomm_wait(&vb->hostcomm, false, oom_is_done, oom, OOM_TIMEOUT))
 		return 0;
 	*freed += oom->rq.acked;
 	trace_virtio_balloon_oom(pages, *freed);

@@ -642,7 +642,7 @@ static void resize_work(struct work_struct *work)
 	unsigned long flags, delay = 0;
 	bool quiet;
 
-	hostcomm_reap(&rz->vb->hostcomm);
+	hostcomm_reap(&rz->vb->hostcomm, false);
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
@@ -856,7 +856,7 @@ void resize_give_back(struct resize *rz)
 	rz->refused = false;
 	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused) &&
 	       time_before(jiffies, end)) {
-		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
+		if (!hostcomm_wait(&vb->hostcomm, false, resize_has_request, rz,
 				   RESIZE_STOP_TIMEOUT))
 			return;
 		rq = resize_get_request(rz);

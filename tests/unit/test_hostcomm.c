@@ -130,7 +130,7 @@ static void test_a_wait_ends_with_the_answer(void **state)
 
 	send(0, HOSTCOMM_INFLATE);
 	sim_spawn("host", answer_later, NULL);
-	assert_true(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_true(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies - before, 17);
 	sim_join();
 }
@@ -140,7 +140,7 @@ static void test_a_wait_ends_without_an_answer(void **state)
 	unsigned long before = jiffies;
 
 	send(0, HOSTCOMM_INFLATE);
-	assert_false(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 40));
+	assert_false(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 40));
 	assert_int_equal(jiffies - before, 40);
 	assert_false(hostcomm_drain(&rig->hostcomm, 3));
 	assert_int_equal(jiffies - before, 43);
@@ -157,7 +157,7 @@ static void test_a_broken_device_is_not_waited_for(void **state)
 	send(0, HOSTCOMM_INFLATE);
 	host.broken = true;
 	assert_true(hostcomm_broken(&rig->hostcomm));
-	assert_false(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_false(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies, before);
 }
 
@@ -179,7 +179,7 @@ static void test_a_waiter_needs_no_worker(void **state)
 	sim_settle();
 	send(0, HOSTCOMM_INFLATE);
 	sim_spawn("host", answer_later, NULL);
-	assert_true(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_true(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies - before, 17);
 	sim_join();
 	sim_advance(200);

@@ -27,7 +27,7 @@ static void lose_it(void *arg)
 	vm_migrate(&isolated, MIGRATE_ASYNC);
 	vm_putback(&isolated);
 	migrate_flush(&rig->migrate);
-	hostcomm_reap(&rig->hostcomm);
+	hostcomm_reap(&rig->hostcomm, false);
 	if (page->owner != VM_FREE)
 		return;
 	vm_take_frame(page, VM_GUEST);
