@@ -129,15 +129,30 @@ static struct hostcomm_request *hostcomm_next_dead(struct hostcomm *hc)
 		if (rq)
 			list_del_init(&rq->node);
 	}
+	if (rq) {
+		WRITE_ONCE(rq->state, HOSTCOMM_DONE);
+		rq->err = -ENODEV;
+		rq->acked = 0;
+	}
 	spin_unlock(&hc->lock);
 	return rq;
 }
 
-/* After done(): a drain must not end while pages are in it. */
-static void hostcomm_finished(struct hostcomm *hc)
+/* Calls done(); then the request is its user's again. */
+static void hostcomm_finish(struct hostcomm_request *rq)
 {
+	struct hostcomm *hc = rq->hc;
+	void (*back)(struct hostcomm *hc) = rq->back;
+
+	trace_virtio_balloon_done(rq->op, rq->pages, rq->err);
+	rq->done(rq, rq->err);
+	/* Pairs with hostcomm_is_idle(); not ours to look at from here on. */
+	smp_store_release(&rq->state, HOSTCOMM_IDLE);
+	if (back)
+		back(hc);
+	/* Last, as a drain must not end before. */
 	spin_lock(&hc->lock);
-	/* Pairs with hostcomm_idle(): who sees none out sees what done() did. */
+	/* Pairs with hostcomm_none_out(): who sees none out sees what done() did. */
 	smp_store_release(&hc->inflight, hc->inflight - 1);
 	spin_unlock(&hc->lock);
 	wake_up_all(&hc->acked);
@@ -165,11 +180,8 @@ void hostcomm_stop(struct hostcomm *hc)
 	hostcomm_reap(hc, false);
 
 	/* A done() may submit again: until nothing is left. */
-	while ((rq = hostcomm_next_dead(hc))) {
-		rq->acked = 0;
-		rq->done(rq, -ENODEV);
-		hostcomm_finished(hc);
-	}
+	while ((rq = hostcomm_next_dead(hc)))
+		hostcomm_finish(rq);
 	/* One of those submits may have started it. */
 	cancel_delayed_work_sync(&hc->watchdog);
 	memset(hc->vqs, 0, sizeof(hc->vqs));
@@ -213,6 +225,8 @@ void hostcomm_submit(struct hostcomm_request *rq)
 		hc->last_answer = jiffies;
 		queue_delayed_work(hc->wq, &hc->watchdog, HOSTCOMM_SILENCE);
 	}
+	WRITE_ONCE(rq->state, HOSTCOMM_OUT);
+	rq->orphaned = false;
 	list_add_tail(&rq->node, &hc->waiting);
 	hostcomm_post_waiting(hc);
 	spin_unlock(&hc->lock);
@@ -254,6 +268,7 @@ static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
 		if (page_locked && !rq->under_page_lock)
 			continue;
 		list_del_init(&rq->node);
+		WRITE_ONCE(rq->state, HOSTCOMM_DONE);
 		found = rq;
 		break;
 	}
@@ -279,11 +294,8 @@ void hostcomm_reap(struct hostcomm *hc, bool page_locked)
 {
 	struct hostcomm_request *rq;
 
-	while ((rq = hostcomm_next_answer(hc, page_locked))) {
-		trace_virtio_balloon_done(rq->op, rq->pages, rq->err);
-		rq->done(rq, rq->err);
-		hostcomm_finished(hc);
-	}
+	while ((rq = hostcomm_next_answer(hc, page_locked)))
+		hostcomm_finish(rq);
 }
 
 /**
@@ -297,7 +309,7 @@ void hostcomm_reap(struct hostcomm *hc, bool page_locked)
  * The waiter reaps for itself: it depends on no other thread.
  *
  * Context: may sleep, at most @timeout.  Return: whether @cond came true;
- * false also when the device broke.
+ * false also when the device broke, or waits are to end.
  */
 bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
 		   bool (*cond)(void *arg), void *arg, unsigned long timeout)
@@ -311,7 +323,7 @@ bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
 		hostcomm_reap(hc, page_locked);
 		if (cond(arg))
 			return true;
-		if (!left || hostcomm_broken(hc))
+		if (!left || READ_ONCE(hc->ending) || hostcomm_broken(hc))
 			return false;
 		if (!slept) {
 			slept = true;
@@ -320,27 +332,61 @@ bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
 			spin_unlock(&hc->lock);
 		}
 		left = wait_event_timeout(hc->acked, cond(arg) ||
+					  READ_ONCE(hc->ending) ||
 					  atomic_read(&hc->answers) != seen,
 					  left);
 	}
 }
 
+static bool hostcomm_is_back(void *arg)
+{
+	return hostcomm_is_idle(arg);
+}
+
 /**
- * hostcomm_wake() - have all who wait look at their conditions
+ * hostcomm_await() - sleep until a request is idle
+ * @rq: submitted or idle
+ * @timeout: jiffies without an answer after which to give up
+ *
+ * Who gives up leaves the request to its done(), which finds it orphaned.
+ *
+ * Context: may sleep, at most @timeout.  Return: whether it is idle; false also
+ * when the device broke, or waits are to end.
+ */
+bool hostcomm_await(struct hostcomm_request *rq, unsigned long timeout)
+{
+	struct hostcomm *hc = rq->hc;
+
+	if (hostcomm_wait(hc, false, hostcomm_is_back, rq, timeout))
+		return true;
+	spin_lock(&hc->lock);
+	rq->orphaned = rq->state == HOSTCOMM_OUT;
+	spin_unlock(&hc->lock);
+	if (rq->orphaned)
+		return false;
+	/* Its done() runs, on another processor, and does not sleep. */
+	wait_event(hc->acked, hostcomm_is_idle(rq));
+	return true;
+}
+
+/**
+ * hostcomm_end_waits() - end all waits, now and later, or allow them
  * @hc: initialised
+ * @end: which
  *
  * Context: any.
  */
-void hostcomm_wake(struct hostcomm *hc)
+void hostcomm_end_waits(struct hostcomm *hc, bool end)
 {
+	WRITE_ONCE(hc->ending, end);
 	wake_up_all(&hc->acked);
 }
 
-static bool hostcomm_idle(void *arg)
+static bool hostcomm_none_out(void *arg)
 {
 	struct hostcomm *hc = arg;
 
-	/* Pairs with hostcomm_finished(). */
+	/* Pairs with hostcomm_finish(). */
 	return !smp_load_acquire(&hc->inflight);
 }
 
@@ -353,7 +399,7 @@ static bool hostcomm_idle(void *arg)
  */
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout)
 {
-	return hostcomm_wait(hc, false, hostcomm_idle, hc, timeout);
+	return hostcomm_wait(hc, false, hostcomm_none_out, hc, timeout);
 }
 
 /**

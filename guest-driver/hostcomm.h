@@ -41,11 +41,25 @@ enum hostcomm_vq {
 };
 
 /**
+ * enum hostcomm_state - where a request is
+ * @HOSTCOMM_IDLE: its user's, to begin, fill and submit
+ * @HOSTCOMM_OUT: submitted; done() is to be called
+ * @HOSTCOMM_DONE: done() runs
+ */
+enum hostcomm_state {
+	HOSTCOMM_IDLE,
+	HOSTCOMM_OUT,
+	HOSTCOMM_DONE,
+};
+
+/**
  * struct hostcomm_request - one trip to the host
  * @node: on hostcomm.waiting while the ring is full, on hostcomm.answered until
  *	done() is called; else the submitter's
  * @hc: where it is sent; set at init
  * @op: what it says of its pages
+ * @state: under hostcomm.lock, but for the step from DONE to IDLE
+ * @orphaned: who waited for the answer has given up; does not change while done() runs
  * @pages: guest pages added so far
  * @acked: of these, from the first on, how many the host did as told; set
  *	before done()
@@ -56,11 +70,15 @@ enum hostcomm_vq {
  * @wire: what the implementation sends; set at init
  * @page_list: pages the submitter hangs here (by page->lru); untouched below
  * @done: called once per submit, see hostcomm_submit()
+ * @back: called after done(), as soon as the request is idle, must not sleep; may be
+ *	NULL; set at init
  */
 struct hostcomm_request {
 	struct list_head node;
 	struct hostcomm *hc;
 	enum hostcomm_op op;
+	enum hostcomm_state state;
+	bool orphaned;
 	u32 pages;
 	u32 acked;
 	int err;
@@ -70,6 +88,7 @@ struct hostcomm_request {
 	void *wire;
 	struct list_head page_list;
 	void (*done)(struct hostcomm_request *rq, int err);
+	void (*back)(struct hostcomm *hc);
 };
 
 /**
@@ -136,8 +155,9 @@ struct hostcomm_stats {
  * @answered: taken off a ring; done() is to be called
  * @inflight: submitted and not yet done
  * @posting: false before start and after stop: submits wait
+ * @ending: nobody is to wait, see hostcomm_end_waits()
  * @answers: counts interrupts, so that a waiter misses none
- * @acked: woken by each answer and after each done()
+ * @acked: woken by each answer, after each done(), and to end waits
  * @reap_work: runs done() for answers nobody waits for
  * @watchdog: says so when the host keeps silent
  * @last_answer: jiffies
@@ -153,6 +173,7 @@ struct hostcomm {
 	struct list_head answered;
 	unsigned int inflight;
 	bool posting;
+	bool ending;
 	struct hostcomm_stats stats;
 	atomic_t answers;
 	wait_queue_head_t acked;
@@ -186,7 +207,8 @@ void hostcomm_submit(struct hostcomm_request *rq);
 void hostcomm_reap(struct hostcomm *hc, bool page_locked);
 bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
 		   bool (*cond)(void *arg), void *arg, unsigned long timeout);
-void hostcomm_wake(struct hostcomm *hc);
+bool hostcomm_await(struct hostcomm_request *rq, unsigned long timeout);
+void hostcomm_end_waits(struct hostcomm *hc, bool end);
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
 bool hostcomm_broken(struct hostcomm *hc);
 
@@ -194,6 +216,13 @@ bool hostcomm_broken(struct hostcomm *hc);
 static inline bool hostcomm_can_name(const struct hostcomm *hc, u64 pfn)
 {
 	return pfn < hc->ops->pfn_limit;
+}
+
+/* Whether a request may be begun again; what its done() did is seen then. */
+static inline bool hostcomm_is_idle(const struct hostcomm_request *rq)
+{
+	/* Pairs with hostcomm_finish(). */
+	return smp_load_acquire(&rq->state) == HOSTCOMM_IDLE;
 }
 
 static inline u32 hostcomm_room(const struct hostcomm_request *rq)

@@ -259,7 +259,7 @@ static bool migrate_has_room(void *arg)
 	bool ok;
 
 	spin_lock(&rl->lock);
-	ok = migrate_open(rl) || rl->stopping;
+	ok = migrate_open(rl);
 	spin_unlock(&rl->lock);
 	return ok;
 }
@@ -273,8 +273,7 @@ static bool migrate_is_told(void *arg)
 {
 	struct migrate_ticket *t = arg;
 
-	return READ_ONCE(t->batch->serial) != t->serial ||
-	       READ_ONCE(t->batch->rl->stopping);
+	return READ_ONCE(t->batch->serial) != t->serial;
 }
 
 /*
@@ -436,18 +435,6 @@ int migrate_init(struct migrate *rl, struct balloon_pages *bp,
 		rl->capacity = b->inflate.max_chunks;
 	}
 	return 0;
-}
-
-/**
- * migrate_end_waits() - end the waits of callbacks: the balloon goes
- * @rl: initialised
- *
- * Context: may sleep.
- */
-void migrate_end_waits(struct migrate *rl)
-{
-	WRITE_ONCE(rl->stopping, true);
-	hostcomm_wake(rl->hc);
 }
 
 /**
