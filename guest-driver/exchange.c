@@ -142,21 +142,12 @@ void exchange_call_off(struct exchange *ex)
 
 static void exchange_enter(struct exchange *ex)
 {
-	unsigned long i, nr = exchange_pages(ex);
-	struct page *first = ex->home;
+	struct page *page;
 
 	hostcomm_begin(&ex->in, HOSTCOMM_INFLATE);
-	if (chunk_join(first, nr)) {
-		chunk_set_order(first, ex->order);
-		list_add(&first->lru, &ex->in.page_list);
-		WARN_ON_ONCE(!hostcomm_add(&ex->in, first, nr));
-	} else {
-		for (i = 0; i < nr; i++) {
-			chunk_set_order(first + i, 0);
-			list_add_tail(&first[i].lru, &ex->in.page_list);
-			WARN_ON_ONCE(!hostcomm_add(&ex->in, first + i, 1));
-		}
-	}
+	chunk_link(ex->home, ex->order, &ex->in.page_list);
+	list_for_each_entry(page, &ex->in.page_list, lru)
+		WARN_ON_ONCE(!hostcomm_add(&ex->in, page, chunk_pages(page)));
 	hostcomm_submit(&ex->in);
 }
 

@@ -61,14 +61,25 @@ bool mobility_block_is_idle(struct balloon_block *b)
 	return true;
 }
 
-void mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
-		      struct list_head *pages)
+static void mobility_enqueue(struct balloon_block *b, struct list_head *pages)
 {
-	long nr;
+	long nr = balloon_page_list_enqueue(&b->mobility.info, pages);
+
+	count_vm_events(BALLOON_INFLATE, -nr);
+}
+
+bool mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
+		      struct page *first)
+{
+	unsigned long i, nr = chunk_pages(first);
+	LIST_HEAD(pages);
 
 	lockdep_assert_held(&bp->lock);
-	nr = balloon_page_list_enqueue(&b->mobility.info, pages);
-	count_vm_events(BALLOON_INFLATE, -nr);
+	split_page(first, chunk_order(first));
+	for (i = 0; i < nr; i++)
+		list_add_tail(&first[i].lru, &pages);
+	mobility_enqueue(b, &pages);
+	return true;
 }
 
 /*
@@ -104,7 +115,7 @@ void mobility_settle(struct balloon_block *b, struct page *newpage)
 	LIST_HEAD(pages);
 
 	list_add(&newpage->lru, &pages);
-	mobility_publish(b->mobility.bp, b, &pages);
+	mobility_enqueue(b, &pages);
 }
 
 bool mobility_undo_move(struct page *page, struct page *newpage)
