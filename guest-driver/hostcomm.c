@@ -103,6 +103,23 @@ static void hostcomm_post_waiting(struct hostcomm *hc)
 	}
 }
 
+/*
+ * Drops the lock, then has the device look at what was posted: it may do all that a
+ * request asks for before it lets this processor go on, and others wait for the
+ * lock meanwhile.
+ */
+static void hostcomm_unlock(struct hostcomm *hc)
+{
+	unsigned int i, notify = hc->notify;
+
+	hc->notify = 0;
+	spin_unlock(&hc->lock);
+	for (i = 0; i < HOSTCOMM_NR_VQS; i++) {
+		if (notify & (1U << i))
+			virtqueue_notify(hc->vqs[i]);
+	}
+}
+
 /**
  * hostcomm_start() - the queues are there and the device is ready
  * @hc: initialised
@@ -113,7 +130,7 @@ void hostcomm_start(struct hostcomm *hc)
 	hc->posting = true;
 	hc->last_answer = jiffies;
 	hostcomm_post_waiting(hc);
-	spin_unlock(&hc->lock);
+	hostcomm_unlock(hc);
 }
 
 /* The next request that will not be answered any more, or NULL. */
@@ -229,7 +246,7 @@ void hostcomm_submit(struct hostcomm_request *rq)
 	rq->orphaned = false;
 	list_add_tail(&rq->node, &hc->waiting);
 	hostcomm_post_waiting(hc);
-	spin_unlock(&hc->lock);
+	hostcomm_unlock(hc);
 }
 
 /*
@@ -275,7 +292,7 @@ static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
 	/* The rest is not read in vain: no interrupt may come for it any more. */
 	if (!found && !list_empty(&hc->answered))
 		queue_work(hc->wq, &hc->reap_work);
-	spin_unlock(&hc->lock);
+	hostcomm_unlock(hc);
 
 	if (was_stalled)
 		dev_info(&hc->vdev->dev, "the host answers again\n");

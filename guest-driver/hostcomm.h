@@ -104,8 +104,8 @@ struct hostcomm_request {
  * @begin: the request is to be filled; may be NULL
  * @add: append @nr guest pages from @page on; false if there is no room
  * @add_swap: append @page leaving and @newpage entering; false likewise
- * @post: hand the request to the device; hostcomm.lock held; -ENOSPC means
- *	wait for room
+ * @post: hand the request to the device, and say by hostcomm.notify which queue
+ *	it is to be notified of; hostcomm.lock held; -ENOSPC means wait for room
  * @reap: the next answered request or NULL, with its errno and @acked;
  *	hostcomm.lock held
  * @detach: after a reset: the next request the device never answered, or NULL
@@ -149,12 +149,13 @@ struct hostcomm_stats {
  * @ops: probe-time only
  * @vqs: set while the queues exist
  * @ops_max: operations in a buffer at most (page ops); probe-time only
- * @lock: protects the rings, @waiting, @answered, @inflight, @posting, @stats,
- *	@stalled
+ * @lock: protects the rings, @waiting, @answered, @inflight, @posting, @notify,
+ *	@stats, @stalled
  * @waiting: submitted, not yet in a ring that was full
  * @answered: taken off a ring; done() is to be called
  * @inflight: submitted and not yet done
  * @posting: false before start and after stop: submits wait
+ * @notify: a bit for each of @vqs that the device is to be notified of
  * @ending: nobody is to wait, see hostcomm_end_waits()
  * @answers: counts interrupts, so that a waiter misses none
  * @acked: woken by each answer, after each done(), and to end waits
@@ -173,6 +174,7 @@ struct hostcomm {
 	struct list_head answered;
 	unsigned int inflight;
 	bool posting;
+	unsigned int notify;
 	bool ending;
 	struct hostcomm_stats stats;
 	atomic_t answers;
