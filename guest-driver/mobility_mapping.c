@@ -130,18 +130,17 @@ bool mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
 		      struct page *first)
 {
 	void *mapping = mobility_object(&bp->mobility) + PAGE_MAPPING_MOVABLE;
-	unsigned long i, nr = chunk_pages(first);
+	struct page *page, *end = first + chunk_pages(first);
 
 	lockdep_assert_held(&bp->lock);
 	if (!trylock_page(first))
 		return false;
-	for (i = 1; i < nr; i++) {
-		__SetPageOffline(first + i);
-		first[i].mapping = mapping;
+	for (page = first + 1; page < end; page++) {
+		__SetPageOffline(page);
+		page->mapping = mapping;
+		/* From here on somebody may get a reference, and see the marks. */
+		page_ref_unfreeze(page, 1);
 	}
-	/* Who gets a reference to one of them sees its marks. */
-	smp_wmb();
-	split_page(first, chunk_order(first));
 	/*
 	 * Last: memory whose pages are all offline and without references may be
 	 * taken away.
@@ -186,18 +185,23 @@ unsigned long mobility_claim(struct balloon_pages *bp, struct balloon_block *b,
 			     unsigned long max, unsigned long *claimed)
 {
 	struct page *first = pages_block_first(bp, b);
-	unsigned long at = 0, i, end, nr = 0;
+	unsigned long at = 0, end, got, nr = 0;
+	struct page *page;
 
 	lockdep_assert_held(&bp->lock);
 	while (nr < max && (at = find_next_bit(b->in, BALLOON_BLOCK_MAX, at)) <
 			   BALLOON_BLOCK_MAX) {
 		end = find_next_zero_bit(b->in, BALLOON_BLOCK_MAX, at);
 		end = min(end, at + max - nr);
-		for (i = at; i < end && mobility_freeze(first + i); i++)
-			;
-		bitmap_set(claimed, at, i - at);
-		nr += i - at;
-		at = i + (i < end);
+		for (page = first + at; page < first + end; page++) {
+			if (!mobility_freeze(page))
+				break;
+		}
+		got = page - first - at;
+		bitmap_set(claimed, at, got);
+		nr += got;
+		/* Not the one that is not to be had. */
+		at += got + 1;
 	}
 	return nr || !max ? nr : mobility_claim_one(b, first, claimed);
 }

@@ -64,7 +64,6 @@ typedef long long s64;
 #define WRITE_ONCE(x, v) ({ *(volatile __typeof__(x) *)&(x) = (v); sim_point(); })
 #define smp_load_acquire(p) ({ sim_point(); *(p); })
 #define smp_store_release(p, v) ({ *(p) = (v); sim_point(); })
-#define smp_wmb()		sim_point()
 
 /* A warning is a bug: no test lets one pass. */
 #define WARN_ON(x)	({ bool bad__ = (x); sim_check(!bad__, "WARN_ON(%s)", #x); bad__; })
