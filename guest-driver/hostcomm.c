@@ -109,6 +109,7 @@ static void hostcomm_post_waiting(struct hostcomm *hc)
  * lock meanwhile.
  */
 static void hostcomm_unlock(struct hostcomm *hc)
+	__releases(&hc->lock)
 {
 	unsigned int i, notify = hc->notify;
 
