@@ -9,7 +9,7 @@
  *	migrate.lock
  *	balloon_pages.lock
  *	resize.lock		(taken in interrupts)
- *	hostcomm.lock, exchange.lock
+ *	hostcomm.lock
  *	balloon_hinting.lock, balloon_stats.lock	(in interrupts; nest with none)
  * Those of one line are never held together; no lock but the mutex is held over
  * an allocation that may sleep, a wait or a done() callback.

@@ -185,34 +185,25 @@ static void publish_soon(struct balloon_pages *bp)
 	spin_unlock(&bp->lock);
 }
 
-/* Return: how many pages; 0 without memory, or if somebody has their locks. */
+/* Return: how many pages; 0 without memory, or if somebody has the first one's lock. */
 static unsigned long publish_chunk(struct balloon_pages *bp, struct page *first,
 				   struct balloon_block **spare)
 {
-	struct page *page, *next;
+	unsigned long nr = chunk_pages(first);
 	struct balloon_block *b;
-	unsigned int i, bit;
-	unsigned long nr;
-	LIST_HEAD(pages);
+	unsigned int bit;
 
 	b = block_get(bp, first, &bit, spare);
 	if (!b)
 		return 0;
-	nr = chunk_pages(first);
 	arrived_count(bp, first, false);
 	list_del(&first->lru);
-	split_page(first, chunk_order(first));
-	for (i = 0; i < nr; i++)
-		list_add_tail(&first[i].lru, &pages);
-	bitmap_set(b->in, bit, nr);
-	mobility_publish(bp, b, &pages);
-	list_for_each_entry_safe(page, next, &pages, lru) {
-		__clear_bit(bit + (page - first), b->in);
-		list_del(&page->lru);
-		chunk_set_order(page, 0);
-		arrive(bp, page);
-		nr--;
+	if (!mobility_publish(bp, b, first)) {
+		/* Others before it, next time. */
+		arrive(bp, first);
+		nr = 0;
 	}
+	bitmap_set(b->in, bit, nr);
 	block_changed(bp, b, nr, true);
 	return nr;
 }

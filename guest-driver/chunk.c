@@ -12,17 +12,11 @@
 #include "chunk.h"
 #include "mobility.h"
 
-/**
- * chunk_join() - the reverse of split_page(): one reference, on the first page
- * @first: of pages that follow each other, with a reference each, the
- *	caller's; in no block
- * @nr: how many; a power of two, @first aligned to it
- *
- * Context: any.
- * Return: false while somebody looks at one of the pages; then all keep their
- * own reference.
+/*
+ * The reverse of split_page(): one reference, on the first page.  Return: false
+ * while somebody looks at one of the pages; then all keep their own reference.
  */
-bool chunk_join(struct page *first, unsigned long nr)
+static bool chunk_join(struct page *first, unsigned long nr)
 {
 	unsigned long i;
 
@@ -42,8 +36,8 @@ undo:
 
 /**
  * chunk_link() - pages that follow each other become one chunk
- * @first: as for chunk_join()
- * @order: how many, as a power of two
+ * @first: of pages with a reference each, the caller's; in no block
+ * @order: how many, as a power of two; @first is aligned to it
  * @chunks: they are added here; in single pages, in order, if they cannot be
  *	joined
  *
@@ -64,9 +58,19 @@ void chunk_link(struct page *first, unsigned int order, struct list_head *chunks
 	}
 }
 
+/* The same of pages without references, unless it is one. */
+static void chunk_link_frozen(struct page *first, unsigned int order,
+			      struct list_head *chunks)
+{
+	if (!page_count(first))
+		page_ref_unfreeze(first, 1);
+	chunk_set_order(first, order);
+	list_add_tail(&first->lru, chunks);
+}
+
 /**
  * chunk_link_run() - pages that follow each other become chunks as large as can be
- * @first: as for chunk_join(), but aligned to nothing
+ * @first: of pages from mobility_claim(), aligned to nothing
  * @nr: how many
  * @chunks: they are added here, in order
  *
@@ -81,7 +85,10 @@ void chunk_link_run(struct page *first, unsigned long nr,
 		order = min_t(unsigned int, ilog2(nr), BALLOON_MAX_ORDER);
 		order = min_t(unsigned int, order, __ffs(page_to_pfn(first) |
 							 1UL << order));
-		chunk_link(first, order, chunks);
+		if (MOBILITY_FREEZES)
+			chunk_link_frozen(first, order, chunks);
+		else
+			chunk_link(first, order, chunks);
 		first += 1UL << order;
 		nr -= 1UL << order;
 	}

@@ -38,7 +38,6 @@ static inline unsigned long chunk_pages(struct page *first)
 	return 1UL << chunk_order(first);
 }
 
-bool chunk_join(struct page *first, unsigned long nr);
 void chunk_link(struct page *first, unsigned int order, struct list_head *chunks);
 void chunk_link_run(struct page *first, unsigned long nr, struct list_head *chunks);
 struct page *chunk_halve(struct page *first);

@@ -18,13 +18,6 @@
 /* How long a silent host is waited for. */
 #define EVACUATE_TIMEOUT	(5 * HZ)
 
-static void evacuate_free(struct evacuate *v, struct list_head *chunks)
-{
-	chunks_free(chunks);
-	/* Pairs with evacuate_is_idle(): who sees it may use the requests again. */
-	smp_store_release(&v->busy, false);
-}
-
 static void evacuate_left(struct hostcomm_request *rq, int err)
 {
 	struct evacuate *v = container_of(rq, struct evacuate, out);
@@ -38,7 +31,7 @@ static void evacuate_left(struct hostcomm_request *rq, int err)
 		pages_add(&v->vb->pages, &rq->page_list);
 		pages_changed(&v->vb->pages);
 	}
-	evacuate_free(v, &rq->page_list);
+	chunks_free(&rq->page_list);
 }
 
 static void evacuate_entered(struct hostcomm_request *rq, int err)
@@ -47,7 +40,7 @@ static void evacuate_entered(struct hostcomm_request *rq, int err)
 	struct page *first;
 
 	if (err) {
-		evacuate_free(v, &rq->page_list);
+		chunks_free(&rq->page_list);
 		return;
 	}
 	first = list_first_entry(&rq->page_list, struct page, lru);
@@ -57,20 +50,13 @@ static void evacuate_entered(struct hostcomm_request *rq, int err)
 	hostcomm_submit(&v->out);
 }
 
-static bool evacuate_is_over(void *arg)
-{
-	struct evacuate *v = arg;
-
-	return evacuate_is_idle(v) || READ_ONCE(v->stopped);
-}
-
 /**
  * evacuate_run() - make a block free
  * @v: idle
  * @first: its first page; memory that is online and stays so
  *
- * Context: may sleep; for the host EVACUATE_TIMEOUT at most, for the kernel as
- * long as its migration takes.
+ * Context: may sleep; for the host at most twice EVACUATE_TIMEOUT, for the
+ * kernel as long as its migration takes.
  * Return: 0; -EBUSY where something cannot be moved, -ENOMEM, -EINTR;
  * -ETIMEDOUT when the host does not answer: its answer will free the block.
  */
@@ -87,24 +73,12 @@ int evacuate_run(struct evacuate *v, struct page *first)
 		chunks_free(&chunks);
 		return 0;
 	}
-	WRITE_ONCE(v->busy, true);
 	hostcomm_begin(&v->in, HOSTCOMM_INFLATE);
 	list_splice_init(&chunks, &v->in.page_list);
 	WARN_ON_ONCE(!hostcomm_add(&v->in, first, nr));
 	hostcomm_submit(&v->in);
-	hostcomm_wait(&v->vb->hostcomm, evacuate_is_over, v, EVACUATE_TIMEOUT);
-	return evacuate_is_idle(v) ? 0 : -ETIMEDOUT;
-}
-
-/**
- * evacuate_stop() - end waits for the host, now and later, or allow them
- * @v: initialised
- * @stopped: which
- */
-void evacuate_stop(struct evacuate *v, bool stopped)
-{
-	WRITE_ONCE(v->stopped, stopped);
-	hostcomm_wake(&v->vb->hostcomm);
+	return hostcomm_await(&v->in, EVACUATE_TIMEOUT) &&
+	       hostcomm_await(&v->out, EVACUATE_TIMEOUT) ? 0 : -ETIMEDOUT;
 }
 
 /**
@@ -122,7 +96,6 @@ int evacuate_init(struct evacuate *v, struct virtio_balloon *vb, unsigned int or
 
 	v->vb = vb;
 	v->order = order;
-	v->stopped = true;
 	err = hostcomm_request_init(&vb->hostcomm, &v->in, pages, 1, evacuate_entered);
 	if (!err)
 		err = hostcomm_request_init(&vb->hostcomm, &v->out, pages, 1,

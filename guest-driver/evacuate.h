@@ -16,30 +16,25 @@ struct virtio_balloon;
  * struct evacuate - one block at a time
  * @vb: probe-time only
  * @order: of the blocks; probe-time only
- * @busy: a block is with the host; set by the one user, cleared by the answer
- * @stopped: waits must end
  * @in: tells the host that it may drop what is behind the block
  * @out: that the block is the guest's again
  */
 struct evacuate {
 	struct virtio_balloon *vb;
 	unsigned int order;
-	bool busy;
-	bool stopped;
 	struct hostcomm_request in;
 	struct hostcomm_request out;
 };
 
 int evacuate_init(struct evacuate *v, struct virtio_balloon *vb, unsigned int order);
 void evacuate_exit(struct evacuate *v);
-void evacuate_stop(struct evacuate *v, bool stopped);
 int evacuate_run(struct evacuate *v, struct page *first);
 
 /* Whether another block may be evacuated. */
 static inline bool evacuate_is_idle(struct evacuate *v)
 {
-	/* Pairs with evacuate_free(). */
-	return !smp_load_acquire(&v->busy);
+	/* In this order: the answer to one submits the other. */
+	return hostcomm_is_idle(&v->in) && hostcomm_is_idle(&v->out);
 }
 
 #endif

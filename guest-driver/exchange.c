@@ -9,7 +9,7 @@
  * Each answer does by itself what it means for the pages, so that whoever
  * waits for it may give up at any time.
  *
- * Locks: exchange.lock; not held over an allocation, a wait, or pages_*().
+ * Locks: none of its own.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -32,12 +32,6 @@
 static unsigned long exchange_pages(struct exchange *ex)
 {
 	return 1UL << ex->order;
-}
-
-static void exchange_end(struct exchange *ex)
-{
-	/* Pairs with exchange_is_idle(): who sees it may use the requests again. */
-	smp_store_release(&ex->step, EXCHANGE_IDLE);
 }
 
 /* Nothing comes for @nr of the pages that left: the balloon is that smaller. */
@@ -66,7 +60,6 @@ static void exchange_left(struct hostcomm_request *rq, int err)
 {
 	struct exchange *ex = container_of(rq, struct exchange, out);
 	LIST_HEAD(chunks);
-	bool given_up;
 
 	/* A reset ends the host's right to them, asked or not. */
 	if (err == -ENODEV)
@@ -74,17 +67,8 @@ static void exchange_left(struct hostcomm_request *rq, int err)
 	chunks_split(&rq->page_list, rq->acked, &chunks);
 	chunks_free(&chunks);
 	exchange_keep(ex, &rq->page_list);
-
-	spin_lock(&ex->lock);
-	ex->err = err;
-	given_up = ex->given_up;
-	if (!given_up)
-		ex->step = EXCHANGE_LEFT;
-	spin_unlock(&ex->lock);
-	if (!given_up)
-		return;
-	exchange_lose(ex, rq->acked);
-	exchange_end(ex);
+	if (rq->orphaned)
+		exchange_lose(ex, rq->acked);
 }
 
 static void exchange_entered(struct hostcomm_request *rq, int err)
@@ -98,38 +82,6 @@ static void exchange_entered(struct hostcomm_request *rq, int err)
 	chunks_free(&rq->page_list);
 	if (refused)
 		exchange_lose(ex, refused);
-	spin_lock(&ex->lock);
-	ex->err = err;
-	exchange_end(ex);
-	spin_unlock(&ex->lock);
-}
-
-struct exchange_wait {
-	struct exchange *ex;
-	enum exchange_step step;
-};
-
-static bool exchange_is_past(void *arg)
-{
-	struct exchange_wait *wait = arg;
-
-	return READ_ONCE(wait->ex->step) != wait->step ||
-	       READ_ONCE(wait->ex->stopped);
-}
-
-/* Return: whether the answer is there; else it is on its own from now on. */
-static bool exchange_await(struct exchange *ex, enum exchange_step step)
-{
-	struct exchange_wait wait = { .ex = ex, .step = step };
-	bool past;
-
-	hostcomm_wait(&ex->vb->hostcomm, exchange_is_past, &wait,
-		      EXCHANGE_TIMEOUT);
-	spin_lock(&ex->lock);
-	past = ex->step != step;
-	ex->given_up = !past;
-	spin_unlock(&ex->lock);
-	return past;
 }
 
 /* Moves pages of a block from the balloon into the request. */
@@ -158,8 +110,6 @@ static void exchange_take(struct exchange *ex, struct page *first)
  */
 unsigned long exchange_open(struct exchange *ex, struct page *first)
 {
-	ex->step = EXCHANGE_OPEN;
-	ex->given_up = false;
 	ex->home = first;
 	hostcomm_begin(&ex->out, HOSTCOMM_DEFLATE);
 	exchange_take(ex, first);
@@ -188,27 +138,16 @@ unsigned long exchange_give(struct exchange *ex, struct page *first)
 void exchange_call_off(struct exchange *ex)
 {
 	exchange_keep(ex, &ex->out.page_list);
-	exchange_end(ex);
 }
 
 static void exchange_enter(struct exchange *ex)
 {
-	unsigned long i, nr = exchange_pages(ex);
-	struct page *first = ex->home;
+	struct page *page;
 
 	hostcomm_begin(&ex->in, HOSTCOMM_INFLATE);
-	if (chunk_join(first, nr)) {
-		chunk_set_order(first, ex->order);
-		list_add(&first->lru, &ex->in.page_list);
-		WARN_ON_ONCE(!hostcomm_add(&ex->in, first, nr));
-	} else {
-		for (i = 0; i < nr; i++) {
-			chunk_set_order(first + i, 0);
-			list_add_tail(&first[i].lru, &ex->in.page_list);
-			WARN_ON_ONCE(!hostcomm_add(&ex->in, first + i, 1));
-		}
-	}
-	ex->step = EXCHANGE_ENTERING;
+	chunk_link(ex->home, ex->order, &ex->in.page_list);
+	list_for_each_entry(page, &ex->in.page_list, lru)
+		WARN_ON_ONCE(!hostcomm_add(&ex->in, page, chunk_pages(page)));
 	hostcomm_submit(&ex->in);
 }
 
@@ -230,44 +169,21 @@ int exchange_run(struct exchange *ex)
 	unsigned long pfn = page_to_pfn(ex->home);
 	int err;
 
-	ex->step = EXCHANGE_LEAVING;
 	hostcomm_submit(&ex->out);
-	if (!exchange_await(ex, EXCHANGE_LEAVING))
+	if (!hostcomm_await(&ex->out, EXCHANGE_TIMEOUT))
 		return -ETIMEDOUT;
 
-	err = ex->err;
+	err = ex->out.err;
 	if (!err)
 		err = compat_alloc_contig(pfn, pfn + exchange_pages(ex));
 	if (err) {
 		exchange_lose(ex, ex->out.acked);
-		exchange_end(ex);
 		return err;
 	}
 	exchange_enter(ex);
-	if (!exchange_await(ex, EXCHANGE_ENTERING))
+	if (!hostcomm_await(&ex->in, EXCHANGE_TIMEOUT))
 		return -ETIMEDOUT;
-	return ex->err;
-}
-
-/**
- * exchange_is_idle() - whether another exchange may begin
- * @ex: initialised
- */
-bool exchange_is_idle(struct exchange *ex)
-{
-	/* Pairs with exchange_end(). */
-	return smp_load_acquire(&ex->step) == EXCHANGE_IDLE;
-}
-
-/**
- * exchange_stop() - end waits for the host, now and later, or allow them
- * @ex: initialised
- * @stopped: which
- */
-void exchange_stop(struct exchange *ex, bool stopped)
-{
-	WRITE_ONCE(ex->stopped, stopped);
-	hostcomm_wake(&ex->vb->hostcomm);
+	return ex->in.err;
 }
 
 /**
@@ -284,8 +200,6 @@ int exchange_init(struct exchange *ex, struct virtio_balloon *vb, u32 block_size
 	int err;
 
 	ex->vb = vb;
-	ex->stopped = true;
-	spin_lock_init(&ex->lock);
 	/* What the device says may be of no use to the book, either. */
 	if (pages != 1U << vb->pages.order ||
 	    pages << EXCHANGE_SPAN < pageblock_nr_pages || !compat_has_contig())

@@ -79,7 +79,8 @@ static bool gather_has_room(struct gather *c, struct page *first)
 	unsigned long needed = low_wmark_pages(zone) + gather_pages(c) +
 			       SWAP_CLUSTER_MAX;
 
-	return si_mem_available() + (long)kept > (long)c->vb->resize.floor / 2 &&
+	return si_mem_available() + (long)kept >
+		       (long)READ_ONCE(c->vb->resize.floor) / 2 &&
 	       zone_page_state(zone, NR_FREE_PAGES) + kept > needed;
 }
 
@@ -427,8 +428,6 @@ void gather_start(struct gather *c)
 {
 	if (!c->exchange.order)
 		return;
-	exchange_stop(&c->exchange, false);
-	evacuate_stop(&c->evacuate, false);
 	WRITE_ONCE(c->stopped, false);
 	gather_kick(c);
 }
@@ -437,7 +436,8 @@ void gather_start(struct gather *c)
  * gather_stop() - no step runs any more, nor will
  * @c: initialised
  *
- * An exchange that waits for the host is left to the answer.
+ * An exchange that waits for the host is left to the answer, at once where waits
+ * are to end (hostcomm_end_waits()).
  *
  * Context: may sleep, for the pages of one block to be moved.
  */
@@ -446,8 +446,6 @@ void gather_stop(struct gather *c)
 	if (!c->exchange.order)
 		return;
 	WRITE_ONCE(c->stopped, true);
-	exchange_stop(&c->exchange, true);
-	evacuate_stop(&c->evacuate, true);
 	cancel_delayed_work_sync(&c->work);
 	mutex_lock(&c->lock);
 	gather_forget(c);

@@ -22,7 +22,7 @@
 
 static void hostcomm_reap_work(struct work_struct *work)
 {
-	hostcomm_reap(container_of(work, struct hostcomm, reap_work));
+	hostcomm_reap(container_of(work, struct hostcomm, reap_work), false);
 }
 
 static void hostcomm_watchdog(struct work_struct *work)
@@ -62,6 +62,7 @@ int hostcomm_init(struct hostcomm *hc, struct virtio_device *vdev,
 	hc->ops = ops;
 	spin_lock_init(&hc->lock);
 	INIT_LIST_HEAD(&hc->waiting);
+	INIT_LIST_HEAD(&hc->answered);
 	init_waitqueue_head(&hc->acked);
 	INIT_WORK(&hc->reap_work, hostcomm_reap_work);
 	INIT_DELAYED_WORK(&hc->watchdog, hostcomm_watchdog);
@@ -102,6 +103,24 @@ static void hostcomm_post_waiting(struct hostcomm *hc)
 	}
 }
 
+/*
+ * Drops the lock, then has the device look at what was posted: it may do all that a
+ * request asks for before it lets this processor go on, and others wait for the
+ * lock meanwhile.
+ */
+static void hostcomm_unlock(struct hostcomm *hc)
+	__releases(&hc->lock)
+{
+	unsigned int i, notify = hc->notify;
+
+	hc->notify = 0;
+	spin_unlock(&hc->lock);
+	for (i = 0; i < HOSTCOMM_NR_VQS; i++) {
+		if (notify & (1U << i))
+			virtqueue_notify(hc->vqs[i]);
+	}
+}
+
 /**
  * hostcomm_start() - the queues are there and the device is ready
  * @hc: initialised
@@ -112,7 +131,7 @@ void hostcomm_start(struct hostcomm *hc)
 	hc->posting = true;
 	hc->last_answer = jiffies;
 	hostcomm_post_waiting(hc);
-	spin_unlock(&hc->lock);
+	hostcomm_unlock(hc);
 }
 
 /* The next request that will not be answered any more, or NULL. */
@@ -128,15 +147,30 @@ static struct hostcomm_request *hostcomm_next_dead(struct hostcomm *hc)
 		if (rq)
 			list_del_init(&rq->node);
 	}
+	if (rq) {
+		WRITE_ONCE(rq->state, HOSTCOMM_DONE);
+		rq->err = -ENODEV;
+		rq->acked = 0;
+	}
 	spin_unlock(&hc->lock);
 	return rq;
 }
 
-/* After done(): a drain must not end while pages are in it. */
-static void hostcomm_finished(struct hostcomm *hc)
+/* Calls done(); then the request is its user's again. */
+static void hostcomm_finish(struct hostcomm_request *rq)
 {
+	struct hostcomm *hc = rq->hc;
+	void (*back)(struct hostcomm *hc) = rq->back;
+
+	trace_virtio_balloon_done(rq->op, rq->pages, rq->err);
+	rq->done(rq, rq->err);
+	/* Pairs with hostcomm_is_idle(); not ours to look at from here on. */
+	smp_store_release(&rq->state, HOSTCOMM_IDLE);
+	if (back)
+		back(hc);
+	/* Last, as a drain must not end before. */
 	spin_lock(&hc->lock);
-	/* Pairs with hostcomm_idle(): who sees none out sees what done() did. */
+	/* Pairs with hostcomm_none_out(): who sees none out sees what done() did. */
 	smp_store_release(&hc->inflight, hc->inflight - 1);
 	spin_unlock(&hc->lock);
 	wake_up_all(&hc->acked);
@@ -160,13 +194,12 @@ void hostcomm_stop(struct hostcomm *hc)
 	spin_unlock(&hc->lock);
 	cancel_work_sync(&hc->reap_work);
 	cancel_delayed_work_sync(&hc->watchdog);
+	/* Those that are taken off a ring: no more are, from now on. */
+	hostcomm_reap(hc, false);
 
 	/* A done() may submit again: until nothing is left. */
-	while ((rq = hostcomm_next_dead(hc))) {
-		rq->acked = 0;
-		rq->done(rq, -ENODEV);
-		hostcomm_finished(hc);
-	}
+	while ((rq = hostcomm_next_dead(hc)))
+		hostcomm_finish(rq);
 	/* One of those submits may have started it. */
 	cancel_delayed_work_sync(&hc->watchdog);
 	memset(hc->vqs, 0, sizeof(hc->vqs));
@@ -197,7 +230,7 @@ void hostcomm_answered(struct virtqueue *vq)
  * was reset first, or with another errno when the host did so only for the
  * first rq->acked pages; then it never will for the rest.  done() runs in
  * process context, maybe before this returns, maybe beside other done()s; it
- * must not sleep.
+ * must not sleep.  rq->under_page_lock says whether page locks may be held then.
  *
  * Context: process; does not sleep, does not allocate.
  */
@@ -210,56 +243,83 @@ void hostcomm_submit(struct hostcomm_request *rq)
 		hc->last_answer = jiffies;
 		queue_delayed_work(hc->wq, &hc->watchdog, HOSTCOMM_SILENCE);
 	}
+	WRITE_ONCE(rq->state, HOSTCOMM_OUT);
+	rq->orphaned = false;
 	list_add_tail(&rq->node, &hc->waiting);
 	hostcomm_post_waiting(hc);
-	spin_unlock(&hc->lock);
+	hostcomm_unlock(hc);
 }
 
-/* Takes the next answer off a ring and lets what waited use the room. */
-static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
-						     int *err)
+/*
+ * Takes all answers off the rings and lets what waited use the room; lock held.
+ * Return: whether the host had been silent for long.
+ */
+static bool hostcomm_read_answers(struct hostcomm *hc)
 {
-	struct hostcomm_request *rq = NULL;
+	struct hostcomm_request *rq;
 	bool was_stalled = false;
+	int err;
 
-	spin_lock(&hc->lock);
-	if (hc->posting)
-		rq = hc->ops->reap(hc, err);
-	if (rq) {
+	lockdep_assert_held(&hc->lock);
+	while (hc->posting && (rq = hc->ops->reap(hc, &err))) {
+		rq->err = err;
+		list_add_tail(&rq->node, &hc->answered);
 		hc->last_answer = jiffies;
-		was_stalled = hc->stalled;
+		was_stalled |= hc->stalled;
 		hc->stalled = false;
-		hc->stats.refused += !!*err;
+		hc->stats.refused += !!err;
 		hostcomm_post_waiting(hc);
 	}
-	spin_unlock(&hc->lock);
+	return was_stalled;
+}
+
+/* The next request that done() may be called for here, or NULL. */
+static struct hostcomm_request *hostcomm_next_answer(struct hostcomm *hc,
+						     bool page_locked)
+{
+	struct hostcomm_request *rq, *found = NULL;
+	bool was_stalled;
+
+	spin_lock(&hc->lock);
+	was_stalled = hostcomm_read_answers(hc);
+	list_for_each_entry(rq, &hc->answered, node) {
+		if (page_locked && !rq->under_page_lock)
+			continue;
+		list_del_init(&rq->node);
+		WRITE_ONCE(rq->state, HOSTCOMM_DONE);
+		found = rq;
+		break;
+	}
+	/* The rest is not read in vain: no interrupt may come for it any more. */
+	if (!found && !list_empty(&hc->answered))
+		queue_work(hc->wq, &hc->reap_work);
+	hostcomm_unlock(hc);
 
 	if (was_stalled)
 		dev_info(&hc->vdev->dev, "the host answers again\n");
-	return rq;
+	return found;
 }
 
 /**
  * hostcomm_reap() - run done() for all that was answered
  * @hc: any state
+ * @page_locked: the caller holds page locks: what may not run then is left to
+ *	others
  *
  * Context: process; does not sleep.
  */
-void hostcomm_reap(struct hostcomm *hc)
+void hostcomm_reap(struct hostcomm *hc, bool page_locked)
 {
 	struct hostcomm_request *rq;
-	int err;
 
-	while ((rq = hostcomm_next_answer(hc, &err))) {
-		trace_virtio_balloon_done(rq->op, rq->pages, err);
-		rq->done(rq, err);
-		hostcomm_finished(hc);
-	}
+	while ((rq = hostcomm_next_answer(hc, page_locked)))
+		hostcomm_finish(rq);
 }
 
 /**
  * hostcomm_wait() - sleep until a condition that answers bring about
  * @hc: started
+ * @page_locked: see hostcomm_reap()
  * @cond: looked at after each answer; must not sleep
  * @arg: for @cond
  * @timeout: jiffies without success after which to give up
@@ -267,10 +327,10 @@ void hostcomm_reap(struct hostcomm *hc)
  * The waiter reaps for itself: it depends on no other thread.
  *
  * Context: may sleep, at most @timeout.  Return: whether @cond came true;
- * false also when the device broke.
+ * false also when the device broke, or waits are to end.
  */
-bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
-		   unsigned long timeout)
+bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
+		   bool (*cond)(void *arg), void *arg, unsigned long timeout)
 {
 	unsigned long left = timeout;
 	bool slept = false;
@@ -278,10 +338,10 @@ bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 	for (;;) {
 		int seen = atomic_read(&hc->answers);
 
-		hostcomm_reap(hc);
+		hostcomm_reap(hc, page_locked);
 		if (cond(arg))
 			return true;
-		if (!left || hostcomm_broken(hc))
+		if (!left || READ_ONCE(hc->ending) || hostcomm_broken(hc))
 			return false;
 		if (!slept) {
 			slept = true;
@@ -290,27 +350,61 @@ bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
 			spin_unlock(&hc->lock);
 		}
 		left = wait_event_timeout(hc->acked, cond(arg) ||
+					  READ_ONCE(hc->ending) ||
 					  atomic_read(&hc->answers) != seen,
 					  left);
 	}
 }
 
+static bool hostcomm_is_back(void *arg)
+{
+	return hostcomm_is_idle(arg);
+}
+
 /**
- * hostcomm_wake() - have all who wait look at their conditions
+ * hostcomm_await() - sleep until a request is idle
+ * @rq: submitted or idle
+ * @timeout: jiffies without an answer after which to give up
+ *
+ * Who gives up leaves the request to its done(), which finds it orphaned.
+ *
+ * Context: may sleep, at most @timeout.  Return: whether it is idle; false also
+ * when the device broke, or waits are to end.
+ */
+bool hostcomm_await(struct hostcomm_request *rq, unsigned long timeout)
+{
+	struct hostcomm *hc = rq->hc;
+
+	if (hostcomm_wait(hc, false, hostcomm_is_back, rq, timeout))
+		return true;
+	spin_lock(&hc->lock);
+	rq->orphaned = rq->state == HOSTCOMM_OUT;
+	spin_unlock(&hc->lock);
+	if (rq->orphaned)
+		return false;
+	/* Its done() runs, on another processor, and does not sleep. */
+	wait_event(hc->acked, hostcomm_is_idle(rq));
+	return true;
+}
+
+/**
+ * hostcomm_end_waits() - end all waits, now and later, or allow them
  * @hc: initialised
+ * @end: which
  *
  * Context: any.
  */
-void hostcomm_wake(struct hostcomm *hc)
+void hostcomm_end_waits(struct hostcomm *hc, bool end)
 {
+	WRITE_ONCE(hc->ending, end);
 	wake_up_all(&hc->acked);
 }
 
-static bool hostcomm_idle(void *arg)
+static bool hostcomm_none_out(void *arg)
 {
 	struct hostcomm *hc = arg;
 
-	/* Pairs with hostcomm_finished(). */
+	/* Pairs with hostcomm_finish(). */
 	return !smp_load_acquire(&hc->inflight);
 }
 
@@ -323,7 +417,7 @@ static bool hostcomm_idle(void *arg)
  */
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout)
 {
-	return hostcomm_wait(hc, hostcomm_idle, hc, timeout);
+	return hostcomm_wait(hc, false, hostcomm_none_out, hc, timeout);
 }
 
 /**

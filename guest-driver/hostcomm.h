@@ -41,30 +41,54 @@ enum hostcomm_vq {
 };
 
 /**
+ * enum hostcomm_state - where a request is
+ * @HOSTCOMM_IDLE: its user's, to begin, fill and submit
+ * @HOSTCOMM_OUT: submitted; done() is to be called
+ * @HOSTCOMM_DONE: done() runs
+ */
+enum hostcomm_state {
+	HOSTCOMM_IDLE,
+	HOSTCOMM_OUT,
+	HOSTCOMM_DONE,
+};
+
+/**
  * struct hostcomm_request - one trip to the host
- * @node: on hostcomm.waiting while the ring is full; else the submitter's
+ * @node: on hostcomm.waiting while the ring is full, on hostcomm.answered until
+ *	done() is called; else the submitter's
  * @hc: where it is sent; set at init
  * @op: what it says of its pages
+ * @state: under hostcomm.lock, but for the step from DONE to IDLE
+ * @orphaned: who waited for the answer has given up; does not change while done() runs
  * @pages: guest pages added so far
  * @acked: of these, from the first on, how many the host did as told; set
  *	before done()
+ * @err: what done() is called with; set before
+ * @under_page_lock: done() may be called with page locks held; set at init
  * @max_pages: guest pages it has room for; set at init
  * @max_chunks: runs of consecutive pages it has room for; set at init
  * @wire: what the implementation sends; set at init
  * @page_list: pages the submitter hangs here (by page->lru); untouched below
  * @done: called once per submit, see hostcomm_submit()
+ * @back: called after done(), as soon as the request is idle, must not sleep; may be
+ *	NULL; set at init
  */
 struct hostcomm_request {
 	struct list_head node;
 	struct hostcomm *hc;
 	enum hostcomm_op op;
+	enum hostcomm_state state;
+	bool orphaned;
 	u32 pages;
 	u32 acked;
+	int err;
+	bool under_page_lock;
 	u32 max_pages;
 	u32 max_chunks;
 	void *wire;
 	struct list_head page_list;
 	void (*done)(struct hostcomm_request *rq, int err);
+	void (*back)(struct hostcomm *hc);
 };
 
 /**
@@ -80,8 +104,8 @@ struct hostcomm_request {
  * @begin: the request is to be filled; may be NULL
  * @add: append @nr guest pages from @page on; false if there is no room
  * @add_swap: append @page leaving and @newpage entering; false likewise
- * @post: hand the request to the device; hostcomm.lock held; -ENOSPC means
- *	wait for room
+ * @post: hand the request to the device, and say by hostcomm.notify which queue
+ *	it is to be notified of; hostcomm.lock held; -ENOSPC means wait for room
  * @reap: the next answered request or NULL, with its errno and @acked;
  *	hostcomm.lock held
  * @detach: after a reset: the next request the device never answered, or NULL
@@ -125,12 +149,16 @@ struct hostcomm_stats {
  * @ops: probe-time only
  * @vqs: set while the queues exist
  * @ops_max: operations in a buffer at most (page ops); probe-time only
- * @lock: protects the rings, @waiting, @inflight, @posting, @stats, @stalled
+ * @lock: protects the rings, @waiting, @answered, @inflight, @posting, @notify,
+ *	@stats, @stalled
  * @waiting: submitted, not yet in a ring that was full
+ * @answered: taken off a ring; done() is to be called
  * @inflight: submitted and not yet done
  * @posting: false before start and after stop: submits wait
+ * @notify: a bit for each of @vqs that the device is to be notified of
+ * @ending: nobody is to wait, see hostcomm_end_waits()
  * @answers: counts interrupts, so that a waiter misses none
- * @acked: woken by each answer and after each done()
+ * @acked: woken by each answer, after each done(), and to end waits
  * @reap_work: runs done() for answers nobody waits for
  * @watchdog: says so when the host keeps silent
  * @last_answer: jiffies
@@ -143,8 +171,11 @@ struct hostcomm {
 	u32 ops_max;
 	spinlock_t lock;
 	struct list_head waiting;
+	struct list_head answered;
 	unsigned int inflight;
 	bool posting;
+	unsigned int notify;
+	bool ending;
 	struct hostcomm_stats stats;
 	atomic_t answers;
 	wait_queue_head_t acked;
@@ -175,10 +206,11 @@ bool hostcomm_add_swap(struct hostcomm_request *rq, struct page *page,
 		       struct page *newpage);
 void hostcomm_submit(struct hostcomm_request *rq);
 
-void hostcomm_reap(struct hostcomm *hc);
-bool hostcomm_wait(struct hostcomm *hc, bool (*cond)(void *arg), void *arg,
-		   unsigned long timeout);
-void hostcomm_wake(struct hostcomm *hc);
+void hostcomm_reap(struct hostcomm *hc, bool page_locked);
+bool hostcomm_wait(struct hostcomm *hc, bool page_locked,
+		   bool (*cond)(void *arg), void *arg, unsigned long timeout);
+bool hostcomm_await(struct hostcomm_request *rq, unsigned long timeout);
+void hostcomm_end_waits(struct hostcomm *hc, bool end);
 bool hostcomm_drain(struct hostcomm *hc, unsigned long timeout);
 bool hostcomm_broken(struct hostcomm *hc);
 
@@ -186,6 +218,13 @@ bool hostcomm_broken(struct hostcomm *hc);
 static inline bool hostcomm_can_name(const struct hostcomm *hc, u64 pfn)
 {
 	return pfn < hc->ops->pfn_limit;
+}
+
+/* Whether a request may be begun again; what its done() did is seen then. */
+static inline bool hostcomm_is_idle(const struct hostcomm_request *rq)
+{
+	/* Pairs with hostcomm_finish(). */
+	return smp_load_acquire(&rq->state) == HOSTCOMM_IDLE;
 }
 
 static inline u32 hostcomm_room(const struct hostcomm_request *rq)

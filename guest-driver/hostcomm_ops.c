@@ -124,8 +124,8 @@ static int ext_post(struct hostcomm_request *rq)
 	sg_init_one(&ops, wire->op, wire->nr_ops * sizeof(wire->op[0]));
 	sg_init_one(&status, &wire->status, sizeof(wire->status));
 	err = virtqueue_add_sgs(vq, sgs, 1, 1, rq, GFP_ATOMIC);
-	if (!err)
-		virtqueue_kick(vq);
+	if (!err && virtqueue_kick_prepare(vq))
+		rq->hc->notify |= 1U << HOSTCOMM_VQ_OPS;
 	return err;
 }
 

@@ -46,8 +46,8 @@ static int pfn_post(struct hostcomm_request *rq)
 
 	sg_init_one(&sg, rq->wire, pfn_wire_size(rq->pages, 0));
 	err = virtqueue_add_outbuf(vq, &sg, 1, rq, GFP_ATOMIC);
-	if (!err)
-		virtqueue_kick(vq);
+	if (!err && virtqueue_kick_prepare(vq))
+		rq->hc->notify |= 1U << pfn_vq[rq->op];
 	return err;
 }
 

@@ -198,7 +198,6 @@ static int balloon_start(struct virtio_balloon *vb)
 		goto err_oom;
 	reporting_tell_poison(&vb->reporting);
 	virtio_device_ready(vb->vdev);
-	vb->migrate.stopping = false;
 	pages_open(&vb->pages);
 	hostcomm_start(&vb->hostcomm);
 	stats_start(&vb->stats, vqs[VIRTIO_BALLOON_VQ_STATS]);
@@ -225,15 +224,18 @@ err_vqs:
 static void balloon_quiesce(struct virtio_balloon *vb)
 {
 	vb->started = false;
-	gather_stop(&vb->gather);
 	resize_stop(&vb->resize);
 	hinting_quiesce(&vb->hinting);
 	stats_stop(&vb->stats);
 	floor_stop(vb);
+	/* Before waits end: who is about to be killed for memory waits for it. */
 	oom_stop(vb);
-	migrate_end_waits(&vb->migrate);
+	hostcomm_end_waits(&vb->hostcomm, true);
+	gather_stop(&vb->gather);
 	pages_close(&vb->pages);
 	migrate_stop(&vb->migrate);
+	/* Nobody waits any more but who stops the device. */
+	hostcomm_end_waits(&vb->hostcomm, false);
 }
 
 /* Resets the device and ends what is still on its way. */

@@ -259,7 +259,7 @@ static bool migrate_has_room(void *arg)
 	bool ok;
 
 	spin_lock(&rl->lock);
-	ok = migrate_open(rl) || rl->stopping;
+	ok = migrate_open(rl);
 	spin_unlock(&rl->lock);
 	return ok;
 }
@@ -273,8 +273,7 @@ static bool migrate_is_told(void *arg)
 {
 	struct migrate_ticket *t = arg;
 
-	return READ_ONCE(t->batch->serial) != t->serial ||
-	       READ_ONCE(t->batch->rl->stopping);
+	return READ_ONCE(t->batch->serial) != t->serial;
 }
 
 /*
@@ -290,7 +289,7 @@ static void migrate_wait(struct migrate *rl, bool (*cond)(void *arg), void *arg)
 	spin_lock(&rl->lock);
 	rl->stats.waits++;
 	spin_unlock(&rl->lock);
-	if (hostcomm_wait(rl->hc, cond, arg, MIGRATE_TIMEOUT)) {
+	if (hostcomm_wait(rl->hc, true, cond, arg, MIGRATE_TIMEOUT)) {
 		WRITE_ONCE(rl->timed_out, false);
 		return;
 	}
@@ -322,21 +321,9 @@ static int migrate_enter(struct migrate *rl, struct page *newpage,
 	return 0;
 }
 
-/**
- * migrate_callback() - migrate callback: move a ballooned page to another frame
- * @rl: of the device the page belongs to
- * @newpage: locked, to be ballooned in its stead
- * @page: locked, isolated
- * @mode: what the caller can bear
- *
- * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
- * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
- * Return: 0; -EBUSY when trying again within microseconds will not help;
- * -EAGAIN when the balloon is closing, or out of memory just now, for the page to be
- * put back.
- */
-int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
-		     enum migrate_mode mode)
+/* Between pages_begin_move() and pages_moved(). */
+static int migrate_one(struct migrate *rl, struct page *newpage,
+		       struct page *page, enum migrate_mode mode)
 {
 	struct migrate_ticket ticket;
 	struct migrate_batch *full = NULL;
@@ -349,7 +336,7 @@ int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page
 
 	/* The batches may have come back unread. */
 	if (!READ_ONCE(rl->filling))
-		hostcomm_reap(rl->hc);
+		hostcomm_reap(rl->hc, true);
 	if (batch_waits_for_room(mode) && !migrate_has_room(rl))
 		migrate_wait(rl, migrate_has_room, rl);
 
@@ -378,6 +365,32 @@ int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page
 	if (wait)
 		migrate_wait(rl, migrate_is_told, &ticket);
 	return 0;
+}
+
+/**
+ * migrate_callback() - migrate callback: move a ballooned page to another frame
+ * @bp: the balloon that @page is in
+ * @newpage: locked, to be ballooned in its stead
+ * @page: locked, isolated
+ * @mode: what the caller can bear
+ *
+ * Context: any task that allocates or compacts; sleeps in MIGRATE_SYNC only,
+ * at most MIGRATE_TIMEOUT, and not again while the host stays silent.
+ * Return: 0; -EBUSY when trying again within microseconds will not help;
+ * -EAGAIN when the balloon is closing, or out of memory just now, for the page to be
+ * put back.
+ */
+int migrate_callback(struct balloon_pages *bp, struct page *newpage,
+		     struct page *page, enum migrate_mode mode)
+{
+	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
+	int err;
+
+	if (!pages_begin_move(bp))
+		return -EAGAIN;
+	err = migrate_one(&vb->migrate, newpage, page, mode);
+	pages_moved(bp);
+	return err;
 }
 
 /**
@@ -417,21 +430,11 @@ int migrate_init(struct migrate *rl, struct balloon_pages *bp,
 						    migrate_deflated);
 		if (err)
 			return err;
+		b->inflate.under_page_lock = true;
+		b->deflate.under_page_lock = true;
 		rl->capacity = b->inflate.max_chunks;
 	}
 	return 0;
-}
-
-/**
- * migrate_end_waits() - end the waits of callbacks: the balloon goes
- * @rl: initialised
- *
- * Context: may sleep.
- */
-void migrate_end_waits(struct migrate *rl)
-{
-	WRITE_ONCE(rl->stopping, true);
-	hostcomm_wake(rl->hc);
 }
 
 /**

@@ -69,7 +69,6 @@ struct migrate_stats {
  * @managed: pages of the balloon are taken off the zone's managed pages;
  *	probe-time only
  * @capacity: moves that go into a batch; probe-time only
- * @stopping: callbacks must not wait for the host any more
  * @timed_out: a callback waited in vain; none waits again until ...
  * @timed_out_at: ... hostcomm.answers has changed from this
  * @lock: protects @filling, @stats and the batches while IDLE or FILLING
@@ -83,7 +82,6 @@ struct migrate {
 	struct hostcomm *hc;
 	bool managed;
 	unsigned int capacity;
-	bool stopping;
 	bool timed_out;
 	int timed_out_at;
 	spinlock_t lock;
@@ -98,7 +96,6 @@ int migrate_init(struct migrate *rl, struct balloon_pages *bp,
 		 struct hostcomm *hc, bool managed);
 void migrate_exit(struct migrate *rl);
 void migrate_flush(struct migrate *rl);
-void migrate_end_waits(struct migrate *rl);
 void migrate_stop(struct migrate *rl);
 void migrate_finish_undo(struct migrate *rl);
 
@@ -110,7 +107,7 @@ void migrate_finish_undo(struct migrate *rl);
 void migrate_account(struct migrate *rl, struct page *from, struct page *to,
 		     long nr);
 
-int migrate_callback(struct migrate *rl, struct page *newpage, struct page *page,
-		     enum migrate_mode mode);
+int migrate_callback(struct balloon_pages *bp, struct page *newpage,
+		     struct page *page, enum migrate_mode mode);
 
 #endif

@@ -56,6 +56,16 @@ struct mobility_block {
 #endif
 };
 
+/*
+ * Whether mobility_claim() freezes references: the core may still look at the type
+ * of a page that has one.
+ */
+#ifdef HAVE_MOBILITY_CORE
+#define MOBILITY_FREEZES	false
+#else
+#define MOBILITY_FREEZES	true
+#endif
+
 /* Allocation flags of pages that can move: the kernel groups them together. */
 #define MOBILITY_GFP	GFP_HIGHUSER_MOVABLE
 
@@ -67,15 +77,17 @@ bool mobility_block_is_idle(struct balloon_block *b);
 unsigned long mobility_isolated(struct balloon_pages *bp, struct balloon_block *b);
 
 /*
- * Pages with one reference can be moved from now on.  They are linked by lru; those
- * that somebody has locked are left on the list.
+ * The pages of a chunk, linked nowhere, can be moved from now on, each with a
+ * reference of its own.  Return: false, and nothing has changed, while somebody
+ * has the first one locked.
  */
-void mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
-		      struct list_head *pages);
+bool mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
+		      struct page *first);
 /*
  * Up to @max pages of @b->in can be moved no more, and no callback reaches us
  * through them: their bits in @claimed, which is empty.  Without those that
- * somebody has locked or isolated.  Return: how many.
+ * somebody has locked or isolated.  Where MOBILITY_FREEZES their references are
+ * frozen, unless it is one page.  Return: how many.
  */
 unsigned long mobility_claim(struct balloon_pages *bp, struct balloon_block *b,
 			     unsigned long max, unsigned long *claimed);
@@ -92,7 +104,10 @@ void mobility_settle(struct balloon_block *b, struct page *newpage);
  * Return: false while the kernel is not done with one of them.
  */
 bool mobility_undo_move(struct page *page, struct page *newpage);
-/* Leaves no trace of having been movable; the page's references are frozen. */
+/*
+ * Leaves no trace of having been movable; the page's references are frozen, and not
+ * by mobility_claim(), which does so itself.
+ */
 void mobility_forget(struct page *page);
 
 #endif

@@ -21,7 +21,7 @@
 #include <linux/vmstat.h>
 
 #include "compat/core.h"
-#include "balloon.h"
+#include "balloon_pages.h"
 #include "mobility.h"
 #include "migrate.h"
 
@@ -29,13 +29,8 @@ static int mobility_migrate(struct balloon_dev_info *info, struct page *newpage,
 			    struct page *page, enum migrate_mode mode)
 {
 	struct balloon_pages *bp = container_of(info, struct mobility_block, info)->bp;
-	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
-	int err;
+	int err = migrate_callback(bp, newpage, page, mode);
 
-	if (!pages_begin_move(bp))
-		return -EAGAIN;
-	err = migrate_callback(&vb->migrate, newpage, page, mode);
-	pages_moved(bp);
 	return err ? err : -ENOENT;
 }
 
@@ -66,14 +61,25 @@ bool mobility_block_is_idle(struct balloon_block *b)
 	return true;
 }
 
-void mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
-		      struct list_head *pages)
+static void mobility_enqueue(struct balloon_block *b, struct list_head *pages)
 {
-	long nr;
+	long nr = balloon_page_list_enqueue(&b->mobility.info, pages);
+
+	count_vm_events(BALLOON_INFLATE, -nr);
+}
+
+bool mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
+		      struct page *first)
+{
+	unsigned long i, nr = chunk_pages(first);
+	LIST_HEAD(pages);
 
 	lockdep_assert_held(&bp->lock);
-	nr = balloon_page_list_enqueue(&b->mobility.info, pages);
-	count_vm_events(BALLOON_INFLATE, -nr);
+	split_page(first, chunk_order(first));
+	for (i = 0; i < nr; i++)
+		list_add_tail(&first[i].lru, &pages);
+	mobility_enqueue(b, &pages);
+	return true;
 }
 
 /*
@@ -109,7 +115,7 @@ void mobility_settle(struct balloon_block *b, struct page *newpage)
 	LIST_HEAD(pages);
 
 	list_add(&newpage->lru, &pages);
-	mobility_publish(b->mobility.bp, b, &pages);
+	mobility_enqueue(b, &pages);
 }
 
 bool mobility_undo_move(struct page *page, struct page *newpage)

@@ -7,17 +7,19 @@
  * movable_operations (Documentation/mm/page_migration.rst, "Non-LRU page
  * migration").
  *
- * All callbacks come with the page locked.  They must not be reached once the
- * device is gone: pages are unmarked under the page lock, and the device waits
- * for those that are isolated (pages_close()).
+ * All callbacks come with the page locked, by who has a reference to it.  They must
+ * not be reached once the device is gone: pages are unmarked with the page lock held,
+ * or while nobody else has a reference, and the device waits for those that are
+ * isolated (pages_close()).
  *
  * Locks: page lock -> balloon_pages.lock; below that only trylock_page().
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/page_ref.h>
 #include <linux/pagemap.h>
 
-#include "balloon.h"
+#include "balloon_pages.h"
 #include "mobility.h"
 #include "migrate.h"
 
@@ -36,15 +38,7 @@ static void mobility_putback(struct page *page)
 static int mobility_migrate(struct page *newpage, struct page *page,
 			    enum migrate_mode mode)
 {
-	struct balloon_pages *bp = mobility_pages(page);
-	struct virtio_balloon *vb = container_of(bp, struct virtio_balloon, pages);
-	int err;
-
-	if (!pages_begin_move(bp))
-		return -EAGAIN;
-	err = migrate_callback(&vb->migrate, newpage, page, mode);
-	pages_moved(bp);
-	return err;
+	return migrate_callback(mobility_pages(page), newpage, page, mode);
 }
 
 #ifdef HAVE_MOBILITY_AOPS
@@ -73,9 +67,9 @@ void mobility_init(struct mobility *mob)
 	mob->mapping.a_ops = &mobility_aops;
 }
 
-static void mobility_set(struct mobility *mob, struct page *page)
+static void *mobility_object(struct mobility *mob)
 {
-	__SetPageMovable(page, &mob->mapping);
+	return &mob->mapping;
 }
 #else
 static struct balloon_pages *mobility_pages(struct page *page)
@@ -91,9 +85,9 @@ void mobility_init(struct mobility *mob)
 	mob->mops.putback_page = mobility_putback;
 }
 
-static void mobility_set(struct mobility *mob, struct page *page)
+static void *mobility_object(struct mobility *mob)
 {
-	__SetPageMovable(page, &mob->mops);
+	return &mob->mops;
 }
 #endif
 
@@ -118,7 +112,7 @@ unsigned long mobility_isolated(struct balloon_pages *bp, struct balloon_block *
 static void mobility_mark(struct balloon_pages *bp, struct page *page)
 {
 	__SetPageOffline(page);
-	mobility_set(&bp->mobility, page);
+	__SetPageMovable(page, mobility_object(&bp->mobility));
 }
 
 static void mobility_unmark(struct page *page)
@@ -127,40 +121,89 @@ static void mobility_unmark(struct page *page)
 	__ClearPageOffline(page);
 }
 
-/* A lock may be held by a memory error handler, or by compaction. */
-void mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
-		      struct list_head *pages)
+/*
+ * A lock may be held by a memory error handler, or by compaction, but not of pages
+ * without a reference: those need no lock to be marked, and what
+ * __SetPageMovable() does with one is done by hand.
+ */
+bool mobility_publish(struct balloon_pages *bp, struct balloon_block *b,
+		      struct page *first)
 {
-	struct page *page, *next;
+	void *mapping = mobility_object(&bp->mobility) + PAGE_MAPPING_MOVABLE;
+	struct page *page, *end = first + chunk_pages(first);
 
 	lockdep_assert_held(&bp->lock);
-	list_for_each_entry_safe(page, next, pages, lru) {
-		if (!trylock_page(page))
-			continue;
-		list_del(&page->lru);
-		mobility_mark(bp, page);
-		unlock_page(page);
+	if (!trylock_page(first))
+		return false;
+	for (page = first + 1; page < end; page++) {
+		__SetPageOffline(page);
+		page->mapping = mapping;
+		/* From here on somebody may get a reference, and see the marks. */
+		page_ref_unfreeze(page, 1);
 	}
+	/*
+	 * Last: memory whose pages are all offline and without references may be
+	 * taken away.
+	 */
+	mobility_mark(bp, first);
+	unlock_page(first);
+	return true;
+}
+
+/* Return: whether nobody else has a reference, and thus the lock; nor gets one. */
+static bool mobility_freeze(struct page *page)
+{
+	/* Before, for the same reason. */
+	__ClearPageOffline(page);
+	if (!page_ref_freeze(page, 1)) {
+		__SetPageOffline(page);
+		return false;
+	}
+	page->mapping = NULL;
+	return true;
+}
+
+/* One that somebody has a reference to, maybe for good: a bad page, for one. */
+static unsigned long mobility_claim_one(struct balloon_block *b,
+					struct page *first,
+					unsigned long *claimed)
+{
+	unsigned long i;
+
+	for_each_set_bit(i, b->in, BALLOON_BLOCK_MAX) {
+		if (!trylock_page(first + i))
+			continue;
+		mobility_unmark(first + i);
+		unlock_page(first + i);
+		__set_bit(i, claimed);
+		return 1;
+	}
+	return 0;
 }
 
 unsigned long mobility_claim(struct balloon_pages *bp, struct balloon_block *b,
 			     unsigned long max, unsigned long *claimed)
 {
 	struct page *first = pages_block_first(bp, b);
-	unsigned long i, nr = 0;
+	unsigned long at = 0, end, got, nr = 0;
+	struct page *page;
 
 	lockdep_assert_held(&bp->lock);
-	for_each_set_bit(i, b->in, BALLOON_BLOCK_MAX) {
-		if (nr == max)
-			break;
-		if (!trylock_page(first + i))
-			continue;
-		mobility_unmark(first + i);
-		unlock_page(first + i);
-		__set_bit(i, claimed);
-		nr++;
+	while (nr < max && (at = find_next_bit(b->in, BALLOON_BLOCK_MAX, at)) <
+			   BALLOON_BLOCK_MAX) {
+		end = find_next_zero_bit(b->in, BALLOON_BLOCK_MAX, at);
+		end = min(end, at + max - nr);
+		for (page = first + at; page < first + end; page++) {
+			if (!mobility_freeze(page))
+				break;
+		}
+		got = page - first - at;
+		bitmap_set(claimed, at, got);
+		nr += got;
+		/* Not the one that is not to be had. */
+		at += got + 1;
 	}
-	return nr;
+	return nr || !max ? nr : mobility_claim_one(b, first, claimed);
 }
 
 void mobility_move(struct balloon_pages *bp, struct page *page,
@@ -185,5 +228,4 @@ bool mobility_undo_move(struct page *page, struct page *newpage)
 
 void mobility_forget(struct page *page)
 {
-	page->mapping = NULL;
 }

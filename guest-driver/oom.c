@@ -41,16 +41,6 @@ static void oom_done(struct hostcomm_request *rq, int err)
 	vb->oom.released += rq->acked;
 	/* What the host refused to give back is not freed. */
 	pages_add(&vb->pages, &rq->page_list);
-	/* Pairs with oom_is_done(): who sees it may use @rq again. */
-	smp_store_release(&vb->oom.busy, false);
-}
-
-static bool oom_is_done(void *arg)
-{
-	struct balloon_oom *oom = arg;
-
-	/* Pairs with oom_done(). */
-	return !smp_load_acquire(&oom->busy);
 }
 
 /*
@@ -73,8 +63,7 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 
 	*freed += resize_release(&vb->resize);
 	/* From last time, when the host was silent: nothing new before that. */
-	if (!oom_is_done(oom) &&
-	    !hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
+	if (!hostcomm_await(&oom->rq, OOM_TIMEOUT))
 		return 0;
 
 	hostcomm_begin(&oom->rq, HOSTCOMM_DEFLATE);
@@ -84,10 +73,9 @@ static u32 oom_give(struct virtio_balloon *vb, u32 max, unsigned long *freed)
 		return 0;
 	list_for_each_entry(page, &oom->rq.page_list, lru)
 		WARN_ON_ONCE(!hostcomm_add(&oom->rq, page, chunk_pages(page)));
-	oom->busy = true;
 	hostcomm_submit(&oom->rq);
 	resize_ran_dry(&vb->resize);
-	if (!hostcomm_wait(&vb->hostcomm, oom_is_done, oom, OOM_TIMEOUT))
+	if (!hostcomm_await(&oom->rq, OOM_TIMEOUT))
 		return 0;
 	*freed += oom->rq.acked;
 	trace_virtio_balloon_oom(pages, *freed);

@@ -17,7 +17,6 @@
  * struct balloon_oom - the emergency exit
  * @nb: called before the kernel kills somebody, by one task at a time
  * @rq: kept for it alone
- * @busy: @rq is with the host
  * @released: guest pages given back so far
  * @share: guest pages given the last time; 0 before the first
  * @last: when that was, in jiffies
@@ -25,7 +24,6 @@
 struct balloon_oom {
 	struct notifier_block nb;
 	struct hostcomm_request rq;
-	bool busy;
 	u64 released;
 	u32 share;
 	unsigned long last;

@@ -176,6 +176,30 @@ unsigned long resize_release(struct resize *rz)
 	return nr;
 }
 
+/* A request that is not on its way, or NULL. */
+static struct hostcomm_request *resize_idle_request(struct resize *rz)
+{
+	int i;
+
+	for (i = 0; i < rz->nr_requests; i++) {
+		if (hostcomm_is_idle(&rz->rq[i]))
+			return &rz->rq[i];
+	}
+	return NULL;
+}
+
+/* Whether none of the worker's requests is on its way. */
+static bool resize_is_quiet(struct resize *rz)
+{
+	int i;
+
+	for (i = 0; i < rz->nr_requests; i++) {
+		if (!hostcomm_is_idle(&rz->rq[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Starts the worker, unless it must not run any more; also in interrupts. */
 static void resize_kick(struct resize *rz)
 {
@@ -185,6 +209,12 @@ static void resize_kick(struct resize *rz)
 	if (!rz->stopped)
 		mod_delayed_work(rz->wq, &rz->work, 0);
 	spin_unlock_irqrestore(&rz->lock, flags);
+}
+
+/* A request may be used again. */
+static void resize_back(struct hostcomm *hc)
+{
+	resize_kick(&container_of(hc, struct virtio_balloon, hostcomm)->resize);
 }
 
 /* Somebody else made the balloon smaller, or larger. */
@@ -208,39 +238,14 @@ bool resize_rests(struct resize *rz)
 {
 	unsigned long flags, size = pages_size(&rz->vb->pages);
 	unsigned long target = READ_ONCE(rz->target);
-	bool idle, dry, held;
+	bool idle = resize_is_quiet(rz) && !atomic_read(&rz->retarget);
+	bool dry, held;
 
 	spin_lock_irqsave(&rz->lock, flags);
-	idle = rz->nr_idle == rz->nr_requests && !atomic_read(&rz->retarget);
 	dry = rz->policy.backoff_ms;
 	held = ktime_to_ms(ktime_get()) < rz->policy.hold_until_ms;
 	spin_unlock_irqrestore(&rz->lock, flags);
 	return idle && !held && (size == target || (size < target && dry));
-}
-
-static struct hostcomm_request *resize_get_request(struct resize *rz)
-{
-	struct hostcomm_request *rq;
-	unsigned long flags;
-
-	spin_lock_irqsave(&rz->lock, flags);
-	rq = list_first_entry_or_null(&rz->idle, struct hostcomm_request, node);
-	if (rq) {
-		list_del_init(&rq->node);
-		rz->nr_idle--;
-	}
-	spin_unlock_irqrestore(&rz->lock, flags);
-	return rq;
-}
-
-static void resize_put_request(struct resize *rz, struct hostcomm_request *rq)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&rz->lock, flags);
-	list_add(&rq->node, &rz->idle);
-	rz->nr_idle++;
-	spin_unlock_irqrestore(&rz->lock, flags);
 }
 
 /* Only now: a guest whose pages the host does not take gave nothing. */
@@ -337,8 +342,6 @@ static void resize_done(struct hostcomm_request *rq, int err)
 	} else {
 		resize_add_deflating(rz, -(long)rq->pages);
 	}
-	resize_put_request(rz, rq);
-	resize_kick(rz);
 }
 
 /**
@@ -418,7 +421,8 @@ static void resize_fill(struct resize *rz, struct hostcomm_request *rq, u64 max)
 	struct page *page;
 
 	while (rq->pages < max) {
-		page = nodes_alloc(&rz->nodes, max - rq->pages, rz->floor);
+		page = nodes_alloc(&rz->nodes, max - rq->pages,
+				   READ_ONCE(rz->floor));
 		if (!page)
 			return;
 		if (!hostcomm_can_name(rq->hc, page_to_pfn(page) +
@@ -511,18 +515,6 @@ static bool resize_report(struct resize *rz, bool quiet)
 	return false;
 }
 
-/* Whether none of the worker's requests is on its way. */
-static bool resize_is_quiet(struct resize *rz)
-{
-	unsigned long flags;
-	bool ret;
-
-	spin_lock_irqsave(&rz->lock, flags);
-	ret = rz->nr_idle == rz->nr_requests;
-	spin_unlock_irqrestore(&rz->lock, flags);
-	return ret;
-}
-
 static struct resize_step resize_next(struct resize *rz)
 {
 	bool managed = rz->vb->managed;
@@ -598,7 +590,7 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	struct resize_step step;
 	u32 sent = 0;
 
-	rq = resize_get_request(rz);
+	rq = resize_idle_request(rz);
 	if (!rq)
 		return false;
 	if (!list_empty(&rz->unacked))
@@ -628,9 +620,7 @@ static bool resize_one(struct resize *rz, unsigned long *delay)
 	rz->wanting = step.wait_ms;
 	if (step.wait_ms)
 		*delay = msecs_to_jiffies(step.wait_ms);
-	if (!sent)
-		resize_put_request(rz, rq);
-	else if (step.action != RESIZE_INFLATE)
+	if (sent && step.action != RESIZE_INFLATE)
 		resize_release(rz);
 	return sent;
 }
@@ -641,7 +631,7 @@ static void resize_work(struct work_struct *work)
 	unsigned long flags, delay = 0;
 	bool quiet;
 
-	hostcomm_reap(&rz->vb->hostcomm);
+	hostcomm_reap(&rz->vb->hostcomm, false);
 	if (atomic_xchg(&rz->retarget, 0))
 		resize_read_target(rz);
 
@@ -741,7 +731,6 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 	rz->stopped = true;
 	vb->pages.changed = resize_changed;
 	spin_lock_init(&rz->lock);
-	INIT_LIST_HEAD(&rz->idle);
 	INIT_LIST_HEAD(&rz->unacked);
 	INIT_LIST_HEAD(&rz->held_back);
 	INIT_DELAYED_WORK(&rz->work, resize_work);
@@ -762,8 +751,7 @@ int resize_init(struct resize *rz, struct virtio_balloon *vb)
 		if (rz->rq[i].max_pages < 1U << BALLOON_MAX_ORDER ||
 		    !rz->rq[i].max_chunks)
 			return -EINVAL;
-		list_add(&rz->rq[i].node, &rz->idle);
-		rz->nr_idle++;
+		rz->rq[i].back = resize_back;
 	}
 	return 0;
 }
@@ -819,9 +807,7 @@ void resize_stop(struct resize *rz)
 
 static bool resize_has_request(void *arg)
 {
-	struct resize *rz = arg;
-
-	return !list_empty_careful(&rz->idle);
+	return resize_idle_request(arg);
 }
 
 /**
@@ -855,16 +841,14 @@ void resize_give_back(struct resize *rz)
 	rz->refused = false;
 	while (pages_size(&vb->pages) && !READ_ONCE(rz->refused) &&
 	       time_before(jiffies, end)) {
-		if (!hostcomm_wait(&vb->hostcomm, resize_has_request, rz,
+		if (!hostcomm_wait(&vb->hostcomm, false, resize_has_request, rz,
 				   RESIZE_STOP_TIMEOUT))
 			return;
-		rq = resize_get_request(rz);
-		if (!resize_deflate(rq, ULONG_MAX)) {
-			resize_put_request(rz, rq);
-			/* Else what is left is a refused move being undone. */
-			if (!pages_await_lock(&vb->pages))
-				schedule_timeout_uninterruptible(1);
-		}
+		rq = resize_idle_request(rz);
+		/* Else what is left is a refused move being undone. */
+		if (!resize_deflate(rq, ULONG_MAX) &&
+		    !pages_await_lock(&vb->pages))
+			schedule_timeout_uninterruptible(1);
 	}
 	if (hostcomm_drain(&vb->hostcomm, RESIZE_STOP_TIMEOUT))
 		resize_report(rz, true);

@@ -37,9 +37,7 @@ struct virtio_balloon;
  * @floor: guest pages that must stay available; follows memory that is plugged
  * @nr_requests: of @rq, those in use; probe-time only
  * @inflate_batch: guest pages to inflate by in one request; probe-time only
- * @lock: protects the members from @idle to @refused_pages
- * @idle: requests of @rq that are not on their way
- * @nr_idle: length of @idle
+ * @lock: protects the members from @inflating to @refused_pages
  * @inflating: guest pages on their way in
  * @deflating: guest pages on their way out
  * @policy: back-off and hold-off
@@ -64,7 +62,7 @@ struct virtio_balloon;
  *	@inflating; worker, or while it is stopped
  * @wanting: the last step had to wait for the guest to have more; worker only
  * @logged: the log knows that this target is out of reach; worker only
- * @rq: the requests
+ * @rq: the requests; begun by the worker, or while it is stopped
  */
 struct resize {
 	struct virtio_balloon *vb;
@@ -75,8 +73,6 @@ struct resize {
 	unsigned int nr_requests;
 	u32 inflate_batch;
 	spinlock_t lock;
-	struct list_head idle;
-	unsigned int nr_idle;
 	unsigned long inflating;
 	unsigned long deflating;
 	struct resize_policy policy;

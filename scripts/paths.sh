@@ -65,6 +65,7 @@ if [ "${1:-}" = --all ]; then
 	[ "$QEMU_VERSION$QEMU_TARGET" != 7.2x86_64 ] || stock=/usr/bin/$QEMU_BIN
 	printf 'STOCK_QEMU=%s\n' "$stock"
 	printf 'STOCK_BUILT_QEMU=%s\n' "$tree/stock/$QEMU_BIN"
+	printf 'PLUGIN_HEADERS=%s\n' "$tree/src/include/qemu"
 	printf 'QEMU_VERSION=%s\n' "$QEMU_VERSION"
 	# Newer kernels' packages hold their modules compressed.
 	driver=$MODULES/kernel/drivers/virtio/virtio_balloon.ko

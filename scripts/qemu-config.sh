@@ -84,6 +84,7 @@ qemu_configure_flags() {
 		--without-default-features
 		--enable-system
 		--enable-tcg
+		--enable-plugins
 		--enable-kvm
 		--enable-fdt=system
 		--enable-vnc
@@ -106,7 +107,7 @@ qemu_flags_full() {
 	printf '%s\n' --target-list=x86_64-softmmu --without-default-features \
 		--prefix=/usr --sysconfdir=/etc --localstatedir=/var --libexecdir=/usr/lib/qemu \
 		--firmwarepath=$QEMU_FIRMWARE --disable-containers --enable-trace-backends=log
-	printf -- '--enable-%s\n' system tcg kvm fdt=system pie malloc-trim membarrier \
+	printf -- '--enable-%s\n' system tcg plugins kvm fdt=system pie malloc-trim membarrier \
 		attr virtfs cap-ng gnutls nettle numa bpf seccomp slirp tpm keyring l2tpv3 \
 		vnc vnc-sasl vnc-jpeg png spice spice-protocol smartcard libusb usb-redir \
 		linux-aio linux-io-uring libpmem zstd replication \
@@ -156,7 +157,7 @@ qemu_flavour_flags() {
 # files, which is counted in no others. What runs under qtest needs no TCG.
 qemu_fuzz_flags() {
 	local profile="-fprofile-instr-generate -fcoverage-mapping"
-	printf -- '--disable-%s\n' werror tcg vnc slirp seccomp
+	printf -- '--disable-%s\n' werror tcg plugins vnc slirp seccomp
 	printf -- '--enable-%s\n' sanitizers debug-info fuzzing
 	printf '%s\n' --with-devices-x86_64=ballonet-fuzz --cc=clang-14 --cxx=clang++-14 \
 		"--extra-cflags=$profile -fprofile-list=${build:?}/profile-list" \

@@ -125,13 +125,13 @@ def main():
         host.check()
         sweep_folders()
         with Session(signals=True) as session:
-            paths, files, about = prepare.pin(session.dir, opts.stock)
+            paths, files, plugins, about = prepare.pin(session.dir, opts.stock)
             facts = {**host.facts(), **about, "mode": "quick" if opts.quick else "full",
                      "load_at_start": host.load()}
             progress = Progress(sum(
                 scene.seconds * len(scene.pairs) * rounds for scene, rounds in scenes
             ))
-            bench = Bench(paths, files, session.dir, progress.say, progress.tick)
+            bench = Bench(paths, files, plugins, session.dir, progress.say, progress.tick)
             run(scenes, bench, records, progress)
         return int(finish(opts, picked, records, facts))
     except KeyboardInterrupt as why:

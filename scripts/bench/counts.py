@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What passed between guest and host, counted by neither: QEMU's own trace event
-of a notification, and strace on its system calls. Both slow the guest: rounds
-that count are not timed.
+"""What passed between guest and host, and what the guest did, counted by neither: QEMU's own
+trace event of a notification, strace on its system calls, a plugin of its emulation on
+instructions. All slow the guest: rounds that count are not timed.
 """
 
+import os
 import re
 import signal
+import struct
 import subprocess
 from contextlib import contextmanager
 
@@ -80,6 +82,34 @@ def slices(vm):
             for found in re.finditer(r"ballonet_slice .* ns: (\d+)", line)]
     if held:
         seen.worst_ms = max(held) / 1e6
+
+
+class Instructions:
+    """.args are QEMU's; read() tells how many instructions its guest has executed so far."""
+
+    def __init__(self, plugin, path):
+        self.args = ("-plugin", f"{plugin},counts={path}")
+        self._path = path
+
+    def read(self):
+        """A counter for each vCPU, at the start of 64 bytes."""
+        return sum(found[0] for found in struct.iter_unpack("Q56x", self._path.read_bytes()))
+
+
+@contextmanager
+def instructions(bench, emulator):
+    """Yields an Instructions, for "ours", "stock" or the path of an earlier emulator of our
+    version. A guest that is started meanwhile is emulated: what KVM runs nobody counts."""
+    before = os.environ.get("VMLAB_ACCEL")
+    os.environ["VMLAB_ACCEL"] = "tcg"
+    try:
+        plugin = bench.plugins.get(emulator, bench.plugins["ours"])
+        yield Instructions(plugin, bench.folder / "instructions")
+    finally:
+        if before is None:
+            del os.environ["VMLAB_ACCEL"]
+        else:
+            os.environ["VMLAB_ACCEL"] = before
 
 
 class Calls:

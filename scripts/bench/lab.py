@@ -26,6 +26,7 @@ class Bench:
 
     paths: object
     files: dict
+    plugins: dict
     folder: object
     say: callable
     tick: callable

@@ -49,6 +49,8 @@ SCENES = [
           "notifications and host discards"),
     Scene("count cross", scenes_moves.count, pairs.ALL[2:], 0, 1, 35,
           "notifications and host discards, one half exchanged"),
+    Scene("instructions", scenes_moves.instructions, pairs.BOTH, 1, 2, 20,
+          "guest instructions"),
     Scene("scattered", scenes_resize.scattered, pairs.BOTH, 0, 3, 70,
           "guest memory fragmented to 4 KiB"),
     Scene("compaction", scenes_moves.compaction, pairs.BOTH, 0, 3, 50,

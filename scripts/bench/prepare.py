@@ -32,7 +32,7 @@ def built_paths():
 
 
 def pin(folder, stock_kind):
-    """(vmlab Paths, {name in the guest: bytes}, facts about them)."""
+    """(vmlab Paths, {name in the guest: bytes}, {emulator: its plugin}, facts about them)."""
     names = built_paths()
     stock = names.get(STOCK_KINDS[stock_kind])
     if not stock or not os.access(stock, os.X_OK):
@@ -46,6 +46,8 @@ def pin(folder, stock_kind):
         "bin/benchtool": _program(folder),
         "lab/floor.ko": guestmodule.build(paths.headers, HERE / "floor"),
     }
+    plugins = {name: _plugin(folder, paths.emulator(name), names["PLUGIN_HEADERS"])
+               for name in ("ours", "stock")}
     facts = {
         "guest_kernel": paths.release,
         "stock_qemu": _version(stock),
@@ -54,7 +56,7 @@ def pin(folder, stock_kind):
         "our_driver_sha256": _digest(driver),
         "checkout": _checkout(),
     }
-    return paths, files, facts
+    return paths, files, plugins, facts
 
 
 def _copy(source, target):
@@ -71,6 +73,18 @@ def _program(folder):
     return target.read_bytes()
 
 
+def _plugin(folder, emulator, headers):
+    """Counts instructions; 9.0 and later take no plugin that says it is older than the second
+    version of the interface, 7.2 knows the first alone."""
+    api = 1 if int(_version(emulator).split(".")[0]) < 9 else 2
+    target = folder / f"instructions-{api}.so"
+    flags = _output(["pkg-config", "--cflags", "glib-2.0"]).split()
+    _run(["gcc", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+          f"-DPLUGIN_API={api}", "-I", headers, *flags, "-o", target,
+          HERE / "plugin" / "instructions.c"], "the plugin that counts instructions")
+    return target
+
+
 def _run(command, what):
     done = subprocess.run(
         [str(word) for word in command],
@@ -81,11 +95,14 @@ def _run(command, what):
         raise LabError(f"cannot build {what}: {(faults or [done.stderr])[0]}")
 
 
+def _output(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout
+
+
 def _version(qemu):
-    done = subprocess.run(
-        [qemu, "--version"], capture_output=True, text=True, timeout=30, check=False
-    )
-    return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("QEMU emulator version ")
+    said = _output([qemu, "--version"]).splitlines() or ["unknown"]
+    return said[0].removeprefix("QEMU emulator version ")
 
 
 def _digest(path):

@@ -8,7 +8,7 @@ import time
 from vmlab import recipes
 from vmlab.errors import LabError
 
-from . import counts, lab, waits
+from . import counts, lab, resize, waits
 
 COUNT_GUEST_MIB, COUNT_AWAY_MIB = 2048, 1024
 MOVE_GUEST_MIB = 2048
@@ -31,6 +31,17 @@ def count(bench, pair, note):
                         "discards_per_gib": max(calls.total, kicks.ranges) / gib,
                         "by_queue": kicks.by_queue, "by_call": calls.counts,
                         "ranges": kicks.ranges})
+
+
+def instructions(bench, pair, note):
+    """Guest instructions of 1 GiB out and back, unfragmented, nothing zeroed."""
+    with counts.instructions(bench, pair.device) as counted, lab.guest(
+        bench, pair, COUNT_GUEST_MIB, lab.NO_ZEROING, qemu_args=counted.args
+    ) as vm:
+        for step, mib in (("shrink", COUNT_GUEST_MIB - COUNT_AWAY_MIB), ("grow", COUNT_GUEST_MIB)):
+            before = counted.read()
+            gib = resize.change(vm, mib, calm=True)["gib"]
+            note(step, {"millions_per_gib": (counted.read() - before) / 1e6 / gib})
 
 
 def _full_of_holes(bench, vm):

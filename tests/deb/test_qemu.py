@@ -51,6 +51,12 @@ def test_resizes_a_guest(installed, paths, tmp_path):
     guest.resizes(replace(paths, qemu=emulator), qemu_args=with_roms)
 
 
+def test_takes_plugins(installed):
+    """As Debian's does: it looks for the one that is named."""
+    said = installed.run(EMULATOR, "-machine", "none", "-plugin", "/none.so", status=1)
+    assert "Could not load plugin /none.so" in said
+
+
 def release(said):
     return re.search(r"version (\d+\.\d+)", said).group(1)
 

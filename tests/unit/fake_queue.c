@@ -116,7 +116,23 @@ int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned 
 
 bool virtqueue_kick(struct virtqueue *vq)
 {
+	return virtqueue_kick_prepare(vq) && virtqueue_notify(vq);
+}
+
+bool virtqueue_kick_prepare(struct virtqueue *vq)
+{
 	struct fake_queue *q = fake(vq);
+
+	return q->nr > q->answered;
+}
+
+/* The device may be at work before this returns: nobody must wait for a lock meanwhile. */
+bool virtqueue_notify(struct virtqueue *vq)
+{
+	struct fake_queue *q = fake(vq);
+
+	sim_check(!sim_current->nr_held, "the device is notified with %s held",
+		  sim_current->held[0]);
 
 	for (unsigned int i = q->answered; i < q->nr; i++)
 		q->all[i].kicked = true;

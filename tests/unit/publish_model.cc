@@ -79,9 +79,8 @@ struct batch : rl::test_suite<batch<store, load>, 3> {
 };
 
 /*
- * A request that its owner may use again once its answer was dealt with: oom.busy,
- * evacuate.busy, exchange.step, hostcomm.inflight. Thread 0: the answer. Thread 1: the
- * owner.
+ * A request that its owner may use again once its answer was dealt with:
+ * hostcomm_request.state, hostcomm.inflight. Thread 0: the answer. Thread 1: the owner.
  */
 template <rl::memory_order store, rl::memory_order load>
 struct request : rl::test_suite<request<store, load>, 2> {

@@ -26,9 +26,6 @@ void gather_exit(struct gather *c)
 
 void gather_start(struct gather *c)
 {
-	exchange_stop(&c->exchange, false);
-	if (c->exchange.order)
-		evacuate_stop(&c->evacuate, false);
 	c->stopped = false;
 }
 
@@ -40,8 +37,5 @@ static bool nobody_exchanges(void *arg)
 void gather_stop(struct gather *c)
 {
 	c->stopped = true;
-	exchange_stop(&c->exchange, true);
-	if (c->exchange.order)
-		evacuate_stop(&c->evacuate, true);
 	sim_block(nobody_exchanges, NULL, SIM_FOREVER, "an exchange to end");
 }

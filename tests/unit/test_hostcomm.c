@@ -12,6 +12,7 @@
 static struct hostcomm_request rq[REQUESTS];
 static struct page *pages[REQUESTS][PAGES];
 static int dones[REQUESTS], errors[REQUESTS], order[REQUESTS], nr_done;
+static bool orphaned[REQUESTS];
 
 static void note_done(struct hostcomm_request *r, int err)
 {
@@ -20,6 +21,7 @@ static void note_done(struct hostcomm_request *r, int err)
 	sim_check(!sim_current->nr_held, "done() with %s held", sim_current->held[0]);
 	dones[i]++;
 	errors[i] = err;
+	orphaned[i] = r->orphaned;
 	order[nr_done++] = i;
 }
 
@@ -124,13 +126,19 @@ static void answer_later(void *arg)
 	fake_host_answer(HOSTCOMM_VQ_INFLATE, 1);
 }
 
+static void answer_deflate(void *arg)
+{
+	sim_sleep(17);
+	fake_host_answer(HOSTCOMM_VQ_DEFLATE, 1);
+}
+
 static void test_a_wait_ends_with_the_answer(void **state)
 {
 	unsigned long before = jiffies;
 
 	send(0, HOSTCOMM_INFLATE);
 	sim_spawn("host", answer_later, NULL);
-	assert_true(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_true(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies - before, 17);
 	sim_join();
 }
@@ -140,7 +148,7 @@ static void test_a_wait_ends_without_an_answer(void **state)
 	unsigned long before = jiffies;
 
 	send(0, HOSTCOMM_INFLATE);
-	assert_false(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 40));
+	assert_false(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 40));
 	assert_int_equal(jiffies - before, 40);
 	assert_false(hostcomm_drain(&rig->hostcomm, 3));
 	assert_int_equal(jiffies - before, 43);
@@ -157,7 +165,7 @@ static void test_a_broken_device_is_not_waited_for(void **state)
 	send(0, HOSTCOMM_INFLATE);
 	host.broken = true;
 	assert_true(hostcomm_broken(&rig->hostcomm));
-	assert_false(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_false(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies, before);
 }
 
@@ -179,7 +187,7 @@ static void test_a_waiter_needs_no_worker(void **state)
 	sim_settle();
 	send(0, HOSTCOMM_INFLATE);
 	sim_spawn("host", answer_later, NULL);
-	assert_true(hostcomm_wait(&rig->hostcomm, is_done, &rq[0], 5 * HZ));
+	assert_true(hostcomm_wait(&rig->hostcomm, false, is_done, &rq[0], 5 * HZ));
 	assert_int_equal(jiffies - before, 17);
 	sim_join();
 	sim_advance(200);
@@ -223,6 +231,52 @@ static void test_a_reset_ends_what_done_submits(void **state)
 	assert_int_equal(rig->hostcomm.inflight, 0);
 }
 
+/* Its answer knows that nobody waits; the next trip is another matter. */
+static void test_a_request_that_nobody_waits_for(void **state)
+{
+	unsigned long before = jiffies;
+
+	send(0, HOSTCOMM_INFLATE);
+	assert_false(hostcomm_is_idle(&rq[0]));
+	assert_false(hostcomm_await(&rq[0], 40));
+	assert_int_equal(jiffies - before, 40);
+	fake_host_answer(HOSTCOMM_VQ_INFLATE, 1);
+	sim_settle();
+	assert_int_equal(dones[0], 1);
+	assert_true(orphaned[0]);
+	assert_true(hostcomm_await(&rq[0], 40));
+	assert_int_equal(jiffies - before, 40);
+
+	send(0, HOSTCOMM_DEFLATE);
+	sim_spawn("host", answer_deflate, NULL);
+	assert_true(hostcomm_await(&rq[0], 40));
+	assert_int_equal(dones[0], 2);
+	assert_false(orphaned[0]);
+	sim_join();
+}
+
+static void end_waits(void *arg)
+{
+	sim_sleep(17);
+	hostcomm_end_waits(&rig->hostcomm, true);
+}
+
+static void test_waits_are_ended(void **state)
+{
+	unsigned long before = jiffies;
+
+	send(0, HOSTCOMM_INFLATE);
+	sim_spawn("stop", end_waits, NULL);
+	assert_false(hostcomm_await(&rq[0], 5 * HZ));
+	assert_int_equal(jiffies - before, 17);
+	assert_false(hostcomm_await(&rq[0], 5 * HZ));
+	assert_int_equal(jiffies - before, 17);
+	hostcomm_end_waits(&rig->hostcomm, false);
+	assert_false(hostcomm_await(&rq[0], 3));
+	assert_int_equal(jiffies - before, 20);
+	sim_join();
+}
+
 static void test_silence_is_said_once(void **state)
 {
 	unsigned int before = sim_log_lines;
@@ -251,6 +305,8 @@ int main(void)
 		with_requests(test_a_waiter_needs_no_worker),
 		with_requests(test_a_reset_ends_all_requests),
 		with_requests(test_a_reset_ends_what_done_submits),
+		with_requests(test_a_request_that_nobody_waits_for),
+		with_requests(test_waits_are_ended),
 		with_requests(test_silence_is_said_once),
 	};
 

@@ -260,6 +260,37 @@ static void test_answers_before_the_core_is_done(void **state)
 	rig_check_quiet();
 }
 
+static void no_other_work(enum vm_point at, struct page *page)
+{
+	if (at == VM_MIGRATE_RETURNED)
+		assert_int_equal(pages_size(&rig->pages), 2000);
+}
+
+/*
+ * Answers wait to be read, of the batches and of an inflate. The callback needs a batch,
+ * and reads; what an inflate's answer asks for is not done under the locks of its pages.
+ */
+static void test_a_callback_does_nobody_elses_work(void **state)
+{
+	rig_settled(2000);
+	fill_batches();
+	rig_target(2100);
+	sim_settle();
+	sim_odds(0);
+	for (int vq = 0; vq < HOSTCOMM_NR_VQS; vq++)
+		fake_host_answer(vq, FAKE_HOST_RING);
+	vm_hook = no_other_work;
+	/* By the standard queues a batch has a second way to go. */
+	assert_int_equal(rig_move_oldest(1, MIGRATE_ASYNC).moved,
+			 rig_move_op() == HOSTCOMM_SWAP);
+	vm_hook = NULL;
+	sim_settle();
+	assert_int_equal(pages_size(&rig->pages), 2100);
+	sim_advance(2);
+	fake_host_answer_all();
+	rig_check_quiet();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +307,7 @@ int main(void)
 		both(test_removal_of_a_dead_device_while_a_callback_is_held_up),
 		both(test_a_broken_device_is_not_waited_for),
 		both(test_answers_before_the_core_is_done),
+		both(test_a_callback_does_nobody_elses_work),
 	};
 
 	return cmocka_run_group_tests_name("migrate_wait", tests, NULL, NULL);

@@ -27,7 +27,7 @@ static void lose_it(void *arg)
 	vm_migrate(&isolated, MIGRATE_ASYNC);
 	vm_putback(&isolated);
 	migrate_flush(&rig->migrate);
-	hostcomm_reap(&rig->hostcomm);
+	hostcomm_reap(&rig->hostcomm, false);
 	if (page->owner != VM_FREE)
 		return;
 	vm_take_frame(page, VM_GUEST);
@@ -96,11 +96,27 @@ static void test_a_page_enters_again_while_locked(void **state)
 	rig_inflate(0);
 }
 
+/* A bad page, for one: it leaves the balloon with the others, and stays that somebody's. */
+static void test_a_page_that_somebody_keeps(void **state)
+{
+	rig_settled(100);
+	page = rig_listed(3);
+	get_page(page);
+	host.at_once = true;
+	rig_target(0);
+	sim_advance(5 * HZ);
+	assert_int_equal(pages_size(&rig->pages), 0);
+	assert_int_equal(page->count, 1);
+	put_page(page);
+	rig_check_quiet();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_page_of_somebody_else_is_not_locked),
 		with_ops(test_a_page_enters_again_while_locked),
+		both(test_a_page_that_somebody_keeps),
 	};
 
 	return cmocka_run_group_tests_name("page_locks", tests, NULL, NULL);

@@ -43,14 +43,14 @@ CFLAGS_node_pick := $(CFLAGS_resize_policy)
 publish_order = $(if $(shell grep -xF '$(2)' $(DRV)/$(1)),$(3),mo_relaxed)
 PUBLISH_ORDERS = -DBATCH_STORE=$(call publish_order,migrate.c,	smp_store_release(&b->state$(comma) next);,mo_release) \
 	-DBATCH_LOAD=$(call publish_order,migrate.c,		if (smp_load_acquire(&rl->batch[i].state) == BATCH_REFUSED),mo_acquire) \
-	-DREQUEST_STORE=$(call publish_order,oom.c,	smp_store_release(&vb->oom.busy$(comma) false);,mo_release) \
-	-DREQUEST_LOAD=$(call publish_order,oom.c,	return !smp_load_acquire(&oom->busy);,mo_acquire)
+	-DREQUEST_STORE=$(call publish_order,hostcomm.c,	smp_store_release(&rq->state$(comma) HOSTCOMM_IDLE);,mo_release) \
+	-DREQUEST_LOAD=$(call publish_order,hostcomm.h,	return smp_load_acquire(&rq->state) == HOSTCOMM_IDLE;,mo_acquire)
 comma := ,
 SRC_publish := $(OUT)/publish_model.o
 LIBS_publish := -lstdc++
 # Relacy frees nothing of what a run that fails has left.
 $(OUT)/test_publish: SAN :=
-$(OUT)/publish_model.o: publish_model.cc publish_model.h $(DRV)/migrate.c $(DRV)/oom.c units.mk | need
+$(OUT)/publish_model.o: publish_model.cc publish_model.h $(DRV)/migrate.c $(DRV)/hostcomm.c $(DRV)/hostcomm.h units.mk | need
 	@mkdir -p $(@D)
 	$(CXX) -std=gnu++14 -Wall -Wextra -Werror $(CFLAGS) -fno-sized-deallocation $(PUBLISH_ORDERS) -c -o $@ $<
 

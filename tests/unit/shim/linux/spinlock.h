@@ -26,5 +26,6 @@ void sim_assert_held(const spinlock_t *lock);
 #define spin_lock_irq(l)	sim_spin_lock(l, true)
 #define spin_unlock_irq(l)	sim_spin_unlock(l)
 #define lockdep_assert_held(l)	sim_assert_held(l)
+#define __releases(l)
 
 #endif

@@ -72,6 +72,8 @@ int virtqueue_add_sgs(struct virtqueue *vq, struct scatterlist *sgs[], unsigned 
 int virtqueue_add_inbuf(struct virtqueue *vq, struct scatterlist *sg, unsigned int n,
 			void *token, gfp_t gfp);
 bool virtqueue_kick(struct virtqueue *vq);
+bool virtqueue_kick_prepare(struct virtqueue *vq);
+bool virtqueue_notify(struct virtqueue *vq);
 void *virtqueue_get_buf(struct virtqueue *vq, unsigned int *len);
 void *virtqueue_detach_unused_buf(struct virtqueue *vq);
 bool virtqueue_is_broken(struct virtqueue *vq);

@@ -33,4 +33,11 @@ void wake_up_all(wait_queue_head_t *wq);
 	!ok__ ? 0UL : time_before(jiffies, end__) ? end__ - jiffies : 1UL; \
 })
 
+#define wait_event(wq, cond) do { \
+	unsigned int seen__; \
+	sim_might_sleep("wait_event"); \
+	while (seen__ = (wq).wakeups, !(cond)) \
+		sim_wait_on(&(wq), seen__, SIM_FOREVER); \
+} while (0)
+
 #endif
