@@ -25,8 +25,10 @@ F_PAGE_OPS = SPEC["VIRTIO_BALLOON_F_PAGE_OPS"]
 F_BAD = 30  # for a device to notice drivers that accept everything: they get nothing
 # In the modern registers: status, queue size, enable, reset, notification, configuration.
 OWN = (0x14, 0x14, 0x10, 0x18, 0x1C, 0x20, 0x3A, 0x1000, 0x2000, 0x2004, 0x3000, 0x3002)
-# In configuration space: command, a BAR, the ROM's BAR, the way to the capabilities.
-CONFIGURATION = (4, 5, 0x10, 0x20, 0x24, 0x30, 0x34)
+# In configuration space: command, a BAR, the ROM's BAR, the way to the capabilities. Not the second
+# byte of command by itself: QEMU then overlooks that INTx is disabled, and the next reset of the
+# machine aborts (pci.c, bus->irq_count[i] == 0), whichever device has its line up.
+CONFIGURATION = (4, 0x10, 0x20, 0x24, 0x30, 0x34)
 QUEUED = (("stats", F_STATS_VQ), ("hint", F_FREE_PAGE_HINT), ("reporting", F_REPORTING))
 BAD_WORDS = REPORT
 
