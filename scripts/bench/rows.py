@@ -104,7 +104,7 @@ ROWS = [
     Row("instructions.shrink", "guest instructions, shrink, init_on_alloc=0", "millions/GiB",
         "instructions", "shrink", "millions_per_gib", most=8),
     Row("instructions.grow", "guest instructions, grow, init_on_alloc=0", "millions/GiB",
-        "instructions", "grow", "millions_per_gib", most=9),
+        "instructions", "grow", "millions_per_gib", most=8),
     Row("moves.notifications", "notifications per migrated page", "", "compaction", "count",
         "notifications_per_page", most=0.002),
     Row("moves.waits", "waits per page migrated in MIGRATE_ASYNC", "", "async", "async",

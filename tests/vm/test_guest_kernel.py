@@ -75,8 +75,8 @@ def test_compressed_swap(guest_for, pair):
 @pytest.mark.parametrize("generations", ["y", "n"])
 @pytest.mark.parametrize("pair", [OURS, OUR_DRIVER], ids=str)
 def test_multi_generational_lru(guest_for, pair, generations):
-    """With either way to find cold pages the balloon takes the memory of clean files, moves for
-    compaction, and no data is lost."""
+    """With either way to find cold pages no data is lost while the balloon swings, caches are
+    dropped again and again, and memory is compacted with the balloon half full."""
     vm = guest_for(fresh=True, **pair.options)
     switch = "/sys/kernel/mm/lru_gen/enabled"
     if vm.guest.run(f"test -e {switch}", check=False).status:
